@@ -1,0 +1,385 @@
+"""What this installation can do: weight cards, and the catalogue that reads and verifies them.
+
+One folder per weight, `weights/<id>/card.json` and `weights/<id>/model.safetensors`. Adding a folder adds an ability; no
+code changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from .errors import WeightCorrupt
+from .plan import Intent
+
+CARD_NAME = "card.json"
+FILE_NAME = "model.safetensors"
+WEIGHTS_VARIABLE = "MEDPROMPT_WEIGHTS"
+"""Environment variable with further weight folders, separated like PATH."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StructureTerm(BaseModel):
+    """A structure that a segmentation can be asked for by name."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    name: str
+    synonyms: tuple[str, ...] = ()
+
+
+class Ability(BaseModel):
+    """The part of a card that planning and routing need: what a weight is for, in words.
+
+    Attributes:
+        id: the weight's folder name.
+        target: what it segments or looks for.
+        modality: the images it was made for, for example `chest x-ray`.
+        synonyms: other words for the target.
+        classes: class names of a classifier, in output order.
+        positive: the classes that count as a positive finding.
+        structures: what a multi-structure segmentation labels; empty for a single-structure one.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    id: str
+    intent: Intent
+    target: str
+    modality: str
+    synonyms: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    positive: tuple[str, ...] = ()
+    structures: tuple[StructureTerm, ...] = ()
+
+    @field_validator("structures", mode="before")
+    @classmethod
+    def _names_are_enough(cls, value: Any) -> Any:
+        if not isinstance(value, (list, tuple)):
+            return value
+        return tuple({"name": item} if isinstance(item, str) else item for item in value)
+
+
+class Code(_Strict):
+    """One coded term: scheme, value, meaning; for example `SCT`, `39607008`, `Lung`."""
+
+    scheme: str
+    value: str
+    meaning: str
+
+
+class Terminology(_Strict):
+    """SNOMED CT description of a segment, as 3D Slicer's terminology entries have it."""
+
+    category: Code
+    type: Code
+    modifier: Code | None = None
+    region: Code | None = None
+    region_modifier: Code | None = None
+
+
+class Structure(_Strict):
+    """One label of a segmentation.
+
+    Attributes:
+        label: value in the label map the network's output becomes, from 1.
+        color: RGB, each 0 to 1.
+    """
+
+    name: str
+    label: Annotated[int, Field(ge=1)]
+    synonyms: tuple[str, ...] = ()
+    terminology: Terminology
+    color: tuple[float, float, float]
+
+
+class Preprocessing(_Strict):
+    """How an image becomes the network's input.
+
+    Attributes:
+        size: rows and columns the image is resized to, in pixels (2D), or the window in voxels (3D).
+        spacing: in mm, if the image is resampled to a fixed spacing first (k, j, i); None keeps the grid.
+        channels: 1 (grey, repeated to three for a pretrained encoder) or 3 (RGB).
+        intensity: `percentile` maps the image's 0.5 and 99.5 percentiles to 0 and 1; `uint8` divides by 255 and
+            leaves the contrast alone; `raw255` feeds 0 to 255 as the authors' released weights expect.
+        mean: subtracted per channel after `intensity`.
+        std: divides per channel afterwards.
+        tta_flip: average over the left-right mirrored image; only where the anatomy is not lateralised.
+        min_region_mm2: components of a segmentation below this area are removed; 0 keeps all.
+        largest_component: keep only the largest component of each structure.
+        volumes: what a 2D network does with several slices: `refuse`, or run `slices` one by one along the first axis.
+        region: how a segmentation becomes a classifier's input region: `crop` to its bounding box with a margin of a
+            tenth, or `mask` everything outside to zero as the MedPrompt paper does.
+    """
+
+    size: tuple[int, ...] = (256, 256)
+    spacing: tuple[float, float, float] | None = None
+    channels: Literal[1, 3] = 1
+    intensity: Literal["percentile", "uint8", "raw255"] = "percentile"
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    tta_flip: bool = False
+    min_region_mm2: float = 0.0
+    largest_component: bool = False
+    volumes: Literal["refuse", "slices"] = "refuse"
+    region: Literal["crop", "mask"] = "crop"
+
+
+class Network(_Strict):
+    """Which network the file holds: a name in `MedPromptLib.networks.REGISTRY` and its constructor's options."""
+
+    name: str
+    options: dict[str, int | float | str | bool | list[int]] = {}
+
+
+class Calibration(_Strict):
+    """Temperature scaling (Guo et al. 2017): probabilities are softmax(logits / temperature).
+
+    Attributes:
+        temperature: fitted on the split named in `split`.
+        ece: expected calibration error on that split afterwards, 15 equal-width bins.
+    """
+
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    split: str = ""
+    ece: float | None = None
+
+
+class Measurement(_Strict):
+    """One number about the weight and the command that made it.
+
+    Attributes:
+        low, high: 95 % bootstrap interval over images, where it was computed.
+    """
+
+    dataset: str
+    split: str
+    metric: str
+    subject: str = "all"
+    value: float
+    low: float | None = None
+    high: float | None = None
+    images: int
+    date: str
+    command: str
+
+
+class Provenance(_Strict):
+    """Where a weight comes from."""
+
+    data: str
+    data_licence: str
+    command: str
+    seed: int | None = None
+    config_sha256: str = ""
+    date: str
+    note: str = ""
+
+
+class WeightFile(_Strict):
+    """The file beside the card.
+
+    Attributes:
+        storage: `float32`, or `int8` for per-channel quantised tensors that are expanded at load.
+    """
+
+    name: str = FILE_NAME
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    bytes: Annotated[int, Field(ge=1)]
+    storage: Literal["float32", "int8"] = "int8"
+
+
+class WeightCard(_Strict):
+    """`card.json`: what a weight is for, how to feed it, how good it is and where it comes from."""
+
+    schema_version: Literal[1] = 1
+    id: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_]*$")]
+    version: str = "1.0.0"
+    title: str
+    intent: Intent
+    target: str
+    modality: str
+    dimension: Literal[2, 3] = 2
+    synonyms: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    positive: tuple[str, ...] = ()
+    structures: tuple[Structure, ...] = ()
+    intended_use: str
+    limitations: tuple[str, ...] = ()
+    licence: str
+    network: Network
+    preprocessing: Preprocessing
+    calibration: Calibration = Calibration()
+    evaluation: tuple[Measurement, ...] = ()
+    provenance: Provenance
+    file: WeightFile
+
+    @model_validator(mode="after")
+    def _intent_fits(self) -> WeightCard:
+        if self.intent is Intent.CLASSIFICATION:
+            if len(self.classes) < 2:
+                raise ValueError("a classification card needs at least two classes")
+            unknown = set(self.positive) - set(self.classes)
+            if unknown:
+                raise ValueError(f"positive classes {sorted(unknown)} are not among the classes")
+        elif not self.structures:
+            raise ValueError("a segmentation card needs at least one structure")
+        elif [s.label for s in self.structures] != list(range(1, len(self.structures) + 1)):
+            raise ValueError("structure labels must be 1, 2, 3, … in order")
+        return self
+
+    @property
+    def ability(self) -> Ability:
+        """What planner and router see of this card."""
+        several = len(self.structures) > 1
+        return Ability(
+            id=self.id,
+            intent=self.intent,
+            target=self.target,
+            modality=self.modality,
+            synonyms=self.synonyms,
+            classes=self.classes,
+            positive=self.positive,
+            structures=tuple(StructureTerm(name=s.name, synonyms=s.synonyms) for s in self.structures) if several else (),
+        )
+
+
+def read_card(folder: Path) -> WeightCard:
+    """The card in a weight folder.
+
+    Raises:
+        WeightCorrupt: no card, not JSON, an unknown or missing field, or an id that differs from the folder's name.
+    """
+    path = folder / CARD_NAME
+    try:
+        card = WeightCard.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise WeightCorrupt(f"The weight card {path} cannot be read ({error}); restore it or remove the folder.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise WeightCorrupt(
+            f"The weight card {path} is not valid: {where}: {first['msg']}; correct it or remove the folder."
+        ) from error
+    if card.id != folder.name:
+        raise WeightCorrupt(f"The weight card {path} says id '{card.id}' but lies in folder '{folder.name}'; they must agree.")
+    return card
+
+
+def write_card(folder: Path, card: WeightCard) -> None:
+    """Write a card as readable JSON, replacing the old one in one step."""
+    text = json.dumps(card.model_dump(mode="json", exclude_defaults=False), indent=1, ensure_ascii=False) + "\n"
+    temporary = folder / f"{CARD_NAME}.part"
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, folder / CARD_NAME)
+
+
+def sha256_of(path: Path) -> str:
+    """Hex SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def verify_file(folder: Path, card: WeightCard) -> Path:
+    """Path of the weight file once its size and SHA-256 match the card.
+
+    Raises:
+        WeightCorrupt: missing, truncated or altered.
+    """
+    path = folder / card.file.name
+    if not path.is_file():
+        raise WeightCorrupt(f"The weight file {path} is missing; install the weight '{card.id}' again.")
+    size = path.stat().st_size
+    if size != card.file.bytes:
+        raise WeightCorrupt(
+            f"The weight file {path} has {size} bytes where its card says {card.file.bytes}; install '{card.id}' again."
+        )
+    if sha256_of(path) != card.file.sha256:
+        raise WeightCorrupt(f"The weight file {path} differs from the SHA-256 on its card; install '{card.id}' again.")
+    return path
+
+
+def default_weight_folders() -> tuple[Path, ...]:
+    """`$MEDPROMPT_WEIGHTS` first, then the `weights` folder that lies beside the library."""
+    extra = tuple(Path(p) for p in os.environ.get(WEIGHTS_VARIABLE, "").split(os.pathsep) if p)
+    return (*extra, Path(__file__).resolve().parent.parent / "weights")
+
+
+class Catalog:
+    """All weights of some folders; the first folder that has an id wins.
+
+    A broken card does not hide the others: it is kept in `problems` and the rest can be used.
+    """
+
+    def __init__(self, cards: dict[str, tuple[Path, WeightCard]], problems: Sequence[WeightCorrupt] = ()) -> None:
+        self._cards = cards
+        self.problems = tuple(problems)
+
+    @classmethod
+    def load(cls, folders: Sequence[Path] | None = None) -> Catalog:
+        """Read every card in `folders` (default: `default_weight_folders`)."""
+        cards: dict[str, tuple[Path, WeightCard]] = {}
+        problems = []
+        for root in default_weight_folders() if folders is None else folders:
+            for folder in sorted(p.parent for p in Path(root).glob(f"*/{CARD_NAME}")):
+                if folder.name in cards:
+                    continue
+                try:
+                    cards[folder.name] = (folder, read_card(folder))
+                except WeightCorrupt as problem:
+                    problems.append(problem)
+        return cls(cards, problems)
+
+    def __iter__(self) -> Iterator[WeightCard]:
+        return (card for _, card in self._cards.values())
+
+    def __len__(self) -> int:
+        return len(self._cards)
+
+    def __contains__(self, weight_id: str) -> bool:
+        return weight_id in self._cards
+
+    def card(self, weight_id: str) -> WeightCard:
+        """The card of a weight.
+
+        Raises:
+            WeightCorrupt: not installed, or its card could not be read.
+        """
+        self._must_have(weight_id)
+        return self._cards[weight_id][1]
+
+    def folder(self, weight_id: str) -> Path:
+        """The folder a weight lies in."""
+        self._must_have(weight_id)
+        return self._cards[weight_id][0]
+
+    @property
+    def abilities(self) -> tuple[Ability, ...]:
+        """What all installed weights are for."""
+        return tuple(card.ability for card in self)
+
+    def _must_have(self, weight_id: str) -> None:
+        if weight_id not in self._cards:
+            names = ", ".join(sorted(self._cards)) or "none"
+            raise WeightCorrupt(f"There is no weight '{weight_id}'; installed are: {names}.")
+
+
+def load_abilities(path: Path) -> tuple[Ability, ...]:
+    """Abilities from a JSON list, for planning against a catalogue that is not installed.
+
+    Raises:
+        WeightCorrupt: unreadable or not a list of abilities.
+    """
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        return tuple(Ability.model_validate(entry) for entry in entries)
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, ValidationError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise WeightCorrupt(f"The catalogue {path} cannot be read ({reason}); expected a JSON list of weight cards.") from error

@@ -1,0 +1,59 @@
+"""Errors a user may meet. Each message is one sentence: what was wrong, what was expected, what to do."""
+
+from __future__ import annotations
+
+
+class MedPromptError(Exception):
+    """Base of all errors that are shown to a user as one line.
+
+    Attributes:
+        exit_code: what the command line returns when this error ends it (see the README's table).
+    """
+
+    exit_code = 1
+
+
+class InvalidInput(MedPromptError):
+    """An image, prompt, option or file the user gave cannot be used."""
+
+    exit_code = 2
+
+
+class PlanRejected(MedPromptError):
+    """A plan is malformed, refers to missing tasks, runs in a circle or asks for nothing that can be done."""
+
+    exit_code = 3
+
+
+class NoMatchingWeight(PlanRejected):
+    """No installed weight does what a task asks for; the message names the nearest one."""
+
+
+class WeightCorrupt(MedPromptError):
+    """A weight file or card is missing, truncated, altered or does not fit its network."""
+
+    exit_code = 4
+
+
+class EndpointFailed(MedPromptError):
+    """The configured chat endpoint is down, slow or answers something that is not a plan."""
+
+    exit_code = 5
+
+
+class OutputFailed(MedPromptError):
+    """The results could not be written; nothing half-written was left behind."""
+
+    exit_code = 6
+
+
+class MissingPackage(MedPromptError):
+    """An optional package is needed; the message is the line that installs it."""
+
+    exit_code = 7
+
+
+class Cancelled(MedPromptError):
+    """The user cancelled; no result was kept."""
+
+    exit_code = 130

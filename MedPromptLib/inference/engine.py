@@ -1,0 +1,187 @@
+"""One weight applied to one image: load and verify, prepare, run, calibrate, return to the image's grid."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from ..catalog import Catalog, WeightCard, verify_file
+from ..errors import InvalidInput
+from ..images import Array, MedicalImage
+from ..networks import build
+from .devices import run_in_batches
+from .preprocessing import prepare, restore, standardise
+from .storage import load_state
+
+CROP_MARGIN = 0.1
+"""Of the region's extent, added on each side when a classifier looks at a segmented region."""
+
+
+@dataclass(frozen=True)
+class LoadedWeight:
+    """A verified weight, in evaluation mode on its device."""
+
+    card: WeightCard
+    network: nn.Module
+    device: torch.device
+
+
+def load_weight(folder: Path, card: WeightCard, device: torch.device) -> LoadedWeight:
+    """Verify, build and fill a network.
+
+    Raises:
+        WeightCorrupt: the file is missing, altered or does not fit.
+    """
+    path = verify_file(folder, card)
+    network = build(card.network)
+    load_state(network, path)
+    network = network.eval().requires_grad_(False).to(device)
+    return LoadedWeight(card, network.to(memory_format=torch.channels_last), device)  # type: ignore[call-overload]
+
+
+class ModelCache:
+    """Loaded weights by id and device; the least recently used leaves when there are more than `size`."""
+
+    def __init__(self, catalog: Catalog, size: int = 8) -> None:
+        self._catalog, self._size = catalog, size
+        self._loaded: OrderedDict[tuple[str, str], LoadedWeight] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, weight_id: str, device: torch.device) -> LoadedWeight:
+        """The weight, loaded at most once per device."""
+        key = (weight_id, str(device))
+        with self._lock:
+            if key not in self._loaded:
+                card, folder = self._catalog.card(weight_id), self._catalog.folder(weight_id)
+                self._loaded[key] = load_weight(folder, card, device)
+                while len(self._loaded) > self._size:
+                    self._loaded.popitem(last=False)
+            self._loaded.move_to_end(key)
+            return self._loaded[key]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What a long computation tells and asks: a line for the user, and whether to stop."""
+
+    notice: Callable[[str], None] = lambda message: None
+    cancelled: Callable[[], bool] = lambda: False
+
+
+def _check_slices(card: WeightCard, image: MedicalImage) -> None:
+    if card.dimension == 2 and image.shape[0] > 1 and card.preprocessing.volumes == "refuse":
+        raise InvalidInput(
+            f"The weight '{card.id}' takes single images, but '{image.name}' has {image.shape[0]} slices; choose one slice."
+        )
+
+
+def _forward(weight: LoadedWeight, slices: Array, watch: Watch) -> Tensor:
+    """Scores for (n, h, w[, 3]) slices, averaged over the mirrored images if the card says so."""
+    recipe = weight.card.preprocessing
+    x = standardise(prepare(slices, recipe), recipe)
+
+    def run(batch: Tensor) -> Tensor:
+        return run_in_batches(weight.network, batch, weight.device, cancelled=watch.cancelled, notice=watch.notice)
+
+    scores = run(x)
+    if recipe.tta_flip:
+        mirrored = run(x.flip(3))
+        scores = (scores + (mirrored.flip(3) if mirrored.ndim == 4 else mirrored)) / 2
+    return scores
+
+
+def segmentation_scores(weight: LoadedWeight, image: MedicalImage, watch: Watch | None = None) -> Tensor:
+    """Calibrated class probabilities (k, classes, rows, columns) on the network's grid."""
+    _check_slices(weight.card, image)
+    scores = _forward(weight, image.array, watch or Watch())
+    return (scores / weight.card.calibration.temperature).softmax(1)
+
+
+def segment(
+    weight: LoadedWeight, image: MedicalImage, wanted: tuple[str, ...] = (), watch: Watch | None = None
+) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
+    """Label map on the image's grid, and the mean calibrated probability inside each structure found.
+
+    Args:
+        wanted: names of the structures to keep; empty keeps all.
+
+    Returns:
+        labels (k, j, i) uint8 with the card's label values, and probabilities by structure name.
+    """
+    watch = watch or Watch()
+    probabilities = segmentation_scores(weight, image, watch)
+    recipe = weight.card.preprocessing
+    labels = np.zeros(image.shape, np.uint8)
+    sums = {s.label: [0.0, 0] for s in weight.card.structures}
+    area = image.spacing[1] * image.spacing[2]
+    for k, one in enumerate(probabilities):  # slice by slice: full-size scores of a whole volume would not fit
+        best, label = restore(one[None], image.shape[1:])[0].max(0)
+        labels[k] = tidy(label.numpy().astype(np.uint8), recipe.largest_component, recipe.min_region_mm2 / area)
+        for value, total in sums.items():
+            inside = torch.from_numpy(labels[k] == value)
+            total[0] += float(best[inside].sum())
+            total[1] += int(inside.sum())
+    kept = {s.label for s in weight.card.structures if not wanted or s.name in wanted}
+    labels[~np.isin(labels, list(kept))] = 0
+    confidence = {
+        s.name: sums[s.label][0] / sums[s.label][1]
+        for s in weight.card.structures
+        if s.label in kept and sums[s.label][1]
+    }
+    return labels, confidence
+
+
+def tidy(labels: npt.NDArray[np.uint8], largest: bool, smallest_pixels: float) -> npt.NDArray[np.uint8]:
+    """Labels (j, i) without components below a size, or with only the largest component of each value."""
+    if not largest and smallest_pixels <= 0:
+        return labels
+    import SimpleITK as sitk
+
+    out = np.zeros_like(labels)
+    for value in np.unique(labels[labels > 0]):
+        components = sitk.RelabelComponent(
+            sitk.ConnectedComponent(sitk.GetImageFromArray((labels == value).astype(np.uint8))),
+            minimumObjectSize=max(int(np.ceil(smallest_pixels)), 0),
+        )
+        numbered = sitk.GetArrayViewFromImage(components)
+        out[numbered == 1 if largest else numbered > 0] = value
+    return out
+
+
+def classify(
+    weight: LoadedWeight,
+    image: MedicalImage,
+    region: npt.NDArray[np.bool_] | None = None,
+    watch: Watch | None = None,
+) -> dict[str, float]:
+    """Calibrated probability of each class; over several slices, their mean.
+
+    Args:
+        region: (k, j, i), where to look; must not be empty.
+    """
+    _check_slices(weight.card, image)
+    slices = image.array if region is None else regional(image.array, region, weight.card.preprocessing.region)
+    logits = _forward(weight, slices, watch or Watch())
+    probabilities = (logits / weight.card.calibration.temperature).softmax(1).mean(0)
+    return {name: float(p) for name, p in zip(weight.card.classes, probabilities, strict=True)}
+
+
+def regional(array: Array, region: npt.NDArray[np.bool_], rule: str) -> Array:
+    """The image inside a region: cropped to its box with a margin, or black outside the mask."""
+    if rule == "mask":
+        return np.where(region if array.ndim == 3 else region[..., None], array, 0).astype(array.dtype)
+    box = []
+    for axis in range(3):
+        others = tuple(a for a in range(3) if a != axis)
+        found = np.flatnonzero(region.any(axis=others))
+        margin = round(CROP_MARGIN * (found[-1] - found[0] + 1)) if axis else 0
+        box.append(slice(max(int(found[0]) - margin, 0), int(found[-1]) + 1 + margin))
+    return array[tuple(box)]

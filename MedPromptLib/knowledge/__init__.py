@@ -1,0 +1,1 @@
+"""Language knowledge that other rooms share; so far, sentence embeddings."""

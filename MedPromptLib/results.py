@@ -1,0 +1,141 @@
+"""What came out: `Segmentation`, `Classification` and the `Run` that holds them, with provenance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+from .catalog import Structure
+from .images import MedicalImage
+from .plan import Plan
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """A label map on its input's grid.
+
+    Attributes:
+        task_id: `Task.id`.
+        weight_id, weight_sha256: what made it.
+        labels: (k, j, i) uint8, the same grid as the input image; 0 is background.
+        structures: what each label value means, only those that were asked for.
+        confidence: per structure name, mean calibrated probability inside the structure; empty structure → absent.
+    """
+
+    task_id: int
+    weight_id: str
+    weight_sha256: str
+    labels: npt.NDArray[np.uint8]
+    structures: tuple[Structure, ...]
+    confidence: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Classification:
+    """Calibrated class probabilities of one image.
+
+    Attributes:
+        probabilities: per class name, sum 1.
+        positive: the classes that count as a positive finding.
+        region_task: the segmentation whose result was the input region, or None.
+    """
+
+    task_id: int
+    weight_id: str
+    weight_sha256: str
+    target: str
+    probabilities: dict[str, float]
+    positive: tuple[str, ...]
+    region_task: int | None = None
+
+    @property
+    def label(self) -> str:
+        """The most probable class."""
+        return max(self.probabilities, key=lambda name: self.probabilities[name])
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether the most probable class is a positive finding."""
+        return self.label in self.positive
+
+
+class Finding(_Record):
+    """One row of the results table.
+
+    Attributes:
+        probability: calibrated; of the class, or the mean inside the structure.
+        area_mm2: of a single-slice structure, None when the pixel spacing is unknown or the image is a volume.
+        volume_ml: of a structure in a volume (1 ml = 1000 mm³).
+        pixels: number of labelled pixels or voxels.
+        mean_intensity: of the input image inside the structure (luminance for colour).
+        decision: empty until a person reviews the row.
+    """
+
+    task_id: int
+    kind: Literal["segmentation", "classification"]
+    target: str
+    structure: str = ""
+    result: str = ""
+    probability: float | None = None
+    area_mm2: float | None = None
+    volume_ml: float | None = None
+    pixels: int | None = None
+    mean_intensity: float | None = None
+    weight_id: str
+    weight_sha256: str
+    decision: str = ""
+
+
+class TaskRecord(_Record):
+    """What happened to one task.
+
+    Attributes:
+        state: `done`, `skipped` (its condition was not met) or `failed`.
+        reason: why it was skipped or failed, one sentence.
+        score: the router's match score.
+        seconds: wall-clock time of the network and its pre- and postprocessing.
+    """
+
+    task_id: int
+    state: Literal["done", "skipped", "failed"]
+    reason: str = ""
+    weight_id: str = ""
+    score: float | None = None
+    device: str = ""
+    seconds: float = 0.0
+
+
+class Provenance(_Record):
+    """Everything needed to repeat a run; the scene's text node holds it as JSON."""
+
+    prompt: str
+    plan: Plan
+    input_name: str
+    input_sha256: str
+    input_notes: tuple[str, ...]
+    tasks: tuple[TaskRecord, ...]
+    findings: tuple[Finding, ...]
+    weights: dict[str, str]
+    versions: dict[str, str]
+    device: str
+    started: str
+    seconds: float
+    disclaimer: str = "Model output for research use only; not for diagnosis."
+
+
+@dataclass(frozen=True)
+class Run:
+    """All results of one plan on one image."""
+
+    image: MedicalImage
+    segmentations: tuple[Segmentation, ...]
+    classifications: tuple[Classification, ...]
+    provenance: Provenance

@@ -1,0 +1,548 @@
+"""Results as nodes of a 3D Slicer scene, volumes of a scene as images, and scenes as files.
+
+The only room that speaks MRML. It works inside 3D Slicer, where `scene` defaults to `slicer.mrmlScene`, and on the PyPI
+wheel `slicer-core` after `headless_scene()`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .catalog import Code, Terminology
+from .errors import InvalidInput, OutputFailed
+from .headless import HeadlessScene, collected_messages, headless_scene, slicer, vtk
+from .images import RASTER_SUFFIXES, Array, MedicalImage
+from .results import Finding, Provenance, Run, Segmentation
+
+__all__ = [
+    "HeadlessScene",
+    "RunNodes",
+    "headless_scene",
+    "image_to_volume",
+    "open_scene_bundle",
+    "save_scene_bundle",
+    "save_segmentation",
+    "save_table",
+    "serialize_terminology",
+    "volume_to_image",
+    "write_provenance",
+    "write_run",
+    "write_segmentation",
+    "write_table",
+]
+
+BINARY_LABELMAP = "Binary labelmap"
+TERMINOLOGY_CONTEXT = "Segmentation category and type - 3D Slicer General Anatomy list"
+REGION_CONTEXT = "Anatomic codes - DICOM master list"
+
+MODALITY, SPACING_KNOWN, INPUT_SHA256 = "MedPrompt.Modality", "MedPrompt.SpacingKnown", "MedPrompt.InputSHA256"
+"""Attributes that carry what a volume node has no field for."""
+
+
+# -------------------------------------------------------------------------------------------- volumes and images
+
+
+def volume_to_image(volume_node: Any) -> MedicalImage:
+    """A scalar or colour volume node as an image that shares no memory with the scene.
+
+    A linear parent transform is applied to the returned matrix: `ijk_to_ras` maps to the world. A one-slice volume that is
+    shown with the inverted grey colour table (as DICOM's MONOCHROME1) is inverted, so that larger values are brighter.
+
+    Args:
+        volume_node: `vtkMRMLScalarVolumeNode`, or `vtkMRMLVectorVolumeNode` with 3 (RGB) or 4 (RGBA) components.
+
+    Raises:
+        InvalidInput: no image data, other components, or a transform that bends the volume.
+    """
+    name = volume_node.GetName() or "volume"
+    data = volume_node.GetImageData()
+    if data is None or data.GetNumberOfPoints() == 0 or data.GetPointData().GetScalars() is None:
+        raise InvalidInput(f"The volume '{name}' has no voxels; load or select another one.")
+    components = data.GetNumberOfScalarComponents()
+    if components not in (1, 3, 4):
+        raise InvalidInput(f"The volume '{name}' has {components} values per voxel; expected is grey (1), RGB (3) or RGBA (4).")
+    array: Array = slicer.util.arrayFromVolume(volume_node).copy()
+    array = array.reshape((*data.GetDimensions()[::-1], components)) if components > 1 else array.reshape(data.GetDimensions()[::-1])
+    notes = []
+    if components == 4:
+        array = np.ascontiguousarray(array[..., :3])
+        notes.append("The alpha (transparency) channel was dropped.")
+    if array.shape[0] == 1 and array.ndim == 3 and _is_shown_inverted(volume_node):
+        low, high = array.min(), array.max()
+        array = (high - (array - low)).astype(array.dtype)
+        notes.append("The image is shown with an inverted grey scale; its values were inverted, so that larger ones are brighter.")
+    known = volume_node.GetAttribute(SPACING_KNOWN) != "0"
+    storage = volume_node.GetStorageNode()
+    if storage is not None and str(storage.GetFileName() or "").lower().endswith(RASTER_SUFFIXES):
+        known = False
+    if not known:
+        notes.append("The volume's file has no physical pixel spacing: sizes are given in pixels.")
+    return MedicalImage(
+        array=array,
+        ijk_to_ras=_world_matrix(volume_node),
+        name=name,
+        modality=volume_node.GetAttribute(MODALITY),
+        spacing_known=known,
+        notes=tuple(notes),
+        sha256=volume_node.GetAttribute(INPUT_SHA256) or "",
+    )
+
+
+def _is_shown_inverted(volume_node: Any) -> bool:
+    display = volume_node.GetDisplayNode()
+    return display is not None and display.GetColorNodeID() == "vtkMRMLColorTableNodeInvertedGrey"
+
+
+def _world_matrix(volume_node: Any) -> npt.NDArray[np.float64]:
+    """(4, 4) IJK to RAS, parent transform included."""
+    matrix = vtk.vtkMatrix4x4()
+    volume_node.GetIJKToRASMatrix(matrix)
+    ijk_to_ras = slicer.util.arrayFromVTKMatrix(matrix)
+    parent = volume_node.GetParentTransformNode()
+    if parent is None:
+        return ijk_to_ras
+    if not parent.IsTransformToWorldLinear():
+        raise InvalidInput(
+            f"The volume '{volume_node.GetName()}' is bent by the transform '{parent.GetName()}'; "
+            "harden or remove the transform first."
+        )
+    parent.GetMatrixTransformToWorld(matrix)
+    return slicer.util.arrayFromVTKMatrix(matrix) @ ijk_to_ras
+
+
+def image_to_volume(image: MedicalImage, scene: Any = None, name: str | None = None) -> Any:
+    """A new scalar or colour (vector) volume node with an image's voxels and geometry, ready to be displayed.
+
+    Kinds of numbers that MRML lacks are widened: bool to uint8, float16 to float32, int64 to int32 if the values fit, else
+    to float64.
+    """
+    scene = _scene(scene)
+    kind = "vtkMRMLVectorVolumeNode" if image.is_color else "vtkMRMLScalarVolumeNode"
+    node = scene.AddNewNodeByClass(kind, name or image.name)
+    slicer.util.updateVolumeFromArray(node, _storable(image.array))
+    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(image.ijk_to_ras))
+    if image.is_color:
+        node.SetVoxelVectorType(node.VoxelVectorTypeColorRGB)
+    if image.modality:
+        node.SetAttribute(MODALITY, image.modality)
+    if image.sha256:
+        node.SetAttribute(INPUT_SHA256, image.sha256)
+    node.SetAttribute(SPACING_KNOWN, "1" if image.spacing_known else "0")
+    node.CreateDefaultDisplayNodes()
+    low, high = _display_range(image.array)
+    display = node.GetDisplayNode()
+    display.SetAutoWindowLevel(False)
+    display.SetWindowLevel(max(high - low, 1e-6), (high + low) / 2)
+    _place(node, None)
+    return node
+
+
+def _storable(array: Array) -> Array:
+    if array.dtype == np.bool_:
+        array = array.astype(np.uint8)
+    elif array.dtype == np.float16:
+        array = array.astype(np.float32)
+    elif array.dtype.kind in "iu" and array.dtype.itemsize == 8:
+        fits = array.size == 0 or (array.min() >= np.iinfo(np.int32).min and array.max() <= np.iinfo(np.int32).max)
+        array = array.astype(np.int32 if fits else np.float64)
+    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+
+
+def _display_range(array: Array) -> tuple[float, float]:
+    """Values shown black and white: 0 to 255 for 8-bit images, else the 0.5 and 99.5 percentiles of a sample."""
+    if array.dtype in (np.uint8, np.bool_):
+        return 0.0, 255.0 if array.dtype == np.uint8 else 1.0
+    sample = array.ravel()[:: max(1, array.size // 1_000_000)].astype(np.float64)
+    sample = sample[np.isfinite(sample)]
+    low, high = np.percentile(sample, (0.5, 99.5)) if sample.size else (0.0, 1.0)
+    return float(low), float(high)
+
+
+# ------------------------------------------------------------------------------------------------- segmentations
+
+
+def serialize_terminology(terminology: Terminology) -> str:
+    """A terminology entry as the text that 3D Slicer keeps in a segment's tag: seven fields separated by `~`.
+
+    Raises:
+        ValueError: a code contains a character that separates fields (`~ ^ |`).
+    """
+
+    def triplet(code: Code | None) -> str:
+        parts = (code.scheme, code.value, code.meaning) if code else ("", "", "")
+        if any(character in part for part in parts for character in "~^|\n"):
+            raise ValueError(f"the code {parts} contains a separator (~ ^ | or a line break)")
+        return "^".join(parts)
+
+    return "~".join(
+        (
+            TERMINOLOGY_CONTEXT,
+            triplet(terminology.category),
+            triplet(terminology.type),
+            triplet(terminology.modifier),
+            REGION_CONTEXT,
+            triplet(terminology.region),
+            triplet(terminology.region_modifier),
+        )
+    )
+
+
+def write_segmentation(segmentation: Segmentation, image: MedicalImage, volume_node: Any, name: str | None = None) -> Any:
+    """A new segmentation node on a volume's grid, one segment per structure, empty ones included.
+
+    The segments carry name, colour, label value, SNOMED CT terminology and the tags that DICOM SEG export asks for. The
+    node lies beside the volume in the subject hierarchy and under the same parent transform.
+
+    Args:
+        image: what was segmented; names the node if `name` is None.
+        volume_node: the volume the image was made from or written to.
+
+    Raises:
+        InvalidInput: the volume's size differs from the label map's.
+    """
+    data = volume_node.GetImageData()
+    size = tuple(data.GetDimensions()[::-1]) if data is not None else None
+    if size != segmentation.labels.shape:
+        raise InvalidInput(
+            f"The segmentation has {segmentation.labels.shape} voxels (k, j, i) but the volume '{volume_node.GetName()}' "
+            f"has {size or 'none'}; run the request again on the present volume."
+        )
+    node = volume_node.GetScene().AddNewNodeByClass("vtkMRMLSegmentationNode", name or f"{image.name} {segmentation.weight_id}")
+    node.CreateDefaultDisplayNodes()
+    node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
+    node.SetAttribute("MedPrompt.WeightID", segmentation.weight_id)
+    node.SetAttribute("MedPrompt.WeightSHA256", segmentation.weight_sha256)
+    node.SetAttribute("MedPrompt.TaskID", str(segmentation.task_id))
+    segments = node.GetSegmentation()
+    # One label map shared by all segments, as they do not overlap.
+    labelmap = _oriented_labels(segmentation, volume_node)
+    for structure in segmentation.structures:
+        segment = slicer.vtkSegment()
+        segment.SetName(structure.name)
+        segment.SetNameAutoGenerated(False)
+        segment.SetColor(*structure.color)
+        segment.SetColorAutoGenerated(False)
+        segment.SetLabelValue(structure.label)
+        segment.AddRepresentation(BINARY_LABELMAP, labelmap)
+        segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), serialize_terminology(structure.terminology))
+        segment.SetTag("DICOM.SegmentAlgorithmType", "AUTOMATIC")
+        segment.SetTag("DICOM.SegmentAlgorithmName", f"MedPrompt {segmentation.weight_id}")
+        if not segments.AddSegment(segment, _segment_id(structure.name)):
+            raise OutputFailed(f"The structure '{structure.name}' could not be added to the scene.")
+    node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
+    _place(node, volume_node)
+    return node
+
+
+def _segment_id(name: str) -> str:
+    return re.sub(r"\W+", "_", name)
+
+
+def _oriented_labels(segmentation: Segmentation, volume_node: Any) -> Any:
+    """`vtkOrientedImageData` with the labels that were asked for, on the volume's own (untransformed) grid."""
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    k, j, i = segmentation.labels.shape
+    matrix = vtk.vtkMatrix4x4()
+    volume_node.GetIJKToRASMatrix(matrix)
+    labelmap = slicer.vtkOrientedImageData()
+    labelmap.SetExtent(0, i - 1, 0, j - 1, 0, k - 1)
+    labelmap.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
+    wanted = np.isin(segmentation.labels, [s.label for s in segmentation.structures])
+    vtk_to_numpy(labelmap.GetPointData().GetScalars()).reshape(k, j, i)[...] = np.where(wanted, segmentation.labels, 0)
+    labelmap.SetImageToWorldMatrix(matrix)
+    return labelmap
+
+
+# -------------------------------------------------------------------------------------------- tables and texts
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One column of the results table; `number` columns hold doubles (NaN = not measured), the others text."""
+
+    name: str
+    title: str
+    description: str
+    value: Callable[[Finding], Any]
+    number: bool = False
+    unit: str = ""
+
+
+NOT_MEASURED = "not a number (NaN) where it does not apply or is not known"
+COLUMNS = (
+    _Column("task", "Task", "Number of the task in the plan", lambda f: f.task_id),
+    _Column("kind", "Kind", "segmentation or classification", lambda f: f.kind),
+    _Column("target", "Target", "What was segmented or looked for", lambda f: f.target),
+    _Column("structure", "Structure", "Segmented structure; empty for a classification", lambda f: f.structure),
+    _Column("result", "Result", "Most probable class; empty for a segmentation", lambda f: f.result),
+    _Column(
+        "probability",
+        "Probability",
+        f"Calibrated, 0 to 1: of the class, or mean inside the structure; {NOT_MEASURED}",
+        lambda f: f.probability,
+        True,
+        "1",
+    ),
+    _Column("area_mm2", "Area", f"Area in one slice; {NOT_MEASURED}", lambda f: f.area_mm2, True, "mm2"),
+    _Column("volume_ml", "Volume", f"Volume (1 ml = 1000 mm3); {NOT_MEASURED}", lambda f: f.volume_ml, True, "ml"),
+    _Column("pixels", "Pixels", f"Labelled pixels or voxels; {NOT_MEASURED}", lambda f: f.pixels, True, "pixels"),
+    _Column(
+        "mean_intensity",
+        "Mean intensity",
+        f"Mean of the input image inside the structure, luminance for colour; {NOT_MEASURED}",
+        lambda f: f.mean_intensity,
+        True,
+    ),
+    _Column("weight", "Weight", "Which weight made the result", lambda f: f.weight_id),
+    _Column("weight_sha256", "Weight SHA-256", "SHA-256 of the weight file", lambda f: f.weight_sha256),
+    _Column("decision", "Decision", "What a person decided in review; empty before", lambda f: f.decision),
+)
+
+
+def write_table(findings: Sequence[Finding], scene: Any = None, name: str = "MedPrompt results") -> Any:
+    """A new table node, one row per finding, with typed columns, units and descriptions (see `COLUMNS`).
+
+    `task` is an integer, numbers are doubles with NaN for what was not measured, all else is text.
+    """
+    table = _scene(scene).AddNewNodeByClass("vtkMRMLTableNode", name)
+    for column in COLUMNS:
+        values = [column.value(finding) for finding in findings]
+        array: Any
+        if column.number:
+            array = vtk.vtkDoubleArray()
+            values = [math.nan if value is None else float(value) for value in values]
+        elif column.name == "task":
+            array = vtk.vtkIntArray()
+        else:
+            array = vtk.vtkStringArray()
+            values = [_cell(value) for value in values]
+        array.SetName(column.name)
+        for value in values:
+            array.InsertNextValue(value)
+        table.AddColumn(array)
+        table.SetColumnDescription(column.name, column.description)
+        table.SetColumnUnitLabel(column.name, column.unit)
+        set_title = getattr(table, "SetColumnTitle", None) or table.SetColumnLongName  # the latter in 3D Slicer 5.10
+        set_title(column.name, column.title)
+    table.SetUseColumnTitleAsColumnHeader(True)
+    return table
+
+
+def _cell(text: str) -> str:
+    # MRML writes TSV without quoting: a tab or line break in a cell would shift the cells after it.
+    return " ".join(str(text).split())
+
+
+def write_provenance(provenance: Provenance, scene: Any = None, name: str = "MedPrompt provenance") -> Any:
+    """A new text node with the run's provenance as indented JSON."""
+    node = _scene(scene).AddNewNodeByClass("vtkMRMLTextNode", name)
+    node.SetEncoding(node.VTK_ENCODING_UTF_8)
+    node.SetText(json.dumps(provenance.model_dump(mode="json"), indent=2, ensure_ascii=False))
+    return node
+
+
+# ------------------------------------------------------------------------------------------------------ whole runs
+
+
+@dataclass(frozen=True)
+class RunNodes:
+    """The nodes a run became.
+
+    Attributes:
+        volume: the input, given or newly added.
+        segmentations: one per `Run.segmentations`, in their order.
+    """
+
+    volume: Any
+    segmentations: tuple[Any, ...]
+    table: Any
+    provenance: Any
+
+
+def write_run(run: Run, volume_node: Any = None, scene: Any = None) -> RunNodes:
+    """Add all of a run's results to the scene, or nothing.
+
+    Args:
+        volume_node: the volume that was analysed; None adds the run's image as a new volume.
+        scene: None is the volume's scene or `slicer.mrmlScene`.
+
+    Raises:
+        InvalidInput, OutputFailed: as the writers of the single results; the scene is then as it was before.
+    """
+    scene = volume_node.GetScene() if scene is None and volume_node is not None else _scene(scene)
+    with _all_or_nothing(scene):
+        volume = image_to_volume(run.image, scene) if volume_node is None else volume_node
+        segmentations = []
+        for segmentation in run.segmentations:
+            name = f"{volume.GetName()} {segmentation.weight_id} (task {segmentation.task_id})"
+            segmentations.append(write_segmentation(segmentation, run.image, volume, name))
+        table = write_table(run.provenance.findings, scene, f"{volume.GetName()} MedPrompt results")
+        text = write_provenance(run.provenance, scene, f"{volume.GetName()} MedPrompt provenance")
+        for node in (table, text):
+            _place(node, volume)
+        return RunNodes(volume, tuple(segmentations), table, text)
+
+
+@contextmanager
+def _all_or_nothing(scene: Any) -> Iterator[None]:
+    before = {scene.GetNthNode(n).GetID() for n in range(scene.GetNumberOfNodes())}
+    try:
+        yield
+    except BaseException:
+        hierarchy = _hierarchy(scene)
+        nodes = [scene.GetNthNode(n) for n in range(scene.GetNumberOfNodes())]
+        for node in reversed([n for n in nodes if n.GetID() not in before and n is not hierarchy]):
+            if item := hierarchy.GetItemByDataNode(node):
+                hierarchy.RemoveItem(item, False, False)
+            scene.RemoveNode(node)
+        raise
+
+
+def _scene(scene: Any) -> Any:
+    """The `vtkMRMLScene` meant by None, a scene or a `HeadlessScene`."""
+    scene = slicer.mrmlScene if scene is None else scene
+    return scene.scene if isinstance(scene, HeadlessScene) else scene
+
+
+def _hierarchy(scene: Any) -> Any:
+    return slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+
+
+def _place(node: Any, neighbour: Any) -> None:
+    """Put a node beside another one in the subject hierarchy; None is the top level, if it has no place yet.
+
+    3D Slicer's user interface makes the items by itself; without it nobody does.
+    """
+    hierarchy = _hierarchy(node.GetScene())
+    parent = hierarchy.GetSceneItemID()
+    if neighbour is not None:
+        if not hierarchy.GetItemByDataNode(neighbour):
+            hierarchy.CreateItem(parent, neighbour)
+        parent = hierarchy.GetItemParent(hierarchy.GetItemByDataNode(neighbour)) or parent
+    item = hierarchy.GetItemByDataNode(node)
+    if not item:
+        hierarchy.CreateItem(parent, node)
+    elif neighbour is not None:
+        hierarchy.SetItemParent(item, parent)
+
+
+# ---------------------------------------------------------------------------------------------------------- files
+
+
+def save_scene_bundle(path: str | os.PathLike[str], scene: Any = None) -> Path:
+    """Write the scene as a 3D Slicer bundle (.mrb), replacing an older one in one step.
+
+    Returns:
+        The absolute path.
+
+    Raises:
+        InvalidInput: the name does not end in .mrb.
+        OutputFailed: it could not be written; nothing is left behind.
+    """
+    scene = _scene(scene)
+    target = _target(path, ".mrb")
+    with _written_aside(target) as draft:
+        if not scene.WriteToMRB(os.fspath(draft)):
+            raise OutputFailed("3D Slicer's scene writer failed")
+        _must_be_whole_zip(draft)
+    scene.SetURL(os.fspath(target))
+    return target
+
+
+def save_segmentation(segmentation_node: Any, path: str | os.PathLike[str]) -> Path:
+    """Write a segmentation as `.seg.nrrd`; errors as `save_scene_bundle`."""
+    return _save_node(segmentation_node, slicer.vtkMRMLSegmentationStorageNode(), _target(path, ".seg.nrrd"))
+
+
+def save_table(table_node: Any, path: str | os.PathLike[str]) -> Path:
+    """Write a table as `.tsv` and, beside it, its types and units as `.schema.tsv`; errors as `save_scene_bundle`."""
+    return _save_node(table_node, slicer.vtkMRMLTableStorageNode(), _target(path, ".tsv"))
+
+
+def _save_node(node: Any, storage: Any, target: Path) -> Path:
+    # A storage node of its own, outside the scene, so that saving a copy does not change where the scene saves.
+    with _written_aside(target) as draft:
+        storage.SetFileName(os.fspath(draft))
+        storage.SetUseCompression(1)
+        if not storage.WriteData(node):
+            raise OutputFailed("3D Slicer's writer failed")
+    return target
+
+
+def _target(path: str | os.PathLike[str], suffix: str) -> Path:
+    target = Path(path).expanduser().absolute()
+    if not target.name.lower().endswith(suffix) or len(target.name) == len(suffix):
+        raise InvalidInput(f"The file name '{target.name}' must end in {suffix}.")
+    return target
+
+
+@contextmanager
+def _written_aside(target: Path) -> Iterator[Path]:
+    """A path of the same name in a new folder beside the target; what was written there is moved into place at the end."""
+    folder = None
+    try:
+        with collected_messages() as messages:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(prefix=".medprompt-", dir=target.parent))
+            yield folder / target.name
+            written = sorted(folder.iterdir())
+            if folder / target.name not in written:
+                raise OutputFailed("no file was written")
+        # Some writers report a full disk only as a message.
+        if problems := [m for m in messages if m.startswith("ERROR")]:
+            raise OutputFailed(problems[-1])
+        for file in written:
+            with file.open("rb") as stream:
+                os.fsync(stream.fileno())
+            os.replace(file, target.parent / file.name)
+    except (OSError, OutputFailed) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
+        raise OutputFailed(f"{target} could not be written ({reason}); check the folder and the free space.") from error
+    finally:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _must_be_whole_zip(path: Path) -> None:
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as bundle:
+            broken = bundle.testzip()
+    except (OSError, zipfile.BadZipFile) as error:
+        raise OutputFailed("the bundle is incomplete") from error
+    if broken:
+        raise OutputFailed(f"{broken} in the bundle is incomplete")
+
+
+def open_scene_bundle(path: str | os.PathLike[str]) -> HeadlessScene:
+    """A fresh headless scene with the contents of a bundle (.mrb).
+
+    Raises:
+        InvalidInput: no such file, or not a bundle that 3D Slicer can open.
+    """
+    source = Path(path).expanduser().absolute()
+    if not source.is_file():
+        raise InvalidInput(f"There is no file {source}.")
+    opened = headless_scene()
+    with tempfile.TemporaryDirectory() as folder, collected_messages() as messages:
+        good = opened.application.OpenSlicerDataBundle(os.fspath(source), folder)
+    if not good or any(message.startswith("ERROR") for message in messages):
+        opened.close()
+        raise InvalidInput(f"{source} is not a 3D Slicer bundle (.mrb) or is damaged.")
+    opened.scene.SetURL(os.fspath(source))
+    return opened

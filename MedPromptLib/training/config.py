@@ -1,0 +1,160 @@
+"""A recipe: one TOML file per weight, from which `medprompt train` makes the weight and its card."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ..catalog import Network, Preprocessing, Structure
+from ..errors import InvalidInput
+from ..plan import Intent
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CardText(_Strict):
+    """The part of the card a person writes."""
+
+    id: str
+    title: str
+    intent: Intent
+    target: str
+    modality: str
+    synonyms: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    positive: tuple[str, ...] = ()
+    structures: tuple[Structure, ...] = ()
+    intended_use: str
+    limitations: tuple[str, ...] = ()
+    licence: str
+    data: str
+    data_licence: str
+
+
+class DataSource(_Strict):
+    """Which data set and what of it.
+
+    Attributes:
+        folder: name of the data set's folder under the data root.
+        binary_mask: every non-zero mask value is label 1.
+    """
+
+    folder: str
+    binary_mask: bool = False
+
+
+class Augmentation(_Strict):
+    """Random changes of a training image; ranges are symmetric around no change.
+
+    Attributes:
+        flip_horizontal, flip_vertical: probability; 0 where the anatomy is lateralised or has an up and a down.
+        rotate: degrees. scale, shift: fraction of the image.
+        gamma, contrast, brightness: strength; noise, blur: largest standard deviation (intensity, pixels).
+        erase: probability of filling a random rectangle with grey.
+        mixup: alpha of the beta distribution, classification only; 0 switches it off.
+    """
+
+    flip_horizontal: float = 0.0
+    flip_vertical: float = 0.0
+    rotate: float = 10.0
+    scale: float = 0.15
+    shift: float = 0.06
+    gamma: float = 0.3
+    contrast: float = 0.2
+    brightness: float = 0.1
+    noise: float = 0.03
+    blur: float = 0.0
+    erase: float = 0.0
+    mixup: float = 0.0
+
+
+class Phase(_Strict):
+    """A stretch of the training at one input size."""
+
+    epochs: Annotated[int, Field(ge=1)]
+    size: Annotated[int, Field(ge=32, multiple_of=32)]
+    batch: Annotated[int, Field(ge=1)]
+
+
+class Schedule(_Strict):
+    """Optimisation.
+
+    Attributes:
+        learning_rate: peak, after one epoch of warm-up, then cosine to zero over all phases.
+        encoder_factor: the pretrained encoder's share of it.
+        freeze_epochs: epochs during which the stem and the first two stages stay as pretrained.
+        ema: decay per step of the averaged weights that are evaluated and shipped.
+        patience: epochs of the last phase without a better validation score before it stops.
+        class_balance: exponent of the inverse class frequency in the cross entropy; 0 none, 1 full.
+        auxiliary_masks: classification only: a segmentation head learns the masks beside it and is not shipped.
+    """
+
+    phases: tuple[Phase, ...]
+    learning_rate: float = 1e-3
+    encoder_factor: float = 0.5
+    weight_decay: float = 0.01
+    freeze_epochs: int = 0
+    ema: float = 0.99
+    label_smoothing: float = 0.0
+    patience: int = 20
+    class_balance: float = 0.0
+    auxiliary_masks: float = 0.0
+    seed: int = 1
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all phases."""
+        return sum(phase.epochs for phase in self.phases)
+
+    def phase(self, epoch: int) -> Phase:
+        """The phase that epoch (from 0) belongs to."""
+        for phase in self.phases:
+            if epoch < phase.epochs:
+                return phase
+            epoch -= phase.epochs
+        return self.phases[-1]
+
+
+class Recipe(_Strict):
+    """All of it."""
+
+    card: CardText
+    data: DataSource
+    network: Network
+    preprocessing: Preprocessing
+    augmentation: Augmentation = Augmentation()
+    schedule: Schedule
+
+    @model_validator(mode="after")
+    def _classes_fit(self) -> Recipe:
+        wanted = len(self.card.classes) or len(self.card.structures) + 1
+        if self.network.options.get("classes", wanted) != wanted:
+            raise ValueError(f"network.options.classes is {self.network.options['classes']}, the card needs {wanted}")
+        return self
+
+
+def read_recipe(path: Path) -> tuple[Recipe, str]:
+    """The recipe in a TOML file and the file's SHA-256.
+
+    Raises:
+        InvalidInput: no such file, not TOML, or an unknown, missing or unfit field.
+    """
+    try:
+        data = path.read_bytes()
+        recipe = Recipe.model_validate(tomllib.loads(data.decode("utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidInput(f"The training recipe {path} cannot be read ({error}); expected a TOML file.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise InvalidInput(f"The training recipe {path} is not valid: {where}: {first['msg']}.") from error
+    return recipe, hashlib.sha256(data).hexdigest()
+
+
+Mode = Literal["train", "val", "test"]

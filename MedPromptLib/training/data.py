@@ -1,0 +1,81 @@
+"""Data sets on disk: `split.csv`, `images/<id>.jpg|png` and, where there are any, `masks/<id>.png`."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InvalidInput
+from ..images import Array
+
+SUFFIXES = (".png", ".jpg", ".jpeg")
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Images of one split, in memory.
+
+    Attributes:
+        ids: file stems.
+        images: each (h, w) or (h, w, 3) uint8.
+        masks: each (h, w) uint8, or None for a set without masks.
+        labels: the `label` column, or empty strings.
+        groups: the `group` column (patients), or the ids: what a bootstrap may resample.
+        folder, split: where they come from.
+    """
+
+    ids: tuple[str, ...]
+    images: tuple[Array, ...]
+    masks: tuple[Array, ...] | None
+    labels: tuple[str, ...]
+    groups: tuple[str, ...]
+    folder: Path
+    split: str
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def read_cases(folder: Path, split: str, *, binary_mask: bool = False) -> Cases:
+    """All cases of one split.
+
+    Raises:
+        InvalidInput: no `split.csv`, no such split, or a missing image.
+    """
+    from PIL import Image
+
+    table = folder / "split.csv"
+    try:
+        with table.open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream))
+    except OSError as error:
+        raise InvalidInput(
+            f"The data set {folder} has no readable split.csv ({error}); expected split.csv, images/ and, for "
+            "segmentation, masks/."
+        ) from error
+    chosen = [row for row in rows if row.get("split") == split]
+    if not chosen:
+        splits = ", ".join(sorted({row.get("split", "") for row in rows}))
+        raise InvalidInput(f"The data set {folder} has no split '{split}'; it has: {splits}.")
+    has_masks = (folder / "masks").is_dir()
+    images, masks = [], []
+    for row in chosen:
+        path = next((p for s in SUFFIXES if (p := folder / "images" / f"{row['id']}{s}").is_file()), None)
+        if path is None:
+            raise InvalidInput(f"The data set {folder} lists '{row['id']}' in split.csv but has no image of that name.")
+        images.append(np.asarray(Image.open(path)))
+        if has_masks:
+            mask = np.asarray(Image.open(folder / "masks" / f"{row['id']}.png"))
+            masks.append((mask > 0).astype(np.uint8) if binary_mask else mask.astype(np.uint8))
+    return Cases(
+        ids=tuple(row["id"] for row in chosen),
+        images=tuple(images),
+        masks=tuple(masks) if has_masks else None,
+        labels=tuple(row.get("label", "") for row in chosen),
+        groups=tuple(row.get("group") or row["id"] for row in chosen),
+        folder=folder,
+        split=split,
+    )

@@ -1,0 +1,339 @@
+"""The supervised loop: segmentation or classification, resumable, seeded, chosen on the validation split."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..inference.preprocessing import prepare, standardise
+from ..networks import build
+from ..networks.deepfusionlab import LeanFusionLab, conv_bn_relu, resize
+from ..plan import Intent
+from .augment import augment
+from .config import Recipe
+from .data import Cases, read_cases
+from .pretrained import load_lite0
+
+CHECKPOINT = "checkpoint.pt"
+LOG = "log.jsonl"
+
+
+class AuxiliarySegmentation(nn.Module):
+    """A classifier with a small mask decoder beside it, so that its features learn where the finding lies."""
+
+    def __init__(self, network: LeanFusionLab) -> None:
+        super().__init__()
+        self.network = network
+        self.mid = conv_bn_relu(112, 64)
+        self.high = conv_bn_relu(1280, 64)
+        self.mask = nn.Sequential(conv_bn_relu(64, 64, 3), nn.Conv2d(64, 2, 1))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, 3, h, w) → logits (n, classes) and mask scores (n, 2, h/16, w/16)."""
+        _, mid, high = self.network.features(x)
+        mixed = self.mid(mid) + resize(self.high(high), mid.shape[2:], corners=False)
+        return self.network.classify(high), self.mask(mixed)
+
+
+@dataclass
+class Tensors:
+    """A split as network input at one size.
+
+    Attributes:
+        x: (n, 3, h, w) in 0 to 1, stored as uint8 to save memory.
+        masks: (n, h, w) uint8 or None.
+        targets: (n,) int64 class indices, or None for segmentation.
+    """
+
+    x: Tensor
+    masks: Tensor | None
+    targets: Tensor | None
+
+
+def tensors(cases: Cases, recipe: Recipe, size: int) -> Tensors:
+    """Decode, resize and normalise a split once."""
+    x = torch.cat([prepare(image[None], recipe.preprocessing, (size, size)) for image in cases.images])
+    masks = None
+    if cases.masks is not None:
+        resized = [
+            F.interpolate(torch.from_numpy(mask)[None, None].float(), size=(size, size), mode="nearest-exact")[0]
+            for mask in cases.masks
+        ]
+        masks = torch.cat(resized).to(torch.uint8)
+    targets = None
+    if recipe.card.intent is Intent.CLASSIFICATION:
+        targets = torch.tensor([recipe.card.classes.index(label) for label in cases.labels])
+    return Tensors((x * 255).round().to(torch.uint8), masks, targets)
+
+
+class SupervisedTraining:
+    """One run of one recipe in one folder.
+
+    Args:
+        recipe: what to train.
+        data_root: folder of the data sets.
+        work: folder for the checkpoint and the log; an existing checkpoint is continued.
+        device: where to train.
+        report: called with one line per epoch.
+    """
+
+    def __init__(
+        self, recipe: Recipe, data_root: Path, work: Path, device: torch.device, report: Callable[[str], None] = print
+    ) -> None:
+        self.recipe, self.work, self.device, self.report = recipe, work, device, report
+        self.schedule = recipe.schedule
+        self.segmentation = recipe.card.intent is Intent.SEGMENTATION
+        work.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(self.schedule.seed)
+        folder = data_root / recipe.data.folder
+        self.cases = {
+            split: read_cases(folder, split, binary_mask=recipe.data.binary_mask) for split in ("train", "val")
+        }
+        network = build(recipe.network)
+        if isinstance(network, LeanFusionLab):
+            load_lite0(network)
+        self.auxiliary = not self.segmentation and self.schedule.auxiliary_masks > 0
+        model = AuxiliarySegmentation(network) if self.auxiliary and isinstance(network, LeanFusionLab) else network
+        self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.ema = copy.deepcopy(self.model).eval()
+        self.generator = torch.Generator().manual_seed(self.schedule.seed)
+        self.optimiser = self._optimiser()
+        self.epoch, self.step, self.best, self.best_epoch = 0, 0, -math.inf, -1
+        self.best_state: dict[str, Tensor] | None = None
+        self._cache: dict[tuple[str, int], Tensors] = {}
+        self._resume()
+
+    # -- set-up ---------------------------------------------------------------------------------------------------
+
+    def _optimiser(self) -> torch.optim.Optimizer:
+        groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+        for name, parameter in self.model.named_parameters():
+            encoder = any(part in name for part in ("low_level", "mid_level", "high_level"))
+            groups.setdefault((encoder, parameter.ndim > 1), []).append(parameter)
+        rate = self.schedule.learning_rate
+        return torch.optim.AdamW(
+            [
+                {
+                    "params": parameters,
+                    "base": rate * (self.schedule.encoder_factor if encoder else 1.0),
+                    "weight_decay": self.schedule.weight_decay if decays else 0.0,
+                }
+                for (encoder, decays), parameters in groups.items()
+            ],
+            lr=rate,
+        )
+
+    def _resume(self) -> None:
+        path = self.work / CHECKPOINT
+        if not path.is_file():
+            return
+        state = torch.load(path, weights_only=True, map_location=self.device)
+        self.model.load_state_dict(state["model"])
+        self.ema.load_state_dict(state["ema"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.generator.set_state(state["generator"].cpu())
+        torch.set_rng_state(state["rng"].cpu())
+        self.epoch, self.step = state["epoch"], state["step"]
+        self.best, self.best_epoch, self.best_state = state["best"], state["best_epoch"], state["best_state"]
+        self.report(f"continuing after epoch {self.epoch} of {self.schedule.epochs}")
+
+    def _save(self) -> None:
+        state = {
+            "model": self.model.state_dict(),
+            "ema": self.ema.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "generator": self.generator.get_state(),
+            "rng": torch.get_rng_state(),
+            "epoch": self.epoch,
+            "step": self.step,
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "best_state": self.best_state,
+        }
+        temporary = self.work / f"{CHECKPOINT}.part"
+        torch.save(state, temporary)
+        temporary.replace(self.work / CHECKPOINT)
+
+    def _tensors(self, split: str, size: int) -> Tensors:
+        if (split, size) not in self._cache:
+            self._cache = {key: kept for key, kept in self._cache.items() if key[0] != split}
+            self._cache[split, size] = tensors(self.cases[split], self.recipe, size)
+        return self._cache[split, size]
+
+    # -- training -------------------------------------------------------------------------------------------------
+
+    def run(self) -> dict[str, Tensor]:
+        """Train to the end (or from the checkpoint to the end) and return the best averaged parameters."""
+        while self.epoch < self.schedule.epochs:
+            started = time.monotonic()
+            loss = self._train_epoch()
+            self.epoch += 1
+            record: dict[str, Any] = {"epoch": self.epoch, "loss": round(loss, 5)}
+            last_phase = self.epoch > self.schedule.epochs - self.schedule.phases[-1].epochs
+            if last_phase or self.epoch % 5 == 0:
+                record |= self._validate()
+                if last_phase and record["score"] > self.best:
+                    self.best, self.best_epoch = record["score"], self.epoch
+                    self.best_state = {name: tensor.clone() for name, tensor in self.ema.state_dict().items()}
+            record["seconds"] = round(time.monotonic() - started, 1)
+            self.report(f"{self.recipe.card.id} {json.dumps(record)}")
+            with (self.work / LOG).open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(record) + "\n")
+            self._save()
+            if last_phase and self.epoch - self.best_epoch >= self.schedule.patience:
+                break
+        assert self.best_state is not None
+        if self.auxiliary:
+            prefix = "network."
+            return {n.removeprefix(prefix): t for n, t in self.best_state.items() if n.startswith(prefix)}
+        return self.best_state
+
+    def _batches(self, data: Tensors, batch: int) -> Iterator[Tensor]:
+        order = torch.randperm(len(data.x), generator=self.generator)
+        whole = len(order) // batch * batch
+        yield from order[:whole].view(-1, batch)
+
+    def _train_epoch(self) -> float:
+        phase = self.schedule.phase(self.epoch)
+        data = self._tensors("train", phase.size)
+        self.model.train()
+        self._freeze(self.epoch < self.schedule.freeze_epochs)
+        steps = max(len(data.x) // phase.batch, 1)
+        losses = []
+        for number, chosen in enumerate(self._batches(data, phase.batch)):
+            self._set_rate(self.epoch + number / steps)
+            x = data.x[chosen].to(self.device).float() / 255
+            masks = data.masks[chosen].to(self.device).long() if data.masks is not None else None
+            x, masks = augment(x, masks, self.recipe.augmentation, self.generator)
+            loss = self._loss(x, masks, data.targets[chosen].to(self.device) if data.targets is not None else None)
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+            self.optimiser.step()
+            self.step += 1
+            self._average()
+            losses.append(float(loss.detach()))
+        return float(np.mean(losses))
+
+    def _freeze(self, frozen: bool) -> None:
+        network = self.model.network if isinstance(self.model, AuxiliarySegmentation) else self.model
+        if isinstance(network, LeanFusionLab):
+            for parameter in network.low_level.parameters():
+                parameter.requires_grad_(not frozen)
+            if frozen:
+                network.low_level.eval()
+
+    def _set_rate(self, position: float) -> None:
+        warm = min(1.0, (position + 0.05) / 1.0)
+        cosine = 0.5 * (1 + math.cos(math.pi * min(position / self.schedule.epochs, 1.0)))
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["base"] * warm * max(cosine, 0.01)
+
+    def _average(self) -> None:
+        decay = min(self.schedule.ema, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for kept, new in zip(self.ema.state_dict().values(), self.model.state_dict().values(), strict=True):
+                if kept.dtype.is_floating_point:
+                    kept.lerp_(new, 1 - decay)
+                else:
+                    kept.copy_(new)
+
+    def _loss(self, x: Tensor, masks: Tensor | None, targets: Tensor | None) -> Tensor:
+        if self.segmentation:
+            assert masks is not None
+            return self._segmentation_loss(self._forward(x), masks)
+        assert targets is not None
+        smooth = self.schedule.label_smoothing
+        weight = self._class_weight()
+        mix = self.recipe.augmentation.mixup
+        if mix and not self.auxiliary:
+            share = float(np.random.default_rng(int(self.step)).beta(mix, mix))
+            order = torch.randperm(len(x), generator=self.generator)
+            logits = self._forward(share * x + (1 - share) * x[order])
+            losses = [F.cross_entropy(logits, t, weight, label_smoothing=smooth) for t in (targets, targets[order])]
+            return share * losses[0] + (1 - share) * losses[1]
+        output = self._forward(x)
+        if not self.auxiliary:
+            return F.cross_entropy(output, targets, weight, label_smoothing=smooth)
+        logits, scores = output
+        assert masks is not None
+        scores = resize(scores, (x.shape[2] // 4, x.shape[3] // 4), corners=False)
+        small = F.interpolate(masks[:, None].float(), size=scores.shape[2:], mode="nearest-exact")[:, 0].long()
+        classification = F.cross_entropy(logits, targets, weight, label_smoothing=smooth)
+        return classification + self.schedule.auxiliary_masks * self._segmentation_loss(scores, small)
+
+    def _forward(self, x: Tensor) -> Any:
+        return self.model(standardise(x, self.recipe.preprocessing).contiguous(memory_format=torch.channels_last))
+
+    def _segmentation_loss(self, scores: Tensor, masks: Tensor) -> Tensor:
+        from monai.losses import DiceCELoss
+
+        loss = DiceCELoss(include_background=False, to_onehot_y=True, softmax=True, batch=True)
+        value: Tensor = loss(scores, masks[:, None])
+        return value
+
+    def _class_weight(self) -> Tensor | None:
+        if not self.schedule.class_balance:
+            return None
+        counts = torch.tensor([self.cases["train"].labels.count(name) for name in self.recipe.card.classes])
+        weight = (counts.float().mean() / counts) ** self.schedule.class_balance
+        return weight.to(self.device)
+
+    # -- validation -----------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def _validate(self) -> dict[str, float]:
+        size = self.schedule.phases[-1].size
+        data = self._tensors("val", size)
+        network = self.ema.network if isinstance(self.ema, AuxiliarySegmentation) else self.ema
+        outputs = predict(network, data.x, self.recipe, self.device)
+        if self.segmentation:
+            assert data.masks is not None
+            dice = foreground_dice(outputs.argmax(1), data.masks, outputs.shape[1] - 1)
+            return {"score": round(float(np.nanmean(dice)), 5)} | {
+                s.name: round(float(np.nanmean(dice[:, i])), 5) for i, s in enumerate(self.recipe.card.structures)
+            }
+        from sklearn.metrics import roc_auc_score
+
+        assert data.targets is not None
+        probabilities, truth = outputs.softmax(1).numpy(), data.targets.numpy()
+        accuracy = float((probabilities.argmax(1) == truth).mean())
+        binary = probabilities.shape[1] == 2
+        auc = roc_auc_score(truth, probabilities[:, 1]) if binary else roc_auc_score(truth, probabilities, multi_class="ovr")
+        nll = float(F.cross_entropy(outputs, data.targets))
+        return {"score": round((accuracy + auc) / 2, 5), "accuracy": round(accuracy, 5), "auc": round(float(auc), 5),
+                "nll": round(nll, 4)}  # fmt: skip
+
+
+def predict(network: nn.Module, x: Tensor, recipe: Recipe, device: torch.device, batch: int = 16) -> Tensor:
+    """Network outputs for uint8 inputs (n, 3, h, w), on the CPU."""
+    network.eval()
+    outputs = []
+    with torch.inference_mode():
+        for part in x.split(batch):
+            z = standardise(part.to(device).float() / 255, recipe.preprocessing)
+            outputs.append(network(z.contiguous(memory_format=torch.channels_last)).float().cpu())
+    return torch.cat(outputs)
+
+
+def foreground_dice(labels: Tensor, masks: Tensor, structures: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Dice per image and structure, (n, structures); NaN where the truth has none of the structure."""
+    rows = np.full((len(labels), structures), np.nan)
+    for index in range(structures):
+        predicted, truth = labels == index + 1, masks == index + 1
+        size = truth.flatten(1).sum(1)
+        overlap = (predicted & truth).flatten(1).sum(1)
+        dice = 2 * overlap / (predicted.flatten(1).sum(1) + size).clamp_min(1)
+        rows[:, index] = np.where(size > 0, dice, np.nan)
+    return rows
