@@ -1,7 +1,7 @@
 """What this installation can do: weight cards, and the catalogue that reads and verifies them.
 
-One folder per weight, `weights/<id>/card.json` and `weights/<id>/model.safetensors`. Adding a folder adds an ability; no
-code changes.
+One folder per weight, `weights/<id>/card.json` and `weights/<id>/model.safetensors`. Adding a folder adds an ability;
+no code changes.
 """
 
 from __future__ import annotations
@@ -247,7 +247,9 @@ class WeightCard(_Strict):
             synonyms=self.synonyms,
             classes=self.classes,
             positive=self.positive,
-            structures=tuple(StructureTerm(name=s.name, synonyms=s.synonyms) for s in self.structures) if several else (),
+            structures=tuple(StructureTerm(name=s.name, synonyms=s.synonyms) for s in self.structures)
+            if several
+            else (),
         )
 
 
@@ -261,7 +263,9 @@ def read_card(folder: Path) -> WeightCard:
     try:
         card = WeightCard.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise WeightCorrupt(f"The weight card {path} cannot be read ({error}); restore it or remove the folder.") from error
+        raise WeightCorrupt(
+            f"The weight card {path} cannot be read ({error}); restore it or remove the folder."
+        ) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the document"
@@ -269,7 +273,9 @@ def read_card(folder: Path) -> WeightCard:
             f"The weight card {path} is not valid: {where}: {first['msg']}; correct it or remove the folder."
         ) from error
     if card.id != folder.name:
-        raise WeightCorrupt(f"The weight card {path} says id '{card.id}' but lies in folder '{folder.name}'; they must agree.")
+        raise WeightCorrupt(
+            f"The weight card {path} says id '{card.id}' but lies in folder '{folder.name}'; they must agree."
+        )
     return card
 
 
@@ -382,4 +388,6 @@ def load_abilities(path: Path) -> tuple[Ability, ...]:
         return tuple(Ability.model_validate(entry) for entry in entries)
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, ValidationError, TypeError) as error:
         reason = str(error).splitlines()[0]
-        raise WeightCorrupt(f"The catalogue {path} cannot be read ({reason}); expected a JSON list of weight cards.") from error
+        raise WeightCorrupt(
+            f"The catalogue {path} cannot be read ({reason}); expected a JSON list of weight cards."
+        ) from error

@@ -13,7 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InvalidInput
-from .images import EXPECTED, ONE_MM_ASSUMED, Array, MedicalImage, affine_to_ras, finite, quiet_readers, sha256_of_files, stem
+from .images import (
+    EXPECTED,
+    ONE_MM_ASSUMED,
+    Array,
+    MedicalImage,
+    affine_to_ras,
+    finite,
+    quiet_readers,
+    sha256_of_files,
+    stem,
+)
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -78,7 +88,7 @@ def _image_headers(paths: Sequence[Path], shown: Path, notes: list[str]) -> list
     others = []
     for path in paths:
         try:
-            header = dcmread(path, stop_before_pixels=True, force=path.suffix.lower() == ".dcm")
+            header: Dataset = dcmread(path, stop_before_pixels=True, force=path.suffix.lower() == ".dcm")
         except Exception as error:  # damaged bytes make pydicom raise almost anything
             raise InvalidInput(f"The DICOM file {path} is truncated or damaged.") from error
         if "Rows" in header and header.get("Modality") not in NOT_IMAGES:
@@ -88,7 +98,9 @@ def _image_headers(paths: Sequence[Path], shown: Path, notes: list[str]) -> list
     if not images:
         if len(paths) == 1 and paths[0].suffix.lower() == ".dcm" and others == ["unknown"]:
             raise InvalidInput(f"{shown} is not a DICOM image; {EXPECTED}.")
-        raise InvalidInput(f"{shown} holds no DICOM image, only {', '.join(sorted(set(others)))} objects; give the image itself.")
+        raise InvalidInput(
+            f"{shown} holds no DICOM image, only {', '.join(sorted(set(others)))} objects; give the image itself."
+        )
     if others:
         notes.append(f"{len(others)} DICOM objects that are not images were left out.")
     series: dict[str, list[tuple[Path, Dataset]]] = {}
@@ -96,7 +108,9 @@ def _image_headers(paths: Sequence[Path], shown: Path, notes: list[str]) -> list
         series.setdefault(str(header.get("SeriesInstanceUID", "")), []).append((path, header))
     if len(series) > 1:
         names = "; ".join(_series_name(members) for members in series.values())
-        raise InvalidInput(f"{shown} contains {len(series)} series ({names}); give the files or the folder of one of them.")
+        raise InvalidInput(
+            f"{shown} contains {len(series)} series ({names}); give the files or the folder of one of them."
+        )
     return images
 
 
@@ -160,7 +174,9 @@ def _sorted_frames(frames: list[_Frame], shown: Path, notes: list[str]) -> tuple
         if along[i] - along[kept[-1]] > 1e-3:
             kept.append(i)
         elif not np.array_equal(_pixels(frames[i]), _pixels(frames[kept[-1]])):
-            raise InvalidInput(f"{shown} has several different images at one position (times, echoes?); give one per position.")
+            raise InvalidInput(
+                f"{shown} has several different images at one position (times, echoes?); give one per position."
+            )
     if len(kept) < len(frames):
         notes.append(f"{len(frames) - len(kept)} duplicate slices were left out.")
     frames, along, positions = [frames[i] for i in kept], along[kept], positions[kept]
@@ -174,20 +190,23 @@ def _sorted_frames(frames: list[_Frame], shown: Path, notes: list[str]) -> tuple
         )
     aside = positions[-1] - positions[0] - (along[-1] - along[0]) * normal
     if np.linalg.norm(aside) > 0.01 * (along[-1] - along[0]) + 1e-3:
-        notes.append(f"The slices are shifted sideways by {np.linalg.norm(aside):.3g} mm in all (tilted gantry); not corrected.")
+        notes.append(
+            f"The slices are shifted sideways by {np.linalg.norm(aside):.3g} mm in all (tilted gantry); not corrected."
+        )
     return frames, float(steps.mean())
 
 
 def _stack(frames: Sequence[_Frame], shown: Path) -> Array:
     """(k, j, i[, 3]) from frames in order; each file is decoded once."""
-    files = list(dict.fromkeys(f.path for f in frames))
-    decoded = [_pixels(frames[[f.path for f in frames].index(path)], whole_file=True) for path in files]
-    if len({a.shape[1:] for a in decoded}) > 1:
+    decoded: dict[Path, Array] = {}
+    for frame in frames:
+        if frame.path not in decoded:
+            decoded[frame.path] = _pixels(frame, whole_file=True)
+        if frame.index >= len(decoded[frame.path]):
+            raise InvalidInput(f"{frame.path} has fewer frames than its header says; it is truncated.")
+    if len({array.shape[1:] for array in decoded.values()}) > 1:
         raise InvalidInput(f"The slices in {shown} differ in size; give those of one size.")
-    if any(len(array) <= f.index for array, path in zip(decoded, files) for f in frames if f.path == path):
-        raise InvalidInput(f"{shown} has fewer frames than its header says; it is truncated.")
-    which = {path: n for n, path in enumerate(files)}
-    return np.stack([decoded[which[f.path]][f.index] for f in frames])
+    return np.stack([decoded[frame.path][frame.index] for frame in frames])
 
 
 def _pixels(frame: _Frame, whole_file: bool = False) -> Array:
@@ -196,11 +215,19 @@ def _pixels(frame: _Frame, whole_file: bool = False) -> Array:
 
     inverted = frame.header.get("PhotometricInterpretation") == "MONOCHROME1"
     try:
-        array = _decode_as_monochrome2(frame.path) if inverted else sitk.GetArrayFromImage(sitk.ReadImage(os.fspath(frame.path)))
+        array = (
+            _decode_as_monochrome2(frame.path)
+            if inverted
+            else sitk.GetArrayFromImage(sitk.ReadImage(os.fspath(frame.path)))
+        )
     except (RuntimeError, ValueError, AttributeError, EOFError) as error:
         meta = getattr(frame.header, "file_meta", None)
-        syntax = meta.TransferSyntaxUID.name if meta is not None and "TransferSyntaxUID" in meta else "no transfer syntax"
-        raise InvalidInput(f"The DICOM file {frame.path} is truncated or in an unsupported encoding ({syntax}).") from error
+        syntax = (
+            meta.TransferSyntaxUID.name if meta is not None and "TransferSyntaxUID" in meta else "no transfer syntax"
+        )
+        raise InvalidInput(
+            f"The DICOM file {frame.path} is truncated or in an unsupported encoding ({syntax})."
+        ) from error
     palette = frame.header.get("PhotometricInterpretation") == "PALETTE COLOR"
     color = palette or int(frame.header.get("SamplesPerPixel") or 1) >= 3
     array = array.reshape((-1, *array.shape[-3 if color else -2 :]))
@@ -212,8 +239,8 @@ def _pixels(frame: _Frame, whole_file: bool = False) -> Array:
 def _decode_as_monochrome2(path: Path) -> Array:
     """Pixels of a MONOCHROME1 file, not inverted.
 
-    Some versions of ITK invert them while reading and others do not. A copy that says MONOCHROME2 (and nothing about the
-    patient) is left alone by all.
+    Some versions of ITK invert them while reading and others do not. A copy that says MONOCHROME2 (and nothing about
+    the patient) is left alone by all.
     """
     import tempfile
 
@@ -223,17 +250,24 @@ def _decode_as_monochrome2(path: Path) -> Array:
     original = dcmread(path, force=True)
     copy = Dataset()
     for keyword in (
-        "SOPClassUID SOPInstanceUID Modality SamplesPerPixel NumberOfFrames Rows Columns BitsAllocated BitsStored HighBit "
-        "PixelRepresentation RescaleIntercept RescaleSlope PixelData"
+        "SOPClassUID SOPInstanceUID Modality SamplesPerPixel NumberOfFrames Rows Columns BitsAllocated BitsStored "
+        "HighBit PixelRepresentation RescaleIntercept RescaleSlope PixelData"
     ).split():
         if keyword in original:
             copy[keyword] = original[keyword]
+    if not original.file_meta.TransferSyntaxUID.is_compressed and len(original.PixelData) < _stored_bytes(original):
+        raise EOFError("fewer pixels than rows × columns")
     copy.PhotometricInterpretation = "MONOCHROME2"
     copy.file_meta = original.file_meta
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, "image.dcm")
         copy.save_as(file, enforce_file_format=True)
         return sitk.GetArrayFromImage(sitk.ReadImage(file))
+
+
+def _stored_bytes(header: Dataset) -> int:
+    frames = int(header.get("NumberOfFrames") or 1)
+    return frames * header.Rows * header.Columns * header.SamplesPerPixel * header.BitsAllocated // 8
 
 
 def _inverted(array: Array, header: Dataset) -> Array:
@@ -244,7 +278,7 @@ def _inverted(array: Array, header: Dataset) -> Array:
     total = slope * (low + high) + 2 * intercept
     if array.dtype.kind == "f":
         return (total - array).astype(array.dtype)
-    info = np.iinfo(array.dtype)
+    info = np.iinfo(array.dtype.str)
     return np.clip(round(total) - array.astype(np.int64), info.min, info.max).astype(array.dtype)
 
 
@@ -287,7 +321,9 @@ def _pixel_spacing(header: Dataset, notes: list[str]) -> tuple[float, float, boo
         return (row, column) if row and column else None
 
     groups = [list(header.get(f"{who}FunctionalGroupsSequence") or [])[:1] for who in ("Shared", "PerFrame")]
-    measures = [group[0].PixelMeasuresSequence[0] for group in groups if group and group[0].get("PixelMeasuresSequence")]
+    measures = [
+        group[0].PixelMeasuresSequence[0] for group in groups if group and group[0].get("PixelMeasuresSequence")
+    ]
     for item in [*measures, header]:
         if found := pair(item, "PixelSpacing"):
             return *found, True

@@ -104,7 +104,9 @@ class Executor:
             if reason:
                 progress(Progress(f"Skipped: {reason}", done, task.id))
         progress(Progress("Finished", 1.0))
-        findings = [row for task in tasks if task.id in results for row in self._findings(task, results[task.id], image)]
+        findings = [
+            row for task in tasks if task.id in results for row in self._findings(task, results[task.id], image)
+        ]
         used = {r.weight_id: self.catalog.card(r.weight_id).file.sha256 for r in records if r.state == "done"}
         provenance = Provenance(
             prompt=routed.plan.prompt,
@@ -152,8 +154,8 @@ class Executor:
             size, unit = found_size(earlier, image)
             if condition.minimum_size and unit == "pixels":
                 raise InvalidInput(
-                    f"The plan asks for a size above {condition.minimum_size:g}, but '{image.name}' has no pixel spacing; "
-                    "give an image with spacing or ask without a size."
+                    f"The plan asks for a size above {condition.minimum_size:g}, but '{image.name}' has no pixel "
+                    "spacing; give an image with spacing or ask without a size."
                 )
             as_expected = size > condition.minimum_size
             if condition.expected_result == NEGATIVE:
@@ -190,7 +192,6 @@ class Executor:
         )
 
     def _findings(self, task: Task, result: Result, image: MedicalImage) -> list[Finding]:
-        common = {"task_id": task.id, "weight_id": result.weight_id, "weight_sha256": result.weight_sha256}
         if isinstance(result, Classification):
             return [
                 Finding(
@@ -198,7 +199,9 @@ class Executor:
                     target=result.target,
                     result=result.label,
                     probability=round(result.probabilities[result.label], 4),
-                    **common,
+                    task_id=task.id,
+                    weight_id=result.weight_id,
+                    weight_sha256=result.weight_sha256,
                 )
             ]
         rows = []
@@ -215,12 +218,16 @@ class Executor:
                     target=self.catalog.card(result.weight_id).target,
                     structure=structure.name,
                     result="outlined" if count else "nothing found",
-                    probability=round(result.confidence[structure.name], 4) if structure.name in result.confidence else None,
+                    probability=round(result.confidence[structure.name], 4)
+                    if structure.name in result.confidence
+                    else None,
                     area_mm2=round(count * image.spacing[1] * image.spacing[2], 3) if single and known else None,
                     volume_ml=round(count * voxel / MM3_PER_ML, 4) if not single and known else None,
                     pixels=count,
                     mean_intensity=round(float(grey[inside].mean()), 3) if count else None,
-                    **common,
+                    task_id=task.id,
+                    weight_id=result.weight_id,
+                    weight_sha256=result.weight_sha256,
                 )
             )
         return rows

@@ -1,16 +1,22 @@
-"""3D Slicer's scene without the 3D Slicer application: MRML on the PyPI wheel `slicer-core`.
+"""3D Slicer's scene without the 3D Slicer application: a scene to work in and the files it is kept in.
 
-Only `scene.py` and the faces that have no Slicer application around them import this file.
+It runs on the PyPI wheel `slicer-core`, behind `scene.py`, which offers what is public here. The `save_…` functions work
+inside the application as well.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace, TracebackType
 from typing import Any
 
-from .errors import MissingPackage
+from .errors import InvalidInput, MissingPackage, OutputFailed
 
 try:
     import slicer
@@ -97,11 +103,12 @@ class HeadlessScene:
             return
         HeadlessScene._open = None
         slicer.mrmlScene, slicer.modules = None, SimpleNamespace()
-        self.scene.Clear(1)
-        for logic in reversed(self.logics.values()):
-            logic.SetMRMLScene(None)
-        self.application.SetMRMLScene(None)
-        self.logics.clear()
+        with collected_messages():
+            self.scene.Clear(1)
+            for logic in reversed(self.logics.values()):
+                logic.SetMRMLScene(None)
+            self.application.SetMRMLScene(None)
+            self.logics.clear()
 
     def __enter__(self) -> HeadlessScene:
         return self
@@ -119,3 +126,115 @@ def headless_scene() -> HeadlessScene:
         RuntimeError: called inside the 3D Slicer application.
     """
     return HeadlessScene()
+
+
+def mrml_scene(scene: Any = None) -> Any:
+    """The `vtkMRMLScene` meant by a scene, a `HeadlessScene` or None (the current one)."""
+    scene = slicer.mrmlScene if scene is None else scene
+    return scene.scene if isinstance(scene, HeadlessScene) else scene
+
+
+def save_scene_bundle(path: str | os.PathLike[str], scene: Any = None) -> Path:
+    """Write the scene as a 3D Slicer bundle (.mrb), replacing an older one in one step.
+
+    Returns:
+        The absolute path.
+
+    Raises:
+        InvalidInput: the name does not end in .mrb.
+        OutputFailed: it could not be written; nothing is left behind.
+    """
+    scene = mrml_scene(scene)
+    target = _target(path, ".mrb")
+    with _written_aside(target) as draft:
+        if not scene.WriteToMRB(os.fspath(draft)):
+            raise OutputFailed("3D Slicer's scene writer failed")
+        _must_be_whole_zip(draft)
+    scene.SetURL(os.fspath(target))
+    return target
+
+
+def save_segmentation(segmentation_node: Any, path: str | os.PathLike[str]) -> Path:
+    """Write a segmentation as `.seg.nrrd`; errors as `save_scene_bundle`."""
+    return _save_node(segmentation_node, slicer.vtkMRMLSegmentationStorageNode(), _target(path, ".seg.nrrd"))
+
+
+def save_table(table_node: Any, path: str | os.PathLike[str]) -> Path:
+    """Write a table as `.tsv` and, beside it, its types and units as `.schema.tsv`; errors as `save_scene_bundle`."""
+    return _save_node(table_node, slicer.vtkMRMLTableStorageNode(), _target(path, ".tsv"))
+
+
+def _save_node(node: Any, storage: Any, target: Path) -> Path:
+    # A storage node of its own, outside the scene, so that saving a copy does not change where the scene saves.
+    with _written_aside(target) as draft:
+        storage.SetFileName(os.fspath(draft))
+        storage.SetUseCompression(1)
+        if not storage.WriteData(node):
+            raise OutputFailed("3D Slicer's writer failed")
+    return target
+
+
+def _target(path: str | os.PathLike[str], suffix: str) -> Path:
+    target = Path(path).expanduser().absolute()
+    if not target.name.lower().endswith(suffix) or len(target.name) == len(suffix):
+        raise InvalidInput(f"The file name '{target.name}' must end in {suffix}.")
+    return target
+
+
+@contextmanager
+def _written_aside(target: Path) -> Iterator[Path]:
+    """A path of the same name in a new folder beside the target; what was written there is moved into place at last."""
+    folder = None
+    try:
+        with collected_messages() as messages:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(prefix=".medprompt-", dir=target.parent))
+            yield folder / target.name
+            written = sorted(folder.iterdir())
+            if folder / target.name not in written:
+                raise OutputFailed("no file was written")
+        # Some writers report a full disk only as a message.
+        if problems := [m for m in messages if m.startswith("ERROR")]:
+            raise OutputFailed(problems[-1])
+        # Known before anything is moved, as two files (table and schema) cannot be replaced in one step.
+        if taken := [file.name for file in written if (target.parent / file.name).is_dir()]:
+            raise OutputFailed(f"{taken[0]} is a folder")
+        for file in written:
+            with file.open("rb") as stream:
+                os.fsync(stream.fileno())
+            os.replace(file, target.parent / file.name)
+    except (OSError, OutputFailed) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
+        raise OutputFailed(f"{target} could not be written ({reason}); check the folder and the free space.") from error
+    finally:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _must_be_whole_zip(path: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as bundle:
+            broken = bundle.testzip()
+    except (OSError, zipfile.BadZipFile) as error:
+        raise OutputFailed("the bundle is incomplete") from error
+    if broken:
+        raise OutputFailed(f"{broken} in the bundle is incomplete")
+
+
+def open_scene_bundle(path: str | os.PathLike[str]) -> HeadlessScene:
+    """A fresh headless scene with the contents of a bundle (.mrb).
+
+    Raises:
+        InvalidInput: no such file, or not a bundle that 3D Slicer can open.
+    """
+    source = Path(path).expanduser().absolute()
+    if not source.is_file():
+        raise InvalidInput(f"There is no file {source}.")
+    opened = headless_scene()
+    with tempfile.TemporaryDirectory() as folder, collected_messages() as messages:
+        good = opened.application.OpenSlicerDataBundle(os.fspath(source), folder)
+    if not good or any(message.startswith("ERROR") for message in messages):
+        opened.close()
+        raise InvalidInput(f"{source} is not a 3D Slicer bundle (.mrb) or is damaged.")
+    opened.scene.SetURL(os.fspath(source))
+    return opened

@@ -1,16 +1,20 @@
 """`MedicalImage`: voxels with their geometry, and how files become one.
 
-`read_image` decodes PNG, JPEG, TIFF and BMP with Pillow (SimpleITK where they are 16-bit colour), NRRD, NIfTI and MetaImage
-with SimpleITK, and leaves DICOM to `dicom_images.py`. These packages are imported when a file is read, so that importing
-this module stays quick.
+`read_image` decodes PNG, JPEG, TIFF and BMP with Pillow (SimpleITK where they are 16-bit colour), NRRD, NIfTI and
+MetaImage with SimpleITK, and leaves DICOM to `dicom_images.py`. These packages are imported when a file is read, so
+that importing this module stays quick.
 """
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import math
 import os
 import re
+import struct
 import warnings
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -95,11 +99,11 @@ def luminance(array: Array) -> Array:
 def read_image(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> MedicalImage:
     """An image from a file, from a folder with one image or DICOM series, or from the files of one DICOM series.
 
-    Whatever had to be decided on the way is said in `MedicalImage.notes`. A single DICOM file is read alone, without its
-    neighbours; a flat picture becomes one slice whose row 0 is shown at the top of 3D Slicer's axial view.
+    Whatever had to be decided on the way is said in `MedicalImage.notes`. A single DICOM file is read alone, without
+    its neighbours; a flat picture becomes one slice whose row 0 is shown at the top of 3D Slicer's axial view.
 
     Raises:
-        InvalidInput: no such file, no image, truncated, an unsupported dimension, or several images where one is expected.
+        InvalidInput: no such file, no image, truncated, an unsupported dimension, or several images instead of one.
     """
     if isinstance(source, (str, os.PathLike)):
         path = Path(source).expanduser()
@@ -119,7 +123,9 @@ def read_image(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
         return read_dicom(paths, paths[0] if len(paths) == 1 else paths[0].parent)
     if len(paths) > 1:
         other = paths[dicom.index(False)].name
-        raise InvalidInput(f"Several files are one image only as slices of a DICOM series, but {other} is no DICOM; give one.")
+        raise InvalidInput(
+            f"Several files are one image only as slices of a DICOM series, but {other} is no DICOM; give one."
+        )
     if paths[0].name.lower().endswith(VOLUME_SUFFIXES):
         return _read_volume(paths[0])
     return _read_raster(paths[0])
@@ -288,7 +294,9 @@ def _deep_color(path: Path, notes: list[str]) -> Array:
         with quiet_readers():
             array = sitk.GetArrayFromImage(sitk.ReadImage(os.fspath(path)))
     except RuntimeError as error:
-        raise InvalidInput(f"The 16-bit image {path} is truncated or of an unsupported kind; save it as RGB.") from error
+        raise InvalidInput(
+            f"The 16-bit image {path} is truncated or of an unsupported kind; save it as RGB."
+        ) from error
     array = array if array.ndim == 4 else array[None]
     if array.shape[3] == 4:
         notes.append("The alpha (transparency) channel was dropped.")
@@ -312,13 +320,21 @@ def _read_volume(path: Path) -> MedicalImage:
             real = "complex" not in sitk.GetPixelIDValueAsString(reader.GetPixelID())
             if not (2 <= len(size) and all(n == 1 for n in size[3:])):
                 shape = " × ".join(map(str, size))
-                raise InvalidInput(f"{path} has {len(size)} dimensions ({shape}); save one 2D image or 3D volume of it.")
+                raise InvalidInput(
+                    f"{path} has {len(size)} dimensions ({shape}); save one 2D image or 3D volume of it."
+                )
             if components not in (1, 3, 4) or not real:
-                raise InvalidInput(f"{path} has {components} values per voxel that are not grey or RGB; save one of them.")
+                raise InvalidInput(
+                    f"{path} has {components} values per voxel that are not grey or RGB; save one of them."
+                )
             image = reader.Execute()
-    except RuntimeError as error:
+        if path.name.lower().endswith((".nii", ".nii.gz")):
+            _must_be_whole_nifti(path)
+    except (RuntimeError, EOFError, zlib.error, struct.error) as error:
         if "orthonormal" in str(error):
-            raise InvalidInput(f"The axes of {path} are not at right angles; resample it to a regular grid first.") from error
+            raise InvalidInput(
+                f"The axes of {path} are not at right angles; resample it to a regular grid first."
+            ) from error
         raise InvalidInput(f"{path} cannot be read: it is truncated, damaged or not what its name says.") from error
     array = sitk.GetArrayFromImage(image)
     array = array.reshape((*(size[:3] + (1,) * (3 - len(size)))[::-1], *([components] if components > 1 else [])))
@@ -332,7 +348,31 @@ def _read_volume(path: Path) -> MedicalImage:
         notes.append(f"The file has no pixel spacing: {ONE_MM_ASSUMED}.")
     matrix = _itk_affine(image)
     files = [path, *_detached_data(path)]
-    return MedicalImage(finite(array, path, notes), matrix, stem(path), None, known, tuple(notes), sha256_of_files(files))
+    return MedicalImage(
+        finite(array, path, notes), matrix, stem(path), None, known, tuple(notes), sha256_of_files(files)
+    )
+
+
+def _must_be_whole_nifti(path: Path) -> None:
+    """ITK fills what a truncated NIfTI file lacks with zeros, without a word.
+
+    Raises:
+        EOFError, zlib.error: the file, or its compressed stream, is shorter than its header says.
+    """
+    with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as stream:
+        header = stream.read(540)
+        order = "<" if header[:4] in (b"\x5c\x01\x00\x00", b"\x1c\x02\x00\x00") else ">"
+        if struct.unpack_from(order + "i", header)[0] == 540:  # NIfTI-2
+            fields = (("8q", 16), ("h", 14), ("q", 168))
+        else:
+            fields = (("8h", 40), ("h", 72), ("f", 108))
+        dimensions, bits, offset = (struct.unpack_from(order + kind, header, at) for kind, at in fields)
+        expected = int(offset[0]) + math.prod(dimensions[1 : 1 + dimensions[0]]) * bits[0] // 8
+        length = len(header)
+        while block := stream.read(1 << 20):
+            length += len(block)
+    if length < expected:
+        raise EOFError(f"{length} bytes of {expected}")
 
 
 def _itk_affine(image: Any) -> npt.NDArray[np.float64]:
@@ -351,7 +391,9 @@ def finite(array: Array, path: Path, notes: list[str]) -> Array:
     good = array[np.isfinite(array)]
     if good.size == 0:
         raise InvalidInput(f"{path} contains no valid values.")
-    notes.append(f"{array.size - good.size} values that are not numbers or infinite were set to the smallest or largest one.")
+    notes.append(
+        f"{array.size - good.size} values that are not numbers or infinite were set to the smallest or largest one."
+    )
     return np.nan_to_num(array, nan=good.min(), posinf=good.max(), neginf=good.min())
 
 

@@ -1,7 +1,7 @@
 """What the user asks for, as data: `Plan`, `Task` and `Condition`.
 
-The field names of the MedPrompt paper (arXiv 2506.21199, released code) are kept where it has them: `pipeline`, `intent`,
-`target`, `modality`, `weight_name`, `dependency` and `condition_on` with `task_id`, `expected_result` and `execution`.
+The field names of the MedPrompt paper (arXiv 2506.21199, released code) are kept where it has them: `pipeline`,
+`intent`, `target`, `modality`, `weight_name`, `dependency` and `condition_on` with `task_id`, `expected_result` and `execution`.
 Everything else (ids, structures, status, omissions, text spans) is ours.
 """
 
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from .errors import PlanRejected
 
-PLAN_VERSION = 1
+PLAN_VERSION: Literal[1] = 1
 
 POSITIVE = "positive"
 """`Condition.expected_result` that stands for every class the weight's card lists as a positive finding."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from .catalog import Ability
-from .errors import NoMatchingWeight, PlanRejected
+from .errors import MissingPackage, NoMatchingWeight, PlanRejected
 from .plan import Intent, Plan, Status, Task
 
 TARGET_FACTOR = 1.5
@@ -88,7 +88,9 @@ class Router:
             NoMatchingWeight: a task that no weight is for; the message names the nearest one.
         """
         if plan.status in (Status.REFUSED, Status.CLARIFY) or not plan.pipeline:
-            raise PlanRejected(plan.message or "The plan asks for nothing that can be run; say what to segment or classify.")
+            raise PlanRejected(
+                plan.message or "The plan asks for nothing that can be run; say what to segment or classify."
+            )
         choose = self._paper if self.mode == "paper" else self._lexicon
         return RoutedPlan(plan, tuple(choose(task, image_modality) for task in plan.ordered()))
 
@@ -105,10 +107,13 @@ class Router:
                 f"The image says it is {image_modality}, but {_verb(task)} {task.target} needs {fitting[0].modality}; "
                 "choose another image."
             )
-        ranked = sorted(((self._score(task, a), a.id) for a in usable), reverse=True)
+        # the only candidate is the task's weight by name: identity counts as cosine 1 and needs no model
+        only = 1.0 + TARGET_FACTOR + (MODALITY_FACTOR if task.modality else 0.0)
+        scores = [only] if len(usable) == 1 else [self._score(task, a) for a in usable]
+        ranked = sorted(((score, a.id) for score, a in zip(scores, usable, strict=True)), reverse=True)
         score, best = ranked[0]
         margin = score - ranked[1][0] if len(ranked) > 1 else None
-        if task.weight_name in (name for _, name in ranked):
+        if task.weight_name and any(name == task.weight_name for _, name in ranked):
             best = task.weight_name  # the planner, or the person who edited the plan, already chose between them
         elif margin is not None and margin < MARGIN:
             names = " and ".join(f"'{name}'" for _, name in ranked[:2])
@@ -119,7 +124,9 @@ class Router:
         what = f"{_verb(task)} {task.target}"
         if same_target:
             have = " or ".join(sorted({a.modality for a in same_target}))
-            return f"{what.capitalize()} is installed for {have}, not for {task.modality}; choose another image or weight."
+            return (
+                f"{what.capitalize()} is installed for {have}, not for {task.modality}; choose another image or weight."
+            )
         nearest = self._nearest(task)
         where = f" on {task.modality}" if task.modality else ""
         return f"No installed weight is for {what}{where}; the nearest is {nearest}."
@@ -127,7 +134,12 @@ class Router:
     def _nearest(self, task: Task) -> str:
         if not self.abilities:
             return "nothing, because no weights are installed"
-        best = max(self.abilities, key=lambda a: (self._score(task, a), a.id))
+        try:
+            best = max(self.abilities, key=lambda a: (self._score(task, a), a.id))
+        except MissingPackage:  # without the encoder, the nearest is what works on the same kind of image
+            best = max(
+                self.abilities, key=lambda a: (modality_fits(a.modality, task.modality), a.intent is task.intent)
+            )
         verb = "segmenting" if best.intent is Intent.SEGMENTATION else "classifying"
         return f"{verb} {best.target} on {best.modality} ('{best.id}')"
 
@@ -179,7 +191,9 @@ class Router:
 def normalise(term: str) -> str:
     """Lower case, words separated by one space, a plural s dropped from each longer word."""
     words = re.findall(r"\w+", term.casefold().replace("tumour", "tumor"))
-    return " ".join(w[:-1] if len(w) > 3 and w.endswith("s") and not w.endswith(("ss", "is", "us")) else w for w in words)
+    return " ".join(
+        w[:-1] if len(w) > 3 and w.endswith("s") and not w.endswith(("ss", "is", "us")) else w for w in words
+    )
 
 
 def is_for(ability: Ability, task: Task) -> bool:
@@ -188,11 +202,11 @@ def is_for(ability: Ability, task: Task) -> bool:
     for structure in ability.structures:
         names += [structure.name, *structure.synonyms]
     known = {normalise(name) for name in names}
-    return normalise(task.target) in known or task.weight_name == ability.id
+    return normalise(task.target) in known
 
 
 def modality_fits(own: str, asked: str | None) -> bool:
-    """Whether a request's or image's modality admits a weight's: the same words, or one more specific than the other."""
+    """Whether two modalities admit each other: the same words, or one more specific than the other."""
     if not asked:
         return True
     a, b = set(normalise(own).split()), set(normalise(asked).split())

@@ -1,21 +1,17 @@
-"""Results as nodes of a 3D Slicer scene, volumes of a scene as images, and scenes as files.
+"""Results as nodes of a 3D Slicer scene, and a scene's volumes as images.
 
-The only room that speaks MRML. It works inside 3D Slicer, where `scene` defaults to `slicer.mrmlScene`, and on the PyPI
-wheel `slicer-core` after `headless_scene()`.
+The only room that speaks MRML, with `headless.py` behind it. It works inside 3D Slicer, where `scene` defaults to
+`slicer.mrmlScene`, and on the PyPI wheel `slicer-core` after `headless_scene()`.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +19,17 @@ import numpy.typing as npt
 
 from .catalog import Code, Terminology
 from .errors import InvalidInput, OutputFailed
-from .headless import HeadlessScene, collected_messages, headless_scene, slicer, vtk
+from .headless import (
+    HeadlessScene,
+    headless_scene,
+    mrml_scene,
+    open_scene_bundle,
+    save_scene_bundle,
+    save_segmentation,
+    save_table,
+    slicer,
+    vtk,
+)
 from .images import RASTER_SUFFIXES, Array, MedicalImage
 from .results import Finding, Provenance, Run, Segmentation
 
@@ -58,8 +64,8 @@ MODALITY, SPACING_KNOWN, INPUT_SHA256 = "MedPrompt.Modality", "MedPrompt.Spacing
 def volume_to_image(volume_node: Any) -> MedicalImage:
     """A scalar or colour volume node as an image that shares no memory with the scene.
 
-    A linear parent transform is applied to the returned matrix: `ijk_to_ras` maps to the world. A one-slice volume that is
-    shown with the inverted grey colour table (as DICOM's MONOCHROME1) is inverted, so that larger values are brighter.
+    A linear parent transform is applied to the returned matrix: `ijk_to_ras` maps to the world. A one-slice volume that
+    is shown with the inverted grey colour table (as DICOM's MONOCHROME1) is inverted: larger values are then brighter.
 
     Args:
         volume_node: `vtkMRMLScalarVolumeNode`, or `vtkMRMLVectorVolumeNode` with 3 (RGB) or 4 (RGBA) components.
@@ -73,17 +79,26 @@ def volume_to_image(volume_node: Any) -> MedicalImage:
         raise InvalidInput(f"The volume '{name}' has no voxels; load or select another one.")
     components = data.GetNumberOfScalarComponents()
     if components not in (1, 3, 4):
-        raise InvalidInput(f"The volume '{name}' has {components} values per voxel; expected is grey (1), RGB (3) or RGBA (4).")
+        raise InvalidInput(
+            f"The volume '{name}' has {components} values per voxel; expected is grey (1), RGB (3) or RGBA (4)."
+        )
     array: Array = slicer.util.arrayFromVolume(volume_node).copy()
-    array = array.reshape((*data.GetDimensions()[::-1], components)) if components > 1 else array.reshape(data.GetDimensions()[::-1])
+    array = (
+        array.reshape((*data.GetDimensions()[::-1], components))
+        if components > 1
+        else array.reshape(data.GetDimensions()[::-1])
+    )
     notes = []
     if components == 4:
         array = np.ascontiguousarray(array[..., :3])
         notes.append("The alpha (transparency) channel was dropped.")
     if array.shape[0] == 1 and array.ndim == 3 and _is_shown_inverted(volume_node):
-        low, high = array.min(), array.max()
-        array = (high - (array - low)).astype(array.dtype)
-        notes.append("The image is shown with an inverted grey scale; its values were inverted, so that larger ones are brighter.")
+        # Wider numbers in between, as low + high may not fit the volume's own kind.
+        wide = array.astype(np.float64 if array.dtype.kind == "f" else np.int64)
+        array = (wide.min() + wide.max() - wide).astype(array.dtype)
+        notes.append(
+            "The image is shown with an inverted grey scale; it was inverted, so that larger values are brighter."
+        )
     known = volume_node.GetAttribute(SPACING_KNOWN) != "0"
     storage = volume_node.GetStorageNode()
     if storage is not None and str(storage.GetFileName() or "").lower().endswith(RASTER_SUFFIXES):
@@ -126,10 +141,11 @@ def _world_matrix(volume_node: Any) -> npt.NDArray[np.float64]:
 def image_to_volume(image: MedicalImage, scene: Any = None, name: str | None = None) -> Any:
     """A new scalar or colour (vector) volume node with an image's voxels and geometry, ready to be displayed.
 
-    Kinds of numbers that MRML lacks are widened: bool to uint8, float16 to float32, int64 to int32 if the values fit, else
-    to float64.
+    Kinds of numbers that MRML lacks are widened: bool to uint8, float16 to float32, int64 to int32 if the values fit,
+    else to float64. A mirrored (left-handed) grid is kept in the scene, but 3D Slicer reverses its slices when it opens a
+    saved scene: each voxel lies where it lay, under another index.
     """
-    scene = _scene(scene)
+    scene = mrml_scene(scene)
     kind = "vtkMRMLVectorVolumeNode" if image.is_color else "vtkMRMLScalarVolumeNode"
     node = scene.AddNewNodeByClass(kind, name or image.name)
     slicer.util.updateVolumeFromArray(node, _storable(image.array))
@@ -200,7 +216,9 @@ def serialize_terminology(terminology: Terminology) -> str:
     )
 
 
-def write_segmentation(segmentation: Segmentation, image: MedicalImage, volume_node: Any, name: str | None = None) -> Any:
+def write_segmentation(
+    segmentation: Segmentation, image: MedicalImage, volume_node: Any, name: str | None = None
+) -> Any:
     """A new segmentation node on a volume's grid, one segment per structure, empty ones included.
 
     The segments carry name, colour, label value, SNOMED CT terminology and the tags that DICOM SEG export asks for. The
@@ -217,10 +235,12 @@ def write_segmentation(segmentation: Segmentation, image: MedicalImage, volume_n
     size = tuple(data.GetDimensions()[::-1]) if data is not None else None
     if size != segmentation.labels.shape:
         raise InvalidInput(
-            f"The segmentation has {segmentation.labels.shape} voxels (k, j, i) but the volume '{volume_node.GetName()}' "
-            f"has {size or 'none'}; run the request again on the present volume."
+            f"The segmentation has {segmentation.labels.shape} voxels (k, j, i) but the volume "
+            f"'{volume_node.GetName()}' has {size or 'none'}; run the request again on the present volume."
         )
-    node = volume_node.GetScene().AddNewNodeByClass("vtkMRMLSegmentationNode", name or f"{image.name} {segmentation.weight_id}")
+    node = volume_node.GetScene().AddNewNodeByClass(
+        "vtkMRMLSegmentationNode", name or f"{image.name} {segmentation.weight_id}"
+    )
     node.CreateDefaultDisplayNodes()
     node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
     node.SetAttribute("MedPrompt.WeightID", segmentation.weight_id)
@@ -240,15 +260,12 @@ def write_segmentation(segmentation: Segmentation, image: MedicalImage, volume_n
         segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), serialize_terminology(structure.terminology))
         segment.SetTag("DICOM.SegmentAlgorithmType", "AUTOMATIC")
         segment.SetTag("DICOM.SegmentAlgorithmName", f"MedPrompt {segmentation.weight_id}")
-        if not segments.AddSegment(segment, _segment_id(structure.name)):
+        segment_id = segments.GenerateUniqueSegmentID(re.sub(r"\W+", "_", structure.name))
+        if not segments.AddSegment(segment, segment_id):
             raise OutputFailed(f"The structure '{structure.name}' could not be added to the scene.")
     node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
     _place(node, volume_node)
     return node
-
-
-def _segment_id(name: str) -> str:
-    return re.sub(r"\W+", "_", name)
 
 
 def _oriented_labels(segmentation: Segmentation, volume_node: Any) -> Any:
@@ -318,7 +335,7 @@ def write_table(findings: Sequence[Finding], scene: Any = None, name: str = "Med
 
     `task` is an integer, numbers are doubles with NaN for what was not measured, all else is text.
     """
-    table = _scene(scene).AddNewNodeByClass("vtkMRMLTableNode", name)
+    table = mrml_scene(scene).AddNewNodeByClass("vtkMRMLTableNode", name)
     for column in COLUMNS:
         values = [column.value(finding) for finding in findings]
         array: Any
@@ -349,8 +366,8 @@ def _cell(text: str) -> str:
 
 def write_provenance(provenance: Provenance, scene: Any = None, name: str = "MedPrompt provenance") -> Any:
     """A new text node with the run's provenance as indented JSON."""
-    node = _scene(scene).AddNewNodeByClass("vtkMRMLTextNode", name)
-    node.SetEncoding(node.VTK_ENCODING_UTF_8)
+    node = mrml_scene(scene).AddNewNodeByClass("vtkMRMLTextNode", name)
+    node.SetEncoding(vtk.VTK_ENCODING_UTF_8)
     node.SetText(json.dumps(provenance.model_dump(mode="json"), indent=2, ensure_ascii=False))
     return node
 
@@ -383,7 +400,7 @@ def write_run(run: Run, volume_node: Any = None, scene: Any = None) -> RunNodes:
     Raises:
         InvalidInput, OutputFailed: as the writers of the single results; the scene is then as it was before.
     """
-    scene = volume_node.GetScene() if scene is None and volume_node is not None else _scene(scene)
+    scene = volume_node.GetScene() if scene is None and volume_node is not None else mrml_scene(scene)
     with _all_or_nothing(scene):
         volume = image_to_volume(run.image, scene) if volume_node is None else volume_node
         segmentations = []
@@ -412,12 +429,6 @@ def _all_or_nothing(scene: Any) -> Iterator[None]:
         raise
 
 
-def _scene(scene: Any) -> Any:
-    """The `vtkMRMLScene` meant by None, a scene or a `HeadlessScene`."""
-    scene = slicer.mrmlScene if scene is None else scene
-    return scene.scene if isinstance(scene, HeadlessScene) else scene
-
-
 def _hierarchy(scene: Any) -> Any:
     return slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
 
@@ -438,111 +449,3 @@ def _place(node: Any, neighbour: Any) -> None:
         hierarchy.CreateItem(parent, node)
     elif neighbour is not None:
         hierarchy.SetItemParent(item, parent)
-
-
-# ---------------------------------------------------------------------------------------------------------- files
-
-
-def save_scene_bundle(path: str | os.PathLike[str], scene: Any = None) -> Path:
-    """Write the scene as a 3D Slicer bundle (.mrb), replacing an older one in one step.
-
-    Returns:
-        The absolute path.
-
-    Raises:
-        InvalidInput: the name does not end in .mrb.
-        OutputFailed: it could not be written; nothing is left behind.
-    """
-    scene = _scene(scene)
-    target = _target(path, ".mrb")
-    with _written_aside(target) as draft:
-        if not scene.WriteToMRB(os.fspath(draft)):
-            raise OutputFailed("3D Slicer's scene writer failed")
-        _must_be_whole_zip(draft)
-    scene.SetURL(os.fspath(target))
-    return target
-
-
-def save_segmentation(segmentation_node: Any, path: str | os.PathLike[str]) -> Path:
-    """Write a segmentation as `.seg.nrrd`; errors as `save_scene_bundle`."""
-    return _save_node(segmentation_node, slicer.vtkMRMLSegmentationStorageNode(), _target(path, ".seg.nrrd"))
-
-
-def save_table(table_node: Any, path: str | os.PathLike[str]) -> Path:
-    """Write a table as `.tsv` and, beside it, its types and units as `.schema.tsv`; errors as `save_scene_bundle`."""
-    return _save_node(table_node, slicer.vtkMRMLTableStorageNode(), _target(path, ".tsv"))
-
-
-def _save_node(node: Any, storage: Any, target: Path) -> Path:
-    # A storage node of its own, outside the scene, so that saving a copy does not change where the scene saves.
-    with _written_aside(target) as draft:
-        storage.SetFileName(os.fspath(draft))
-        storage.SetUseCompression(1)
-        if not storage.WriteData(node):
-            raise OutputFailed("3D Slicer's writer failed")
-    return target
-
-
-def _target(path: str | os.PathLike[str], suffix: str) -> Path:
-    target = Path(path).expanduser().absolute()
-    if not target.name.lower().endswith(suffix) or len(target.name) == len(suffix):
-        raise InvalidInput(f"The file name '{target.name}' must end in {suffix}.")
-    return target
-
-
-@contextmanager
-def _written_aside(target: Path) -> Iterator[Path]:
-    """A path of the same name in a new folder beside the target; what was written there is moved into place at the end."""
-    folder = None
-    try:
-        with collected_messages() as messages:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(prefix=".medprompt-", dir=target.parent))
-            yield folder / target.name
-            written = sorted(folder.iterdir())
-            if folder / target.name not in written:
-                raise OutputFailed("no file was written")
-        # Some writers report a full disk only as a message.
-        if problems := [m for m in messages if m.startswith("ERROR")]:
-            raise OutputFailed(problems[-1])
-        for file in written:
-            with file.open("rb") as stream:
-                os.fsync(stream.fileno())
-            os.replace(file, target.parent / file.name)
-    except (OSError, OutputFailed) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
-        raise OutputFailed(f"{target} could not be written ({reason}); check the folder and the free space.") from error
-    finally:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _must_be_whole_zip(path: Path) -> None:
-    import zipfile
-
-    try:
-        with zipfile.ZipFile(path) as bundle:
-            broken = bundle.testzip()
-    except (OSError, zipfile.BadZipFile) as error:
-        raise OutputFailed("the bundle is incomplete") from error
-    if broken:
-        raise OutputFailed(f"{broken} in the bundle is incomplete")
-
-
-def open_scene_bundle(path: str | os.PathLike[str]) -> HeadlessScene:
-    """A fresh headless scene with the contents of a bundle (.mrb).
-
-    Raises:
-        InvalidInput: no such file, or not a bundle that 3D Slicer can open.
-    """
-    source = Path(path).expanduser().absolute()
-    if not source.is_file():
-        raise InvalidInput(f"There is no file {source}.")
-    opened = headless_scene()
-    with tempfile.TemporaryDirectory() as folder, collected_messages() as messages:
-        good = opened.application.OpenSlicerDataBundle(os.fspath(source), folder)
-    if not good or any(message.startswith("ERROR") for message in messages):
-        opened.close()
-        raise InvalidInput(f"{source} is not a 3D Slicer bundle (.mrb) or is damaged.")
-    opened.scene.SetURL(os.fspath(source))
-    return opened

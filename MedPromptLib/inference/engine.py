@@ -79,7 +79,7 @@ class Watch:
 def _check_slices(card: WeightCard, image: MedicalImage) -> None:
     if card.dimension == 2 and image.shape[0] > 1 and card.preprocessing.volumes == "refuse":
         raise InvalidInput(
-            f"The weight '{card.id}' takes single images, but '{image.name}' has {image.shape[0]} slices; choose one slice."
+            f"The weight '{card.id}' takes single images, but '{image.name}' has {image.shape[0]} slices; choose one."
         )
 
 

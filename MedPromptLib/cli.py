@@ -1,0 +1,418 @@
+"""The command line: `medprompt run | plan | weights | demo | train | evaluate | benchmark | schema`.
+
+Exit codes are those of `errors`: 0 done, 2 unusable input, 3 nothing that can be run, 4 a broken weight, 5 the
+planner's endpoint failed, 6 the output could not be written, 7 a package is missing, 70 a defect in this program, 130 cancelled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import InvalidInput, MedPromptError, OutputFailed, WeightCorrupt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pydantic import BaseModel
+
+    from .plan import Plan
+    from .planner import Planner
+    from .results import Finding
+    from .session import Session
+
+DEFECT = 70
+ENDPOINT_VARIABLE, MODEL_VARIABLE, KEY_VARIABLE = "MEDPROMPT_ENDPOINT", "MEDPROMPT_MODEL", "MEDPROMPT_API_KEY"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code and never shows a traceback unless `--debug` asks for it."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    options.command_line = shlex.join(["medprompt", *(sys.argv[1:] if arguments is None else arguments)])
+    try:
+        result: int | None = options.do(options)
+        sys.stdout.flush()
+        return result or 0
+    except MedPromptError as error:
+        if options.debug:
+            raise
+        return _say(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _say("Cancelled; no result was kept.", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of our output went away
+        return 0
+    except Exception as error:  # the last line of defence: one sentence, and how to report it
+        if options.debug:
+            raise
+        what = f"{type(error).__name__}: {error}".splitlines()[0]
+        return _say(f"This is a defect in MedPrompt ({what}); please report it with the output of --debug.", DEFECT)
+
+
+def _say(message: str, code: int) -> int:
+    print(f"medprompt: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+# -- commands ------------------------------------------------------------
+
+
+def run(options: argparse.Namespace) -> None:
+    """Plan, route and run a prompt on each input."""
+    session = _session(options)
+    if options.plan:
+        from .plan import load_plan
+
+        plan = load_plan(_read_text(options.plan))
+    elif options.prompt is None:
+        raise InvalidInput("There is nothing to do; give --prompt TEXT or --plan FILE.")
+    else:
+        plan = session.plan(options.prompt)
+    session.router.route(plan)  # refuse before reading images
+    _run_on_inputs(session, plan, options)
+
+
+def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) -> None:
+    from dataclasses import replace
+
+    from .images import read_image
+    from .outputs import check_folder, write_outputs
+
+    names = [Path(name).name for name in options.input]
+    if len(set(names)) != len(names):
+        raise InvalidInput("Two inputs have the same name, so their results would overwrite each other; rename one.")
+    check_folder(options.out)
+    for name, path in zip(names, options.input, strict=True):
+        image = read_image(path)
+        if options.modality:
+            image = replace(image, modality=options.modality)
+        for note in image.notes:
+            _tell(f"{image.name}: {note}")
+        routed = session.route(plan, image)
+        result = session.run(routed, image, device=options.device, progress=lambda event: _tell(event.message))
+        for omission in plan.omissions:
+            _tell(f'Left out "{omission.text}": {omission.reason}')
+        out = options.out / Path(name).stem if len(names) > 1 else options.out
+        written = write_outputs(result, out)
+        for row in result.provenance.findings:
+            print(_finding_line(row))
+        print(*written, sep="\n")
+
+
+def _finding_line(row: Finding) -> str:
+    what = row.structure or row.target
+    sure = "" if row.probability is None else f" ({row.probability:.0%})"
+    size = f", {row.area_mm2 / 100:.1f} cm²" if row.area_mm2 else f", {row.volume_ml:.1f} ml" if row.volume_ml else ""
+    return f"{what}: {row.result}{sure}{size}"
+
+
+def plan(options: argparse.Namespace) -> None:
+    """Show the plan of a prompt, or plan a file of prompts."""
+    from .catalog import Catalog, load_abilities
+    from .planner import describe, plan_batch
+
+    planner = _planner(options)
+    abilities = load_abilities(options.catalog) if options.catalog else Catalog.load(options.weights).abilities
+    if options.prompts:
+        lines = _read_text(options.prompts).splitlines()
+        try:
+            prompts = [json.loads(line) for line in lines if line.strip()]
+            pairs = [(str(p["id"]), str(p["prompt"])) for p in prompts]
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise InvalidInput(
+                f"The prompts in {options.prompts} cannot be read ({error}); expected one JSON object a line with id and "
+                "prompt."
+            ) from error
+        predictions = (json.dumps(p, ensure_ascii=False) for p in plan_batch(planner, abilities, pairs))
+        _write_lines(predictions, options.out)
+        return
+    if options.prompt is None:
+        raise InvalidInput("There is nothing to plan; give a prompt, or --prompts FILE.")
+    made = planner.plan(options.prompt, abilities)
+    print(made.model_dump_json(indent=1) if options.json else describe(made, abilities))
+
+
+def weights_list(options: argparse.Namespace) -> None:
+    """One line per installed weight."""
+    from .catalog import Catalog
+
+    catalog = Catalog.load(options.weights)
+    for card in catalog:
+        best = next((m for m in card.evaluation if m.split == "test"), None)
+        number = f"{best.metric} ({best.subject}) {best.value:.3f}" if best else "not evaluated"
+        print(f"{card.id:28} {card.intent.value:15} {card.modality:18} {card.file.bytes / 1e6:5.1f} MB  {number}")
+    for problem in catalog.problems:
+        _tell(str(problem))
+
+
+def weights_show(options: argparse.Namespace) -> None:
+    """Everything a card says."""
+    from .catalog import Catalog
+
+    card = Catalog.load(options.weights).card(options.id)
+    if options.json:
+        print(card.model_dump_json(indent=1))
+        return
+    print(f"{card.title} ({card.id} {card.version})\n{card.intended_use}")
+    answers = card.classes or tuple(s.name for s in card.structures)
+    print(f"{card.intent.value} of {card.target} on {card.modality}: {', '.join(answers)}")
+    print("Limitations:", *(f"  - {text}" for text in card.limitations), sep="\n")
+    print(f"Licence: {card.licence}\nData: {card.provenance.data}\nMade by: {card.provenance.command}")
+    if card.provenance.note:
+        print(card.provenance.note)
+    if card.evaluation:
+        from .training.evaluation import table
+
+        for key in dict.fromkeys((m.dataset, m.split, m.command) for m in card.evaluation):
+            print(f"\n{key[0]}, {key[1]} split: {key[2]}")
+            print(table(tuple(m for m in card.evaluation if (m.dataset, m.split, m.command) == key)))
+
+
+def weights_verify(options: argparse.Namespace) -> int:
+    """Check every card and file; the exit code says whether all are whole."""
+    from .catalog import Catalog, verify_file
+
+    catalog = Catalog.load(options.weights)
+    problems = [str(problem) for problem in catalog.problems]
+    for card in catalog:
+        try:
+            verify_file(catalog.folder(card.id), card)
+            print(f"{card.id}: whole")
+        except WeightCorrupt as error:
+            problems.append(str(error))
+    for text in problems:
+        _tell(text)
+    return WeightCorrupt.exit_code if problems else 0
+
+
+def weights_import(options: argparse.Namespace) -> None:
+    """Convert released DeepFusionLab files."""
+    from .catalog import default_weight_folders
+    from .importing import import_weight
+
+    into = options.into or default_weight_folders()[0]
+    for path in options.files:
+        card = import_weight(path, into)
+        print(f"{path} → {into / card.id}: {card.intent.value} of {card.target} on {card.modality}")
+
+
+def demo(options: argparse.Namespace) -> None:
+    """Run the demonstration."""
+    from .demo import DEMO_PROMPT, demo_image
+
+    options.input = [demo_image()]
+    session = _session(options)
+    _tell(f"Prompt: {DEMO_PROMPT}")
+    _run_on_inputs(session, session.plan(DEMO_PROMPT), options)
+
+
+def train(options: argparse.Namespace) -> None:
+    """Train a weight from a recipe; run the same line again to continue."""
+    from .inference.devices import resolve_device
+    from .training.config import read_recipe
+    from .training.publish import publish
+    from .training.supervised import SupervisedTraining
+
+    recipe, digest = read_recipe(options.recipe)
+    work = options.work / recipe.card.id
+    training = SupervisedTraining(recipe, options.data, work, resolve_device(options.device), report=_tell)
+    state = training.run()
+    command = f"medprompt train MedPromptLib/training/recipes/{options.recipe.name} --data DATA"
+    card = publish(recipe, state, training.cases["val"], options.out, command=command, config_sha256=digest)
+    print(f"{options.out / card.id}: {card.file.bytes / 1e6:.1f} MB. {card.provenance.note}")
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Measure a weight on a split and write the numbers onto its card."""
+    from .catalog import Catalog, write_card
+    from .inference.devices import resolve_device
+    from .inference.engine import load_weight
+    from .training.evaluation import evaluate as measure
+    from .training.evaluation import replace_measurements, table
+
+    catalog = Catalog.load(options.weights)
+    card, folder = catalog.card(options.id), catalog.folder(options.id)
+    weight = load_weight(folder, card, resolve_device(options.device))
+    command = f"medprompt evaluate {card.id} --data {options.data.name} --split {options.split}"
+    found = measure(weight, options.data, options.split, command)
+    print(table(found))
+    if options.json:
+        _write_lines([json.dumps([m.model_dump(mode="json") for m in found], indent=1)], options.json)
+    if not options.no_card:
+        write_card(folder, replace_measurements(card, found))
+
+
+def benchmark(options: argparse.Namespace) -> None:
+    """Time a warm two-task run, from prompt to nodes."""
+    from .benchmark import benchmark_two_tasks
+
+    for line in benchmark_two_tasks(_session(options), options.device, options.rounds):
+        print(line)
+
+
+def schema(options: argparse.Namespace) -> None:
+    """Print the JSON schema of a value object."""
+    from .catalog import WeightCard
+    from .plan import Plan
+    from .results import Provenance
+
+    models: dict[str, type[BaseModel]] = {"plan": Plan, "card": WeightCard, "run": Provenance}
+    model = models[options.of]
+    print(json.dumps(model.model_json_schema(), indent=1))
+
+
+# -- helpers ------------------------------------------------------------
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"The file {path} cannot be read ({error}); expected a text file in UTF-8.") from error
+
+
+def _write_lines(lines: Iterable[str], path: Path | None) -> None:
+    if path is None:
+        for line in lines:
+            print(line)
+        return
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        draft.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise OutputFailed(f"The file {path} cannot be written ({error.strerror}); choose another place.") from error
+    finally:
+        with contextlib.suppress(OSError):  # if its folder does not exist, neither does the draft
+            draft.unlink(missing_ok=True)
+
+
+def _planner(options: argparse.Namespace) -> Planner:
+    from .planner import EndpointPlanner, RulePlanner
+
+    if options.planner == "rules":
+        return RulePlanner()
+    if not options.endpoint or not options.model:
+        raise InvalidInput("The endpoint planner needs an address and a model; give --endpoint URL and --model NAME.")
+    _tell(f"The text of the prompt is sent to {options.endpoint}; images never are.")
+    return EndpointPlanner(
+        options.endpoint, options.model, api_key=os.environ.get(KEY_VARIABLE), timeout=options.timeout
+    )
+
+
+def _session(options: argparse.Namespace) -> Session:
+    from .session import Session
+
+    session = Session(options.weights, planner=_planner(options), router_mode=options.router)
+    for problem in session.catalog.problems:
+        _tell(str(problem))
+    return session
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="medprompt", description="Medical image analysis by saying what you want. Research use only."
+    )
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    places = argparse.ArgumentParser(add_help=False)
+    places.add_argument(
+        "--weights", type=Path, action="append", metavar="DIR", help="weight folder (default: the bundled one)"
+    )
+    device = argparse.ArgumentParser(add_help=False)
+    device.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
+    planning = argparse.ArgumentParser(add_help=False)
+    planning.add_argument("--planner", choices=("rules", "endpoint"), default="rules")
+    planning.add_argument(
+        "--endpoint",
+        default=os.environ.get(ENDPOINT_VARIABLE),
+        help=f"OpenAI-compatible address (or ${ENDPOINT_VARIABLE})",
+    )
+    planning.add_argument(
+        "--model", default=os.environ.get(MODEL_VARIABLE), help=f"model name there (or ${MODEL_VARIABLE})"
+    )
+    planning.add_argument("--timeout", type=float, default=60.0, help="seconds to wait for the endpoint")
+    planning.add_argument("--router", choices=("lexicon", "paper"), default="lexicon", help="how weights are chosen")
+
+    p = commands.add_parser("run", parents=[places, device, planning], help="do what a prompt asks on images")
+    p.set_defaults(do=run)
+    p.add_argument("--prompt")
+    p.add_argument("--plan", type=Path, help="a plan saved with `medprompt plan --json` instead of a prompt")
+    p.add_argument(
+        "--input", type=Path, action="append", required=True, metavar="IMAGE", help="file or DICOM folder; repeatable"
+    )
+    p.add_argument("--modality", help="what the images are, where their files do not say")
+    p.add_argument("--out", type=Path, required=True, metavar="DIR")
+
+    p = commands.add_parser("plan", parents=[places, planning], help="show the plan of a prompt; nothing runs")
+    p.set_defaults(do=plan)
+    p.add_argument("prompt", nargs="?")
+    p.add_argument("--json", action="store_true")
+    p.add_argument("--catalog", type=Path, help="plan against a JSON list of cards instead of the installed weights")
+    p.add_argument("--prompts", type=Path, help="JSON lines with id and prompt")
+    p.add_argument("--out", type=Path, help="where the predictions go (default: standard output)")
+
+    weights = commands.add_parser("weights", help="list, show, verify or import weights").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    for name, do, text in (
+        ("list", weights_list, "one line per weight"),
+        ("show", weights_show, "what a card says"),
+        ("verify", weights_verify, "check cards and files"),
+        ("import", weights_import, "convert DeepFusionLab .pth files released by the MedPrompt authors"),
+    ):
+        p = weights.add_parser(name, parents=[places], help=text)
+        p.set_defaults(do=do)
+        if name == "show":
+            p.add_argument("id")
+            p.add_argument("--json", action="store_true")
+        if name == "import":
+            p.add_argument("files", type=Path, nargs="+", metavar="FILE.pth")
+            p.add_argument("--into", type=Path, metavar="DIR", help="weight folder to add to")
+
+    p = commands.add_parser("demo", parents=[places, device, planning], help="run on a real chest radiograph")
+    p.set_defaults(do=demo, modality=None)
+    p.add_argument("--out", type=Path, default=Path("medprompt-demo"), metavar="DIR")
+
+    p = commands.add_parser("train", parents=[device], help="train a weight from a recipe (resumable)")
+    p.set_defaults(do=train)
+    p.add_argument("recipe", type=Path, metavar="CONFIG")
+    p.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the data sets")
+    p.add_argument("--work", type=Path, default=Path("runs"), metavar="DIR", help="checkpoints and logs")
+    p.add_argument("--out", type=Path, default=Path("weights"), metavar="DIR")
+
+    p = commands.add_parser("evaluate", parents=[places, device], help="measure a weight on a split")
+    p.set_defaults(do=evaluate)
+    p.add_argument("id", metavar="WEIGHT")
+    p.add_argument("--data", type=Path, required=True, metavar="DIR", help="one data set")
+    p.add_argument("--split", required=True)
+    p.add_argument("--json", type=Path, metavar="FILE")
+    p.add_argument("--no-card", action="store_true", help="leave the card as it is")
+
+    p = commands.add_parser(
+        "benchmark", parents=[places, device, planning], help="time a warm two-task run, prompt to nodes"
+    )
+    p.set_defaults(do=benchmark)
+    p.add_argument("--rounds", type=int, default=10)
+
+    p = commands.add_parser("schema", help="print a JSON schema")
+    p.set_defaults(do=schema)
+    p.add_argument("of", choices=("plan", "card", "run"))
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""Writes a run to a folder: scene bundle, segmentations, table, provenance and a picture, all of it or nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from .errors import OutputFailed
+from .results import Run
+
+SCENE_NAME = "scene.mrb"
+TABLE_NAME = "results.tsv"
+RUN_NAME = "run.json"
+PICTURE_NAME = "overview.png"
+
+
+def check_folder(folder: Path) -> None:
+    """Make sure a folder can be written to, before anything expensive runs.
+
+    Raises:
+        OutputFailed: it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise _failed(folder, error) from error
+
+
+def write_outputs(run: Run, folder: Path) -> tuple[Path, ...]:
+    """Write all files of a run; files of an earlier run with the same names are replaced only once all are complete.
+
+    Returns:
+        The files, in the order a reader wants them.
+
+    Raises:
+        OutputFailed: nothing half-written is left behind.
+    """
+    from .headless import headless_scene, save_scene_bundle, save_segmentation, save_table
+    from .overview import overview_picture
+    from .scene import write_run
+
+    check_folder(folder)
+    draft = Path(tempfile.mkdtemp(prefix=".medprompt-", dir=folder))
+    try:
+        with headless_scene() as scene:
+            nodes = write_run(run, scene=scene)
+            for result, node in zip(run.segmentations, nodes.segmentations, strict=True):
+                save_segmentation(node, draft / f"{result.task_id}_{result.weight_id}.seg.nrrd")
+            save_table(nodes.table, draft / TABLE_NAME)
+            save_scene_bundle(draft / SCENE_NAME, scene)
+        (draft / RUN_NAME).write_text(run.provenance.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        overview_picture(run, draft / PICTURE_NAME)
+        written = sorted(draft.iterdir())
+        for path in written:
+            os.replace(path, folder / path.name)
+        order = {SCENE_NAME: 0, TABLE_NAME: 2, RUN_NAME: 3, PICTURE_NAME: 4}
+        return tuple(sorted((folder / p.name for p in written), key=lambda p: (order.get(p.name, 1), p.name)))
+    except OSError as error:
+        raise _failed(folder, error) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _failed(folder: Path, error: OSError) -> OutputFailed:
+    reason = error.strerror or str(error)
+    return OutputFailed(f"The folder {folder} cannot be written to ({reason}); choose another or free some space.")

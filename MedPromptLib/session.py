@@ -1,0 +1,105 @@
+"""The whole job in one object: prompt → plan → routes → results, with everything loaded kept warm between calls."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .catalog import Catalog
+from .images import MedicalImage
+from .plan import Plan
+from .results import Run
+from .routing import Mode, RoutedPlan, Router
+
+if TYPE_CHECKING:
+    from .execution import Report
+    from .inference.engine import ModelCache
+    from .planner import Planner
+
+
+def _silent(event: object) -> None:
+    """A progress callback that says nothing."""
+
+
+class Session:
+    """Plans, routes and runs requests over one catalogue.
+
+    Args:
+        folders: weight folders; default `catalog.default_weight_folders()`.
+        planner: default the rule planner.
+        router_mode: `lexicon`, or `paper` for the MedPrompt paper's score alone.
+
+    Example:
+        >>> session = Session()
+        >>> session.plan("Segment the lungs on this chest x-ray.").status.value
+        'ok'
+    """
+
+    def __init__(
+        self, folders: Sequence[Path] | None = None, planner: Planner | None = None, router_mode: Mode = "lexicon"
+    ) -> None:
+        if planner is None:
+            from .planner import RulePlanner
+
+            planner = RulePlanner()
+        self.catalog = Catalog.load(folders)
+        self.planner = planner
+        self.router = Router(self.catalog.abilities, router_mode)
+
+    @functools.cached_property
+    def _cache(self) -> ModelCache:
+        from .inference.engine import ModelCache
+
+        return ModelCache(self.catalog)
+
+    def plan(self, prompt: str) -> Plan:
+        """What the prompt asks for, as data; nothing runs."""
+        return self.planner.plan(prompt, self.catalog.abilities)
+
+    def route(self, plan: Plan, image: MedicalImage | None = None) -> RoutedPlan:
+        """The plan with a weight for each task."""
+        return self.router.route(plan, image.modality if image else None)
+
+    def run(
+        self,
+        routed: RoutedPlan,
+        image: MedicalImage,
+        *,
+        device: str = "auto",
+        progress: Report = _silent,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Run:
+        """Run a routed plan."""
+        from .execution import Executor
+
+        return Executor(self.catalog, self._cache, device).run(routed, image, progress=progress, cancelled=cancelled)
+
+    def analyze(
+        self,
+        image: MedicalImage,
+        prompt: str,
+        *,
+        device: str = "auto",
+        progress: Report = _silent,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Run:
+        """Plan, route and run a prompt on an image.
+
+        Args:
+            device: `auto`, `cpu`, `cuda`, `cuda:<n>` or `mps`.
+            progress: gets an `execution.Progress` for each step.
+            cancelled: polled between steps and batches.
+
+        Raises:
+            MedPromptError: with one sentence for the user; its subclass says what kind.
+        """
+        routed = self.route(self.plan(prompt), image)
+        return self.run(routed, image, device=device, progress=progress, cancelled=cancelled)
+
+
+@functools.cache
+def default_session() -> Session:
+    """The session of this process."""
+    return Session()

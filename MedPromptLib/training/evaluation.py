@@ -1,0 +1,209 @@
+"""How good a weight is: the shipped file, through the product's own inference path, on one split."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ..catalog import Measurement, WeightCard
+from ..errors import InvalidInput
+from ..images import MedicalImage
+from ..inference.engine import LoadedWeight, classify, segment, segmentation_scores
+from ..inference.preprocessing import restore
+from ..plan import Intent
+from .data import Cases, read_cases
+from .metrics import (
+    Estimate,
+    Floats,
+    bootstrap,
+    expected_calibration_error,
+    mask_scores,
+    paper_soft_dice,
+)
+
+Report = Callable[[str], None]
+
+
+def as_image(array: npt.NDArray[np.generic], name: str) -> MedicalImage:
+    """A data set's picture (h, w[, 3]) as the product sees it; its pixel spacing is unknown."""
+    return MedicalImage(array[None], np.diag([-1.0, -1.0, 1.0, 1.0]), name=name, spacing_known=False)
+
+
+def evaluate(
+    weight: LoadedWeight, folder: Path, split: str, command: str, report: Report = lambda line: None
+) -> tuple[Measurement, ...]:
+    """All measurements of one weight on one split of one data set.
+
+    Args:
+        folder: a data set as `training.data.read_cases` wants it.
+        command: what a reader runs to get the same numbers; it goes onto the card.
+
+    Raises:
+        InvalidInput: the data set does not fit the weight (no masks, unknown labels).
+    """
+    card = weight.card
+    cases = read_cases(folder, split, binary_mask=len(card.structures) == 1)
+    run = _segmentation if card.intent is Intent.SEGMENTATION else _classification
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    measurements = []
+    for metric, subject, estimate, images in run(weight, cases, report):
+        measurements.append(
+            Measurement(
+                dataset=folder.name,
+                split=split,
+                metric=metric,
+                subject=subject,
+                value=round(estimate.value, 4),
+                low=round(estimate.low, 4),
+                high=round(estimate.high, 4),
+                images=images,
+                date=today,
+                command=command,
+            )
+        )
+    return tuple(measurements)
+
+
+Row = tuple[str, str, Estimate, int]
+
+
+def _segmentation(weight: LoadedWeight, cases: Cases, report: Report) -> list[Row]:
+    card = weight.card
+    if cases.masks is None:
+        raise InvalidInput(f"The data set {cases.folder} has no masks/ folder, which evaluating '{card.id}' needs.")
+    predicted, soft = [], np.full((len(cases), len(card.structures)), np.nan)
+    for index, picture in enumerate(cases.images):
+        image = as_image(picture, cases.ids[index])
+        labels, _ = segment(weight, image)
+        predicted.append(labels[0])
+        probabilities = restore(segmentation_scores(weight, image), picture.shape[:2])[0].double().numpy()
+        for column, structure in enumerate(card.structures):
+            truth = cases.masks[index] == structure.label
+            if truth.any():
+                soft[index, column] = paper_soft_dice(probabilities[structure.label], truth)
+        report(f"{index + 1} of {len(cases)}")
+    scores = mask_scores(predicted, cases.masks, len(card.structures))
+    groups = _structure_groups(card)
+    rows: list[Row] = []
+    for name, columns in groups.items():
+        for metric, values in (
+            ("Dice", scores.dice),
+            ("IoU", scores.iou),
+            ("HD95 (pixels)", scores.hd95),
+            ("paper's soft Dice over background and foreground", soft),
+            ("false alarms on images without it", scores.false_alarm),
+        ):
+            chosen = values[:, columns]
+            defined = int((~np.isnan(chosen).all(axis=1)).sum())
+            if defined:
+                rows.append((metric, name, _mean_of(chosen, cases.groups), defined))
+    merged = _merged_dice(card, predicted, cases)
+    rows.extend(("Dice", name, _mean_of(values[:, None], cases.groups), len(cases)) for name, values in merged.items())
+    return rows
+
+
+def _mean_of(values: Floats, groups: tuple[str, ...]) -> Estimate:
+    def statistic(chosen: npt.NDArray[np.intp]) -> float:
+        drawn = values[chosen]
+        return float(np.nanmean(drawn)) if not np.isnan(drawn).all() else float("nan")
+
+    return bootstrap(groups, statistic)
+
+
+def _structure_groups(card: WeightCard) -> dict[str, list[int]]:
+    groups = {s.name: [i] for i, s in enumerate(card.structures)}
+    if len(card.structures) > 1:
+        groups["all structures (mean)"] = list(range(len(card.structures)))
+    return groups
+
+
+def _merged_dice(card: WeightCard, predicted: list[npt.NDArray[np.uint8]], cases: Cases) -> dict[str, Floats]:
+    """Dice of paired organs as one mask: the union of 'right x' and 'left x' is 'both x'."""
+    assert cases.masks is not None
+    labels = {s.name: s.label for s in card.structures}
+    merged = {}
+    for name, label in labels.items():
+        organ = name.removeprefix("right ")
+        if organ == name or f"left {organ}" not in labels:
+            continue
+        pair = [label, labels[f"left {organ}"]]
+        one, other = ([np.isin(m, pair).astype(np.uint8) for m in masks] for masks in (predicted, cases.masks))
+        merged[f"both {organ}s as one"] = mask_scores(one, other, structures=1).dice[:, 0]
+    return merged
+
+
+def _classification(weight: LoadedWeight, cases: Cases, report: Report) -> list[Row]:
+    from sklearn.metrics import f1_score, roc_auc_score
+
+    card = weight.card
+    unknown = sorted(set(cases.labels) - set(card.classes))
+    if unknown:
+        raise InvalidInput(
+            f"The data set {cases.folder} has labels {unknown}, but '{card.id}' knows {', '.join(card.classes)}."
+        )
+    probabilities = np.zeros((len(cases), len(card.classes)))
+    for index, picture in enumerate(cases.images):
+        by_name = classify(weight, as_image(picture, cases.ids[index]))
+        probabilities[index] = [by_name[name] for name in card.classes]
+        report(f"{index + 1} of {len(cases)}")
+    truth = np.array([card.classes.index(label) for label in cases.labels])
+    best = probabilities.argmax(1)
+    positive = [card.classes.index(name) for name in card.positive]
+    finding, score = np.isin(truth, positive), probabilities[:, positive].sum(1)
+    every = range(len(card.classes))
+
+    def auc(chosen: npt.NDArray[np.intp]) -> float:
+        y = finding[chosen]
+        return float(roc_auc_score(y, score[chosen])) if y.any() and not y.all() else float("nan")
+
+    def calibration(chosen: npt.NDArray[np.intp]) -> float:
+        return expected_calibration_error(probabilities.max(1)[chosen], (best == truth)[chosen])
+
+    def finding_accuracy(chosen: npt.NDArray[np.intp]) -> float:
+        return float((np.isin(best, positive)[chosen] == finding[chosen]).mean())
+
+    statistics: list[tuple[str, str, Callable[[npt.NDArray[np.intp]], float], int]] = [
+        ("accuracy", "all classes", lambda c: float((best == truth)[c].mean()), len(truth)),
+        (
+            "macro F1",
+            "all classes",
+            lambda c: float(f1_score(truth[c], best[c], labels=list(every), average="macro", zero_division=0)),
+            len(truth),
+        ),
+        ("ECE", "all classes", calibration, len(truth)),
+    ]
+    if len(card.classes) > 2:
+        statistics.append(("accuracy", "finding against none", finding_accuracy, len(truth)))
+    statistics.append(("AUC", "finding against none", auc, len(truth)))
+    for number, name in enumerate(card.classes):
+
+        def one_f1(c: npt.NDArray[np.intp], n: int = number) -> float:
+            return float(f1_score(truth[c] == n, best[c] == n, zero_division=0))
+
+        def recall(c: npt.NDArray[np.intp], n: int = number) -> float:
+            of_class = truth[c] == n
+            return float((best[c] == n)[of_class].mean()) if of_class.any() else float("nan")
+
+        statistics.append(("F1", name, one_f1, int((truth == number).sum())))
+        statistics.append(("recall", name, recall, int((truth == number).sum())))
+    return [(metric, subject, bootstrap(cases.groups, function), n) for metric, subject, function, n in statistics]
+
+
+def table(measurements: tuple[Measurement, ...]) -> str:
+    """Measurements as aligned text."""
+    lines = [f"{'metric':50} {'of':26} {'value':>8}  95 % interval       images"]
+    for m in measurements:
+        interval = f"{m.low:.4f} to {m.high:.4f}" if m.low is not None and m.high is not None else ""
+        lines.append(f"{m.metric:50} {m.subject:26} {m.value:8.4f}  {interval:18}  {m.images:6}")
+    return "\n".join(lines)
+
+
+def replace_measurements(card: WeightCard, new: tuple[Measurement, ...]) -> WeightCard:
+    """The card with `new` in place of earlier numbers of the same data set and split."""
+    replaced = {(m.dataset, m.split) for m in new}
+    kept = tuple(m for m in card.evaluation if (m.dataset, m.split) not in replaced)
+    return card.model_copy(update={"evaluation": kept + new})

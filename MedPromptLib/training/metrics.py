@@ -1,0 +1,129 @@
+"""Metrics of segmentation and classification, with bootstrap intervals over patients or images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.generic]
+Floats = npt.NDArray[np.float64]
+BOOTSTRAP_ROUNDS = 1000
+ECE_BINS = 15
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def bootstrap(groups: Sequence[str], statistic: Callable[[npt.NDArray[np.intp]], float], seed: int = 0) -> Estimate:
+    """`statistic` of all cases, and its 2.5 and 97.5 percentiles over resampled groups (patients).
+
+    Args:
+        groups: one name per case; cases of one group are drawn together.
+        statistic: gets indices of cases, returns a number or NaN (such rounds are left out).
+    """
+    members: dict[str, list[int]] = {}
+    for index, group in enumerate(groups):
+        members.setdefault(group, []).append(index)
+    blocks = [np.array(indices) for indices in members.values()]
+    random = np.random.default_rng(seed)
+    values = []
+    for _ in range(BOOTSTRAP_ROUNDS):
+        drawn = random.integers(len(blocks), size=len(blocks))
+        values.append(statistic(np.concatenate([blocks[d] for d in drawn])))
+    low, high = np.nanpercentile(values, [2.5, 97.5])
+    return Estimate(statistic(np.arange(len(groups))), float(low), float(high))
+
+
+@dataclass(frozen=True)
+class MaskScores:
+    """Per image and structure; NaN where the metric is not defined.
+
+    Attributes:
+        dice, iou: (n, structures); NaN if the truth has none of the structure, 0 if only the prediction lacks it.
+        hd95: (n, structures), 95th percentile Hausdorff distance in pixels; NaN unless both have it.
+        false_alarm: (n, structures); 1 if something is predicted where the truth has nothing, 0 if not, else NaN.
+    """
+
+    dice: Floats
+    iou: Floats
+    hd95: Floats
+    false_alarm: Floats
+
+
+def mask_scores(predicted: Sequence[Array], truth: Sequence[Array], structures: int) -> MaskScores:
+    """Scores of label maps (h, w) against label maps, computed by MONAI."""
+    import torch
+    from monai.metrics import compute_dice, compute_hausdorff_distance, compute_iou
+    from monai.networks import one_hot
+
+    rows: dict[str, list[Floats]] = {"dice": [], "iou": [], "hd95": [], "false": []}
+    for one, other in zip(predicted, truth, strict=True):
+        y_pred, y = (
+            one_hot(torch.from_numpy(labels.astype(np.int64))[None, None], structures + 1) for labels in (one, other)
+        )
+        has_truth, has_prediction = (t[0, 1:].flatten(1).any(1).numpy() for t in (y, y_pred))
+        dice = compute_dice(y_pred, y, ignore_empty=True, include_background=False)[0].numpy()
+        iou = compute_iou(y_pred, y, ignore_empty=True, include_background=False)[0].numpy()
+        distance = np.full(structures, np.nan)
+        if (both := has_truth & has_prediction).any():
+            distance = np.where(
+                both, compute_hausdorff_distance(y_pred, y, include_background=False, percentile=95)[0].numpy(), np.nan
+            )
+        rows["dice"].append(dice)
+        rows["iou"].append(iou)
+        rows["hd95"].append(distance)
+        rows["false"].append(np.where(has_truth, np.nan, has_prediction.astype(float)))
+    stacked = {name: np.asarray(values, dtype=np.float64) for name, values in rows.items()}
+    return MaskScores(stacked["dice"], stacked["iou"], stacked["hd95"], stacked["false"])
+
+
+def paper_soft_dice(probability: Floats, truth: npt.NDArray[np.bool_]) -> float:
+    """The MedPrompt paper's own test metric for one image and structure, for comparison with its tables.
+
+    Soft Dice without a threshold, averaged over background and foreground (authors' code, see research notes): it is
+    always flattered by the background and must not be read as a foreground Dice.
+
+    Args:
+        probability: (h, w), of the structure. truth: (h, w).
+    """
+    values = []
+    for p, y in ((probability, truth), (1 - probability, ~truth)):
+        values.append(2 * float((p * y).sum()) / (float(p.sum() + y.sum()) + 1e-6))
+    return float(np.mean(values))
+
+
+def expected_calibration_error(confidence: Floats, correct: npt.NDArray[np.bool_]) -> float:
+    """ECE of Naeini et al. 2015 with 15 equal-width bins of the winning class's probability."""
+    edges = np.linspace(0, 1, ECE_BINS + 1)
+    bins = np.clip(np.digitize(confidence, edges[1:-1], right=True), 0, ECE_BINS - 1)
+    error = 0.0
+    for number in range(ECE_BINS):
+        chosen = bins == number
+        if chosen.any():
+            error += chosen.mean() * abs(confidence[chosen].mean() - correct[chosen].mean())
+    return float(error)
+
+
+def fit_temperature(logits: Floats, truth: npt.NDArray[np.int64]) -> float:
+    """The temperature that minimises the negative log-likelihood (Guo et al. 2017).
+
+    Args:
+        logits: (n, classes). truth: (n,) class indices.
+    """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
+
+    def loss(log_temperature: float) -> float:
+        scores = log_softmax(logits / np.exp(log_temperature), axis=1)
+        return float(-scores[np.arange(len(truth)), truth].mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded").x))

@@ -1,0 +1,131 @@
+"""From trained parameters to a weight folder: calibration on the validation split, int8 storage, the card."""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..catalog import (
+    FILE_NAME,
+    Calibration,
+    Provenance,
+    WeightCard,
+    WeightFile,
+    sha256_of,
+    write_card,
+)
+from ..inference.engine import LoadedWeight, classify, load_weight, segment, segmentation_scores
+from ..inference.storage import save_state
+from ..networks import build
+from ..plan import Intent
+from .config import Recipe
+from .data import Cases
+from .evaluation import as_image
+from .metrics import Floats, expected_calibration_error, fit_temperature, mask_scores
+
+PIXELS_PER_IMAGE = 400
+"""How many pixels of each validation image take part in fitting a segmentation's temperature."""
+
+
+def publish(
+    recipe: Recipe, state: dict[str, Tensor], validation: Cases, out: Path, *, command: str, config_sha256: str
+) -> WeightCard:
+    """Write `out/<id>/` with the weight file and its card, and return the card.
+
+    The folder appears complete or not at all. What int8 storage changes on the validation split is written on the card.
+    """
+    card = _draft(recipe, command, config_sha256)
+    cpu = torch.device("cpu")
+    exact = build(recipe.network)
+    exact.load_state_dict(state)
+    full = LoadedWeight(card, exact.eval().requires_grad_(False), cpu)
+    folder = out / f"{card.id}.part" / card.id
+    shutil.rmtree(folder.parent, ignore_errors=True)
+    folder.mkdir(parents=True)
+    path = folder / FILE_NAME
+    save_state(state, path, "int8")
+    file = WeightFile(sha256=sha256_of(path), bytes=path.stat().st_size, storage="int8")
+    stored = load_weight(folder, card.model_copy(update={"file": file}), cpu)
+    scores, truth = _outputs(stored, validation)
+    temperature = round(fit_temperature(scores, truth), 4)
+    calibrated = scores / temperature
+    probabilities = np.exp(calibrated - calibrated.max(1, keepdims=True))
+    probabilities /= probabilities.sum(1, keepdims=True)
+    ece = expected_calibration_error(probabilities.max(1), probabilities.argmax(1) == truth)
+    before, after = _score(full, validation), _score(stored, validation)
+    name = "foreground Dice" if card.intent is Intent.SEGMENTATION else "accuracy"
+    note = f"Validation {name}: {before:.4f} with float32 parameters, {after:.4f} as stored (int8)."
+    card = card.model_copy(
+        update={
+            "file": file,
+            "calibration": Calibration(temperature=temperature, split="val", ece=round(ece, 4)),
+            "provenance": card.provenance.model_copy(update={"note": note}),
+        }
+    )
+    write_card(folder, card)
+    final = out / card.id
+    shutil.rmtree(final, ignore_errors=True)
+    folder.rename(final)
+    folder.parent.rmdir()
+    return card
+
+
+def _draft(recipe: Recipe, command: str, config_sha256: str) -> WeightCard:
+    text = recipe.card
+    return WeightCard(
+        **text.model_dump(exclude={"data", "data_licence"}),
+        network=recipe.network,
+        preprocessing=recipe.preprocessing,
+        provenance=Provenance(
+            data=text.data,
+            data_licence=text.data_licence,
+            command=command,
+            seed=recipe.schedule.seed,
+            config_sha256=config_sha256,
+            date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        ),
+        file=WeightFile(sha256="0" * 64, bytes=1),
+    )
+
+
+def _outputs(weight: LoadedWeight, cases: Cases) -> tuple[Floats, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    """Log-probabilities (n, classes) and true classes (n,), of images or, for a segmentation, of sampled pixels."""
+    card, random = weight.card, np.random.default_rng(0)
+    rows, truth = [], []
+    for index, picture in enumerate(cases.images):
+        image = as_image(picture, cases.ids[index])
+        if card.intent is Intent.CLASSIFICATION:
+            by_name = classify(weight, image)
+            rows.append([[by_name[name] for name in card.classes]])
+            truth.append([card.classes.index(cases.labels[index])])
+            continue
+        assert cases.masks is not None
+        scores = segmentation_scores(weight, image)[0]
+        mask = torch.from_numpy(cases.masks[index])[None, None].float()
+        mask = F.interpolate(mask, size=scores.shape[1:], mode="nearest-exact")[0, 0].flatten()
+        chosen = random.choice(len(mask), PIXELS_PER_IMAGE, replace=False)
+        rows.append(scores.flatten(1).T[chosen].tolist())
+        truth.append(mask[chosen].long().tolist())
+    return np.log(np.concatenate(rows).clip(1e-7)), np.concatenate(truth).astype(np.int64)
+
+
+def _score(weight: LoadedWeight, cases: Cases) -> float:
+    """Mean foreground Dice, or accuracy."""
+    card = weight.card
+    images = [as_image(picture, name) for picture, name in zip(cases.images, cases.ids, strict=True)]
+    if card.intent is Intent.CLASSIFICATION:
+        answers = []
+        for image, label in zip(images, cases.labels, strict=True):
+            by_name = classify(weight, image)
+            answers.append(max(by_name, key=lambda name: by_name[name]) == label)
+        return float(np.mean(answers))
+    assert cases.masks is not None
+    return float(
+        np.nanmean(mask_scores([segment(weight, i)[0][0] for i in images], cases.masks, len(card.structures)).dice)
+    )
