@@ -72,6 +72,7 @@ class MedPrompt(ScriptedLoadableModule):
         self.parent.icon = qt.QIcon(findResource("Icons/MedPrompt.png"))
 
     def resourcePath(self, filename):
+        """Overridden: the application looks beside this file only."""
         return findResource(filename)
 
 
@@ -114,6 +115,7 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._jobStarted = 0.0
 
     def resourcePath(self, filename):
+        """Overridden: the application looks beside this file only."""
         return findResource(filename)
 
     def setup(self):
@@ -137,11 +139,15 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.promptEdit.connect("textChanged()", self._onPromptEdited)
         self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
         self.ui.installButton.connect("clicked(bool)", self.onInstallButton)
-        self._shortcuts = [qt.QShortcut(qt.QKeySequence(keys), self.ui.promptEdit) for keys in ("Ctrl+Return", "Ctrl+Enter")]
+        self._shortcuts = [
+            qt.QShortcut(qt.QKeySequence(keys), self.ui.promptEdit) for keys in ("Ctrl+Return", "Ctrl+Enter")
+        ]
         for shortcut in self._shortcuts:
             shortcut.setContext(qt.Qt.WidgetShortcut)
             shortcut.connect("activated()", self._onPromptEntered)
 
+        for header in (self.ui.findingsTable.horizontalHeader(), self.ui.findingsTable.verticalHeader()):
+            header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         self.ui.findingsTable.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.Stretch)
         self.ui.progressBar.setVisible(False)
         self.ui.resultsSection.setVisible(False)
@@ -170,11 +176,13 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ScriptedLoadableModuleWidget.onReload(self)
 
     def onSceneStartClose(self, caller, event):
+        """Let go of everything in the scene."""
         self._abandonJob()
         self.setParameterNode(None)
         self._clearResults()
 
     def onSceneEndClose(self, caller, event):
+        """Start again in the empty scene, if the panel is shown."""
         if self.parent.isEntered:
             self.initializeParameterNode()
 
@@ -333,17 +341,12 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         for row, finding in enumerate(findings):
             for column, text in enumerate(findingTexts(finding)):
                 table.setItem(row, column, qt.QTableWidgetItem(text))
-        table.resizeColumnsToContents()
-        table.resizeRowsToContents()
         created = [*nodes.segmentations, nodes.table, nodes.provenance]
-        self.ui.nodesLabel.text = "\n".join(
-            [_("In the scene:")] + [f"•  {node.GetName()}" for node in created]
-        )
-        for record in run.provenance.tasks:
-            if record.reason:
-                self.ui.logView.appendPlainText(f"          {record.reason}")
-        for omission in run.provenance.plan.omissions:
-            self.ui.logView.appendPlainText(f"          “{omission.text}”: {omission.reason}")
+        self.ui.nodesLabel.text = "\n".join([_("In the scene:")] + [f"•  {node.GetName()}" for node in created])
+        notes = [record.reason for record in run.provenance.tasks if record.reason]
+        notes += [f"“{omission.text}”: {omission.reason}" for omission in run.provenance.plan.omissions]
+        self.ui.notesLabel.text = "\n".join([_("Not done:")] + [f"•  {note}" for note in notes])
+        self.ui.notesLabel.setVisible(bool(notes))
         self.ui.resultsSection.setVisible(True)
 
     # Packages
@@ -352,7 +355,9 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._missing = self.logic.missingPackages()
         self.ui.setupFrame.setVisible(bool(self._missing))
         names = ", ".join(self._missing)
-        self.ui.setupLabel.text = _("These Python packages are needed and not installed yet: {names}.").format(names=names)
+        self.ui.setupLabel.text = _("These Python packages are needed and not installed yet: {names}.").format(
+            names=names
+        )
         self.ui.installButton.toolTip = _(
             "Downloads and installs {names} into Slicer's Python. PyTorch is large (0.2 to 3 GB) and comes through "
             "the PyTorch extension."
@@ -371,7 +376,8 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 def findingTexts(finding: Any) -> tuple[str, str, str]:
     """Finding, probability and size of a `results.Finding`, as the panel shows them."""
     name = finding.structure or finding.target
-    if finding.result:
+    # Of a structure that was outlined, its size says so.
+    if finding.result and not finding.pixels:
         name = f"{name}: {finding.result}"
     probability = "" if finding.probability is None else f"{finding.probability:.0%}"
     if finding.volume_ml is not None:
@@ -432,6 +438,7 @@ class AnalysisJob:
         self._cancel.set()
 
     def isCancelled(self) -> bool:
+        """Whether `cancel` was called."""
         return self._cancel.is_set()
 
     def isFinished(self) -> bool:
@@ -455,8 +462,8 @@ class AnalysisJob:
 class MedPromptLogic(ScriptedLoadableModuleLogic):
     """What the module does, without its panel; for scripts:
 
-        nodes = MedPromptLogic().run(slicer.util.getNode("chest"), "segment the lungs")
-        nodes.segmentations, nodes.table, nodes.provenance
+    nodes = MedPromptLogic().run(slicer.util.getNode("chest"), "segment the lungs")
+    nodes.segmentations, nodes.table, nodes.provenance
     """
 
     def __init__(self, analyze: Callable[..., Any] | None = None):
@@ -465,6 +472,7 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
         self._analyze = analyze
 
     def getParameterNode(self):
+        """The scene's parameter node, made on first use, with typed properties."""
         return MedPromptParameterNode(super().getParameterNode())
 
     def run(
@@ -498,10 +506,7 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
         """Add a run's results to the scene beside the volume they are about."""
         from MedPromptLib import scene
 
-        nodes = scene.write_run(run, volume_node=volumeNode, scene=slicer.mrmlScene)
-        for segmentation in nodes.segmentations:
-            segmentation.CreateDefaultDisplayNodes()
-        return nodes
+        return scene.write_run(run, volume_node=volumeNode, scene=slicer.mrmlScene)
 
     def _prepare(self, volumeNode):
         import MedPromptLib
@@ -574,9 +579,11 @@ class MedPromptTest(ScriptedLoadableModuleTest):
     """Self-test for the desktop: Reload and Test, or ctest in a Slicer build."""
 
     def setUp(self):
+        """Each test starts in an empty scene."""
         slicer.mrmlScene.Clear()
 
     def runTest(self):
+        """Run all tests; nothing is skipped, a missing package is a failure."""
         for test in (self.test_aPromptBecomesNodes, self.test_anEmptyPromptIsRefused):
             self.setUp()
             test()
@@ -593,16 +600,17 @@ class MedPromptTest(ScriptedLoadableModuleTest):
         return slicer.util.addVolumeFromArray(array[None], ijkToRAS=np.diag([-1.4, -1.4, 1.4, 1.0]), name="chest")
 
     def test_aPromptBecomesNodes(self):
-        nodes = MedPromptLogic().run(self.drawnChest(), "segment the lungs on this chest x-ray", device="cpu")
-        self.assertEqual(len(nodes.segmentations), 1)
-        self.assertEqual(nodes.segmentations[0].GetSegmentation().GetNumberOfSegments(), 2)
-        self.assertEqual(nodes.table.GetNumberOfRows(), 2)
+        """Two lungs are two segments and two rows."""
+        nodes = MedPromptLogic().run(self.drawnChest(), "Segment the lungs on this chest x-ray.", device="cpu")
+        assert [node.GetSegmentation().GetNumberOfSegments() for node in nodes.segmentations] == [2]
+        assert nodes.table.GetNumberOfRows() == 2
 
     def test_anEmptyPromptIsRefused(self):
+        """It is refused with an error meant for the user, and the scene stays as it is."""
         from MedPromptLib.errors import MedPromptError
 
         volume = self.drawnChest()
         nodesBefore = slicer.mrmlScene.GetNumberOfNodes()
-        with self.assertRaises(MedPromptError):
+        with self.assertRaises(MedPromptError):  # noqa: PT027 - Slicer has no pytest
             MedPromptLogic().run(volume, "   ")
-        self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), nodesBefore)
+        assert slicer.mrmlScene.GetNumberOfNodes() == nodesBefore

@@ -1,7 +1,8 @@
 """The command line: `medprompt run | plan | weights | demo | train | evaluate | benchmark | schema`.
 
 Exit codes are those of `errors`: 0 done, 2 unusable input, 3 nothing that can be run, 4 a broken weight, 5 the
-planner's endpoint failed, 6 the output could not be written, 7 a package is missing, 70 a defect in this program, 130 cancelled.
+planner's endpoint failed, 6 the output could not be written, 7 a package is missing, 70 a defect in this program,
+130 cancelled.
 """
 
 from __future__ import annotations
@@ -128,8 +129,8 @@ def plan(options: argparse.Namespace) -> None:
             pairs = [(str(p["id"]), str(p["prompt"])) for p in prompts]
         except (json.JSONDecodeError, KeyError, TypeError) as error:
             raise InvalidInput(
-                f"The prompts in {options.prompts} cannot be read ({error}); expected one JSON object a line with id and "
-                "prompt."
+                f"The prompts in {options.prompts} cannot be read ({error}); expected one JSON object a line "
+                "with id and prompt."
             ) from error
         predictions = (json.dumps(p, ensure_ascii=False) for p in plan_batch(planner, abilities, pairs))
         _write_lines(predictions, options.out)

@@ -1,7 +1,7 @@
 """3D Slicer's scene without the 3D Slicer application: a scene to work in and the files it is kept in.
 
-It runs on the PyPI wheel `slicer-core`, behind `scene.py`, which offers what is public here. The `save_…` functions work
-inside the application as well.
+It runs on the PyPI wheel `slicer-core`, behind `scene.py`, which offers what is public here. The `save_…` functions
+work inside the application as well.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace, TracebackType
@@ -161,16 +161,27 @@ def save_segmentation(segmentation_node: Any, path: str | os.PathLike[str]) -> P
 
 def save_table(table_node: Any, path: str | os.PathLike[str]) -> Path:
     """Write a table as `.tsv` and, beside it, its types and units as `.schema.tsv`; errors as `save_scene_bundle`."""
-    return _save_node(table_node, slicer.vtkMRMLTableStorageNode(), _target(path, ".tsv"))
+    rows, columns = table_node.GetNumberOfRows(), table_node.GetNumberOfColumns()
+
+    def must_be_whole(draft: Path) -> None:
+        # The table writer does not notice a full disk.
+        schema = draft.with_name(draft.name[: -len(".tsv")] + ".schema.tsv")
+        for file, lines in ((draft, rows + 1), (schema, columns + 1)):
+            text = file.read_bytes()
+            if not text.endswith(b"\n") or text.count(b"\n") != lines:
+                raise OutputFailed("the table is incomplete")
+
+    return _save_node(table_node, slicer.vtkMRMLTableStorageNode(), _target(path, ".tsv"), must_be_whole)
 
 
-def _save_node(node: Any, storage: Any, target: Path) -> Path:
+def _save_node(node: Any, storage: Any, target: Path, check: Callable[[Path], None] = lambda _: None) -> Path:
     # A storage node of its own, outside the scene, so that saving a copy does not change where the scene saves.
     with _written_aside(target) as draft:
         storage.SetFileName(os.fspath(draft))
         storage.SetUseCompression(1)
         if not storage.WriteData(node):
             raise OutputFailed("3D Slicer's writer failed")
+        check(draft)
     return target
 
 

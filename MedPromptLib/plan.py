@@ -1,7 +1,8 @@
 """What the user asks for, as data: `Plan`, `Task` and `Condition`.
 
 The field names of the MedPrompt paper (arXiv 2506.21199, released code) are kept where it has them: `pipeline`,
-`intent`, `target`, `modality`, `weight_name`, `dependency` and `condition_on` with `task_id`, `expected_result` and `execution`.
+`intent`, `target`, `modality`, `weight_name`, `dependency` and `condition_on` with `task_id`, `expected_result` and
+`execution`.
 Everything else (ids, structures, status, omissions, text spans) is ours.
 """
 

@@ -142,8 +142,8 @@ def image_to_volume(image: MedicalImage, scene: Any = None, name: str | None = N
     """A new scalar or colour (vector) volume node with an image's voxels and geometry, ready to be displayed.
 
     Kinds of numbers that MRML lacks are widened: bool to uint8, float16 to float32, int64 to int32 if the values fit,
-    else to float64. A mirrored (left-handed) grid is kept in the scene, but 3D Slicer reverses its slices when it opens a
-    saved scene: each voxel lies where it lay, under another index.
+    else to float64. A mirrored (left-handed) grid is kept in the scene, but 3D Slicer reverses its slices when it opens
+    a saved scene: each voxel lies where it lay, under another index.
     """
     scene = mrml_scene(scene)
     kind = "vtkMRMLVectorVolumeNode" if image.is_color else "vtkMRMLScalarVolumeNode"

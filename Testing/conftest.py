@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from MedPromptLib.catalog import Code, Structure, Terminology
-from MedPromptLib.images import LPS_TO_RAS, MedicalImage, read_image
+from MedPromptLib.images import MedicalImage, read_image
 from MedPromptLib.plan import Intent, Plan, Status, Task
 from MedPromptLib.results import Classification, Finding, Provenance, Run, Segmentation, TaskRecord
 
@@ -63,7 +63,7 @@ def an_oblique_image(an_oblique_flipped_matrix: npt.NDArray[np.float64]) -> Medi
     return MedicalImage(values, an_oblique_flipped_matrix, name="oblique ct", modality="ct", sha256=SHA256)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def three_structures() -> tuple[Structure, ...]:
     """Right and left lung and heart, with SNOMED CT codes."""
     anatomy = Code(scheme="SCT", value="123037004", meaning="Anatomical Structure")
@@ -84,9 +84,7 @@ def three_structures() -> tuple[Structure, ...]:
             terminology=Terminology(category=anatomy, type=lung, modifier=left),
             color=(0.9, 0.6, 0.1),
         ),
-        Structure(
-            name="heart", label=3, terminology=Terminology(category=anatomy, type=heart), color=(0.8, 0.2, 0.3)
-        ),
+        Structure(name="heart", label=3, terminology=Terminology(category=anatomy, type=heart), color=(0.8, 0.2, 0.3)),
     )
 
 
@@ -103,7 +101,9 @@ def a_segmentation(an_oblique_image: MedicalImage, three_structures: tuple[Struc
 @pytest.fixture
 def a_run(an_oblique_image: MedicalImage, a_segmentation: Segmentation) -> Run:
     """A run with one segmentation of three structures, one classification and one skipped task."""
-    return run_of(an_oblique_image, a_segmentation, "segment the lungs and the heart, then look for tuberculosis ≥ 50 %")
+    return run_of(
+        an_oblique_image, a_segmentation, "segment the lungs and the heart, then look for tuberculosis ≥ 50 %"
+    )
 
 
 def run_of(image: MedicalImage, segmentation: Segmentation, prompt: str) -> Run:
@@ -159,7 +159,9 @@ def run_of(image: MedicalImage, segmentation: Segmentation, prompt: str) -> Run:
         input_sha256=image.sha256,
         input_notes=image.notes,
         tasks=(
-            TaskRecord(task_id=1, state="done", weight_id=segmentation.weight_id, score=0.98, device="cpu", seconds=0.4),
+            TaskRecord(
+                task_id=1, state="done", weight_id=segmentation.weight_id, score=0.98, device="cpu", seconds=0.4
+            ),
             TaskRecord(task_id=2, state="done", weight_id="tb_cxr", score=0.91, device="cpu", seconds=0.1),
             TaskRecord(task_id=3, state="skipped", reason="Task 2 did not find what task 3 waits for."),
         ),
@@ -173,7 +175,7 @@ def run_of(image: MedicalImage, segmentation: Segmentation, prompt: str) -> Run:
     return Run(image, (segmentation,), (classification,), provenance)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def a_radiograph_run(a_radiograph: MedicalImage, three_structures: tuple[Structure, ...]) -> Run:
     """A run on the chest radiograph with two ellipses where the lungs are and an empty third structure."""
     _, rows, columns = a_radiograph.shape
@@ -186,9 +188,3 @@ def a_radiograph_run(a_radiograph: MedicalImage, three_structures: tuple[Structu
         1, "lungs_cxr", SHA256, labels, three_structures, {"right lung": 0.962, "left lung": 0.951}
     )
     return run_of(a_radiograph, segmentation, "Outline both lungs and the heart on this radiograph.")
-
-
-@pytest.fixture
-def a_plain_matrix() -> npt.NDArray[np.float64]:
-    """(4, 4) IJK to RAS of a picture without geometry: 1 mm, upright in the axial view."""
-    return LPS_TO_RAS.copy()

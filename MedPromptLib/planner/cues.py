@@ -27,14 +27,14 @@ KINDS = {
 }
 
 ENGLISH = """
-SEG.v : segment, segments, segmenting, delineate, delineates, delineating, outlining, contouring, tracing, highlight, highlighting, extract, extracting, isolate, isolating, annotate, annotating, draw, draw around, drawing, circle, circling, carve out, carving out, pick out, colour in, color in, colouring in, paint over, paint, painting, shade, shade in, demarcate, demarcating, encircle, auto contour, autocontour, auto segment, autosegment, show me where, show where, where is, where are, where exactly, where does, where do, masking, mark, mark out, marking, cut out, map, map out, mapping, crop out, tell me where, label the voxels, ring, lasso
-SEG.vn : outline, outlines, contour, contours, mask, masks, trace, segmentaion
+SEG.v : segment, segments, segmenting, delineate, delineates, delineating, outlining, contouring, tracing, highlight, highlighting, extract, extracting, isolate, isolating, annotate, annotating, draw, draw around, drawing, circle, circling, carve out, carving out, pick out, colour in, color in, colouring in, paint over, paint, painting, shade, shade in, demarcate, demarcating, encircle, auto contour, autocontour, auto segment, autosegment, show me where, show where, where is, where are, where exactly, where does, where do, masking, mark, mark out, marking, cut out, map, map out, mapping, crop out, tell me where, label the voxels, ring, lasso, locate, localise, localize, pinpoint, locating
+SEG.vn : outline, outlines, contour, contours, mask, masks, trace
 SEG.n : segmentation, segmentations, seg, delineation, delineations, boundary, boundaries, border, borders, shape, silhouette, volume of interest, region of interest, roi, voi, perimeter, edges, extent, label map, labelmap, annotation, binary mask, segmentation model, segmentation mask, borderline, extraction
 SEG.p : segmented, outlined, contoured, delineated, masked, traced, highlighted, extracted, cropped, circled, isolated, annotated
 CLS.v : classify, classifies, classifying, categorise, categorize, diagnose, diagnosing, screen, screens, screening, determine, determining, assess, assessing, evaluate, evaluating, verify, confirm whether, decide, decide whether, establish, establishing, rule out, exclude the presence of, rate, distinguish, differentiate, tell, tell me, tell me if, tell me whether, say if, say whether, say, let me know, know whether, know if, see if, see whether, is there, are there, is this, is that, is it, are these, does, do you see, could this, could it, can you see, suspect, predict, work up, characterise, characterize, any sign of, any signs of, any evidence of, any, would you call, have i got, has this, what, what about, which, whether, test whether, judge, investigate, tell apart, type it, find out, find out whether, find out if
 CLS.vn : check, checks, test, tests, read, screen, report on
 CLS.n : classification, classifications, classifier, diagnosis, diagnoses, detection, assessment, evaluation, reading, screening, workup, work up, check up, detector, verdict, prediction, opinion, classification model, identification, analysis, prognosis, checking, testing, finding
-SOFT.v : detect, detecting, identify, identifying, find, finding, look for, looking for, search for, searching for, locate, locating, localise, localize, spot the, recognise, recognize, pinpoint, check for, checking for, check whether, check if, look, have a look, have a look for, take a look, examine, examining, inspect, analyse, analyze, analysing, analyzing, investigate, review, show, visualise, visualize, scan for, study
+SOFT.v : detect, detecting, identify, identifying, find, finding, look for, looking for, search for, searching for, locate, locating, localise, localize, spot the, recognise, recognize, check for, checking for, check whether, check if, look, have a look, have a look for, take a look, examine, examining, inspect, analyse, analyze, analysing, analyzing, investigate, review, show, visualise, visualize, scan for, study
 RUN.v : run, running, do, doing, perform, performing, produce, generate, create, make, give, give me, get, get me, need, want, would like, like, provide, compute, apply, use, execute, return, grab, obtain, start, carry out, deliver, prepare, i need, i want, follow up with, follow up, proceed, proceed to, go ahead, add, include, repeat for, should i, should you, you should, process
 OTHER.v : measure, measuring, quantify, count, counting, register, registering, align, denoise, denoising, convert, converting, book, schedule, send, email, mail, delete, erase, prescribe, estimate, compare, reconstruct, enhance, sharpen, upload, download, anonymise, anonymize, deidentify, resample, rotate, export, save, invent, summarise, summarize, calculate, track, print, forward, call, order, dictate, draft, render, smooth, inpaint, interpolate, crop, resize, share, publish, install, buy, explain, describe, write, write me, email me, score, stitch, deface, superimpose, overlay, treat, operate, biopsy the, remove, simulate, report the volume, refer, phone, fax, archive, back up
 GRADE.v : grade, grading, stage, staging
@@ -69,11 +69,11 @@ ALL : everything, everything you have, everything you can, all models, every mod
 NOTHING : nothing, do nothing, stop, anything, anything else, any, nothing found, nothing else, none, no further, end, leave it, all good, no action
 AND : and, plus, as well as, along with, together with, with, besides, in addition to, followed by, including, &, +, versus, vs, /
 OR : or, and or
-PREP : in, of, on, within, inside, from, at, into, onto, over, under, using, for, by
+PREP : in order, in order to, in, of, on, within, inside, from, at, into, onto, over, under, using, for, by
 NEAR : near, next to, adjacent to, behind, around, beside, close to, surrounding, outside
 EVID : such as, pointing to, suggesting, suggestive of, due to, caused by, indicating, indicative of, consistent with, compatible with, because of, owing to, as in, typical of, secondary to
 SIZE : larger than, bigger than, greater than, more than, at least, exceeds, exceeding, over, above, larger, bigger, not smaller than
-IMG : image, images, scan, scans, picture, pictures, photo, photos, photograph, photographs, frame, frames, volume, volumes, study, exam, examination, series, slice, slices, dataset, case, pic, imaging, images please, file, snapshot
+IMG : treatment planning, for treatment planning, radiotherapy planning, image, images, scan, scans, picture, pictures, photo, photos, photograph, photographs, frame, frames, volume, volumes, study, exam, examination, series, slice, slices, dataset, case, pic, imaging, images please, file, snapshot
 DESERVES : deserves, deserve, warrants, needs, requires, merits, justifies, gets, calls for, should be, is to be, are to be
 """
 
@@ -191,7 +191,7 @@ NOTHING : rien
 AND : et, ainsi que, puis, avec, de meme que
 OR : ou, ou bien, soit
 PREP : sur, dans, de, du, des, d, a, au, aux, a partir de, en
-IMG : image, images, photo, cliche, examen, photographie
+IMG : treatment planning, for treatment planning, radiotherapy planning, image, images, photo, cliche, examen, photographie
 """
 
 PORTUGUESE = """

@@ -93,6 +93,7 @@ class Lexicon:
         self._longest_cjk = max(map(len, self._cjk), default=1)
         self._known = self._known_words()
         self._corrections: dict[str, tuple[str, int] | None] = {}
+        self._slips: dict[str, bool] = {}
 
     # -- building -----------------------------------------------------------------------------------------------------
 
@@ -251,6 +252,9 @@ class Lexicon:
         for words, cue in self._cues.items():
             if cue.kind in ("SEG", "CLS", "SOFT", "MAL", "POS", "NEGRES", "ASPECT", "OTHER") and len(words) == 1:
                 found.update(words)
+        keys = {k for card in self.cards for k in (*card.keys, *(key for _, group in card.structures for key in group))}
+        places = keys | {self.region_of(k) for k in keys}
+        self._served = {w for words, m in self.meanings.items() if m.modality or places & set(m.concepts) for w in words}
         found |= {"scan", "image", "otherwise", "negative", "positive", "whether", "malignancy"}
         by_letter: dict[str, list[str]] = {}
         for word in sorted(found):
@@ -271,6 +275,13 @@ class Lexicon:
             self._corrections[word] = self._search(word)
         return self._corrections[word]
 
+    def is_slip(self, word: str) -> bool:
+        """Whether the word is one typing error away from an ordinary word ("teh", "ther")."""
+        if word not in self._slips:
+            near = (o for o in ORDINARY | SMALL if len(o) > 2 and abs(len(o) - len(word)) <= 1 and o[0] == word[0])
+            self._slips[word] = len(word) > 2 and any(distance(word, o, 1) <= 1 for o in near)
+        return self._slips[word]
+
     def _search(self, word: str) -> tuple[str, int] | None:
         vowelless = len(word) == 3 and not set(word) & set("aeiou")
         limit = 1 if vowelless else edit_limit(word)
@@ -289,7 +300,7 @@ class Lexicon:
                 continue
             steps = distance(word, other, allowed)
             if steps <= allowed:
-                found.append((steps, 0 if sorted(word) == sorted(other) else 1, other))
+                found.append((steps, 0 if other in self._served else 1, other))
         if not found:
             return None
         found.sort()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 _SPECIAL = str.maketrans({"ß": "ss", "œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "’": "'", "‘": "'", "`": "'", "´": "'"})
 _CJK = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u3005"
 _TOKEN = re.compile(
-    rf"(?P<cjk>(?:[{_CJK}]|[xXbB](?=[光线線射超]))+)|(?P<word>[^\W\d_]+(?:['’‘`´][^\W\d_]+)*|\d+(?:[.,]\d+)?)|(?P<arrow>-+>|=+>|→|⇒|➜)"
+    rf"(?P<cjk>(?:[{_CJK}]|[xXbB](?=[光线線射超]))+)|(?P<word>(?:(?![{_CJK}])[^\W\d_])+(?:['’‘`´](?:(?![{_CJK}])[^\W\d_])+)*|\d+(?:[.,]\d+)?)|(?P<arrow>-+>|=+>|→|⇒|➜)"
     r"|(?P<ellipsis>\.{2,}|…)|(?P<newline>\n+)|(?P<mark>[.,;:!?()\[\]{}/&+<>=%*\"²³–—。，、；：！？（）「」【】¿¡-])"
 )
 _CJK_RUN = re.compile(f"[{_CJK}]")

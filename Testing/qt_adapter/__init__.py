@@ -8,6 +8,6 @@ import os
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"  # Read when the Qt application is made, in `application.py`.
 
-from .application import Desktop, Panel, desktop  # noqa: E402
+from .application import Desktop, Panel, desktop
 
 __all__ = ["Desktop", "Panel", "desktop"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import slicer
-from PySide6 import QtWidgets
+from PySide6 import QtTest, QtWidgets
 
 from MedPromptLib.scene import headless_scene
 
@@ -80,6 +80,9 @@ class Panel:
         self.widget.enter()
         self.frame.show()
         self.frame.activateWindow()
+        # Shortcuts work only in the active window.
+        if not QtTest.QTest.qWaitForWindowActive(self.frame):
+            raise RuntimeError("The window did not become active")
 
     def close(self) -> None:
         """Leave the module and destroy its widget."""
@@ -102,7 +105,8 @@ class Desktop:
         sys.path.insert(0, str(path.parent))
         try:
             spec = importlib.util.spec_from_file_location(path.stem, path)
-            assert spec is not None and spec.loader is not None
+            assert spec is not None
+            assert spec.loader is not None
             module = importlib.util.module_from_spec(spec)
             sys.modules[path.stem] = module
             spec.loader.exec_module(module)

@@ -125,7 +125,9 @@ class _Wrapper:
         for connector in connectors:
             connector.write(connector.parameter.read(self.parameterNode))
             connector.start(functools.partial(self._take, connector))
-        observer = self.parameterNode.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda caller, event: self._show(connectors))
+        observer = self.parameterNode.AddObserver(
+            vtk.vtkCommand.ModifiedEvent, lambda caller, event: self._show(connectors)
+        )
         tag = len(self._guis)
         self._guis[tag] = (connectors, observer)
         return tag

@@ -72,12 +72,12 @@ def _relay(slot: Callable[..., Any], offered: int) -> Callable[..., Any]:
             slot_errors.append(error)
             raise
 
-    # PySide6 chooses the overload by the number of arguments that the function declares, hence one for each number.
+    # PySide6 looks at how many arguments the function itself declares, hence one function for each number.
     return {
-        0: lambda: call(),
-        1: lambda a: call(a),
-        2: lambda a, b: call(a, b),
-        3: lambda a, b, c: call(a, b, c),
+        0: lambda: call(),  # noqa: PLW0108
+        1: lambda a: call(a),  # noqa: PLW0108
+        2: lambda a, b: call(a, b),  # noqa: PLW0108
+        3: lambda a, b, c: call(a, b, c),  # noqa: PLW0108
     }[offered]
 
 

@@ -16,56 +16,68 @@ from PySide6 import QtCore, QtUiTools, QtWidgets
 from .pythonqt import Factory
 
 
-class ctkCollapsibleButton(QtWidgets.QWidget):  # noqa: N801 - the name is CTK's
+class ctkCollapsibleButton(QtWidgets.QWidget):
     """A header that folds what lies in its layout."""
 
     contentsCollapsed = QtCore.Signal(bool)
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
-        self._header = QtWidgets.QToolButton(self)
-        self._header.setToolButtonStyle(QtCore.Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self._header.setAutoRaise(True)
-        self._header.clicked.connect(lambda: self._set_collapsed(not self._collapsed))
+        self.header = QtWidgets.QToolButton(self)
+        self.header.setToolButtonStyle(QtCore.Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.header.setAutoRaise(True)
+        self.header.clicked.connect(lambda: self._set_collapsed(not self._collapsed))
         self._collapsed = False
+        self._folded: list[QtWidgets.QWidget] = []
         self._show_state()
 
     def _show_state(self) -> None:
-        self._header.setArrowType(QtCore.Qt.ArrowType.RightArrow if self._collapsed else QtCore.Qt.ArrowType.DownArrow)
-        for child in self.findChildren(QtWidgets.QWidget, options=QtCore.Qt.FindChildOption.FindDirectChildrenOnly):
-            if child is not self._header:
-                child.setVisible(not self._collapsed)
-        self.setMaximumHeight(self._header.sizeHint().height() if self._collapsed else 16777215)
+        self.header.setArrowType(QtCore.Qt.ArrowType.RightArrow if self._collapsed else QtCore.Qt.ArrowType.DownArrow)
+        if self._collapsed:
+            direct = QtCore.Qt.FindChildOption.FindDirectChildrenOnly
+            children = self.findChildren(QtWidgets.QWidget, options=direct)
+            # What the module has hidden itself stays hidden when the section is opened.
+            self._folded += [child for child in children if child is not self.header and not child.isHidden()]
+        for child in self._folded:
+            child.setVisible(not self._collapsed)
+        if not self._collapsed:
+            self._folded.clear()
+        self.setMaximumHeight(self.header.sizeHint().height() if self._collapsed else 16777215)
 
     def _set_collapsed(self, collapsed: bool) -> None:
-        self._collapsed = collapsed
-        self._show_state()
-        self.contentsCollapsed.emit(collapsed)
+        if collapsed != self._collapsed:
+            self._collapsed = collapsed
+            self._show_state()
+            self.contentsCollapsed.emit(collapsed)
 
     def showEvent(self, event: Any) -> None:
-        """Fold what was added since the property was set."""
+        """Fold what was added after the section was collapsed, and put it below the header."""
         self._show_state()
+        self._make_room()
         super().showEvent(event)
 
     def resizeEvent(self, event: Any) -> None:
-        """Keep the header on top and the contents below it."""
-        height = self._header.sizeHint().height()
-        self._header.setGeometry(0, 0, self.width(), height)
+        """Keep the header as wide as the section."""
+        self._make_room()
+        super().resizeEvent(event)
+
+    def _make_room(self) -> None:
+        height = self.header.sizeHint().height()
+        self.header.setGeometry(0, 0, self.width(), height)
         if self.layout() is not None and self.layout().contentsMargins().top() < height:
             self.layout().setContentsMargins(9, height + 4, 9, 4)
-        super().resizeEvent(event)
 
     def sizeHint(self) -> QtCore.QSize:
         """Header and contents."""
         inner = self.layout().sizeHint() if self.layout() is not None and not self._collapsed else QtCore.QSize()
-        header = self._header.sizeHint()
+        header = self.header.sizeHint()
         return QtCore.QSize(max(inner.width(), header.width()), max(inner.height(), header.height()))
 
-    text = QtCore.Property(str, lambda self: self._header.text(), lambda self, text: self._header.setText(text))
+    text = QtCore.Property(str, lambda self: self.header.text(), lambda self, text: self.header.setText(text))
     collapsed = QtCore.Property(bool, lambda self: self._collapsed, _set_collapsed)
 
 
-class qMRMLWidget(QtWidgets.QWidget):  # noqa: N801 - the name is Slicer's
+class qMRMLWidget(QtWidgets.QWidget):
     """A widget that knows the scene, and tells its children through the .ui file's connections."""
 
     mrmlSceneChanged = QtCore.Signal(object)
@@ -92,7 +104,7 @@ class qMRMLWidget(QtWidgets.QWidget):  # noqa: N801 - the name is Slicer's
     isEntered = QtCore.Property(bool, lambda self: self._entered)
 
 
-class qMRMLNodeComboBox(QtWidgets.QComboBox):  # noqa: N801 - the name is Slicer's
+class qMRMLNodeComboBox(QtWidgets.QComboBox):
     """A list of the scene's nodes of some classes."""
 
     currentNodeChanged = QtCore.Signal(object)
@@ -130,7 +142,9 @@ class qMRMLNodeComboBox(QtWidgets.QComboBox):  # noqa: N801 - the name is Slicer
         for tag in self._tags:
             self._scene.RemoveObserver(tag)
         self._scene = scene
-        events = (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent, scene.EndImportEvent) if scene else ()
+        events = (
+            (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent, scene.EndImportEvent) if scene else ()
+        )
         self._tags = [scene.AddObserver(event, lambda caller, name: self._fill()) for event in events]
         self._fill()
 
@@ -188,12 +202,14 @@ class UiLoader(QtUiTools.QUiLoader):
         super().__init__()
         self._made: list[QtWidgets.QWidget] = []
 
-    def createWidget(self, class_name: str, parent: Any = None, name: str = "") -> QtWidgets.QWidget:  # noqa: N802
+    def createWidget(self, class_name: str, parent: Any = None, name: str = "") -> QtWidgets.QWidget:
         """A widget of one of the .ui file's classes."""
         stand_in = STAND_INS.get(class_name)
         if stand_in is None:
             if class_name.startswith(("ctk", "qMRML", "qSlicer")):
-                raise LookupError(f"The .ui file names {class_name}, which has no stand-in in Testing/qt_adapter/widgets.py")
+                raise LookupError(
+                    f"The .ui file names {class_name}, which has no stand-in in Testing/qt_adapter/widgets.py"
+                )
             return super().createWidget(class_name, parent, name)
         widget = stand_in(parent)
         widget.setObjectName(name)
@@ -246,5 +262,3 @@ def provide(qt: types.ModuleType) -> types.ModuleType:
     slicer.qMRMLWidget = Factory(qMRMLWidget)
     slicer.qMRMLNodeComboBox = Factory(qMRMLNodeComboBox)
     return ctk
-
-

@@ -1,0 +1,70 @@
+# What 3D Slicer installs beside MedPrompt.py. Do not edit; python Testing/update_cmake_lists.py writes it.
+
+set(MEDPROMPT_LIBRARY_SCRIPTS
+  "MedPromptLib/__init__.py"
+  "MedPromptLib/benchmark.py"
+  "MedPromptLib/catalog.py"
+  "MedPromptLib/cli.py"
+  "MedPromptLib/demo.py"
+  "MedPromptLib/dicom_images.py"
+  "MedPromptLib/errors.py"
+  "MedPromptLib/execution.py"
+  "MedPromptLib/headless.py"
+  "MedPromptLib/images.py"
+  "MedPromptLib/importing.py"
+  "MedPromptLib/inference/__init__.py"
+  "MedPromptLib/inference/devices.py"
+  "MedPromptLib/inference/engine.py"
+  "MedPromptLib/inference/preprocessing.py"
+  "MedPromptLib/inference/storage.py"
+  "MedPromptLib/knowledge/__init__.py"
+  "MedPromptLib/knowledge/minilm.py"
+  "MedPromptLib/networks/__init__.py"
+  "MedPromptLib/networks/deepfusionlab.py"
+  "MedPromptLib/networks/efficientnet.py"
+  "MedPromptLib/outputs.py"
+  "MedPromptLib/overview.py"
+  "MedPromptLib/plan.py"
+  "MedPromptLib/planner/__init__.py"
+  "MedPromptLib/planner/clauses.py"
+  "MedPromptLib/planner/cues.py"
+  "MedPromptLib/planner/foreign.py"
+  "MedPromptLib/planner/lexicon.py"
+  "MedPromptLib/planner/reading.py"
+  "MedPromptLib/planner/resolve.py"
+  "MedPromptLib/planner/text.py"
+  "MedPromptLib/planner/vocabulary.py"
+  "MedPromptLib/planner/vocabulary_anatomy.py"
+  "MedPromptLib/planner/vocabulary_findings.py"
+  "MedPromptLib/planner/vocabulary_modalities.py"
+  "MedPromptLib/planner/words.py"
+  "MedPromptLib/results.py"
+  "MedPromptLib/routing.py"
+  "MedPromptLib/scene.py"
+  "MedPromptLib/session.py"
+  "MedPromptLib/training/__init__.py"
+  "MedPromptLib/training/augment.py"
+  "MedPromptLib/training/config.py"
+  "MedPromptLib/training/data.py"
+  "MedPromptLib/training/evaluation.py"
+  "MedPromptLib/training/metrics.py"
+  "MedPromptLib/training/pretrained.py"
+  "MedPromptLib/training/publish.py"
+  "MedPromptLib/training/supervised.py"
+  )
+
+set(MEDPROMPT_LIBRARY_DATA
+  "MedPromptLib/training/recipes/breast_lesion_cls_us.toml"
+  "MedPromptLib/training/recipes/breast_lesion_seg_us.toml"
+  "MedPromptLib/training/recipes/chest_structures_seg_cxr.toml"
+  "MedPromptLib/training/recipes/pneumonia_cls_cxr.toml"
+  )
+
+set(MEDPROMPT_RESOURCES
+  "Resources/Icons/MedPrompt.png"
+  "Resources/UI/MedPrompt.ui"
+  "Resources/requirements.txt"
+  )
+
+set(MEDPROMPT_WEIGHTS
+  )

@@ -1,0 +1,140 @@
+"""Conditions: which result of which classifier a clause waits for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ..plan import NEGATIVE, POSITIVE, Condition, Intent
+from .actions import Ask
+from .clauses import Clause
+from .lexicon import Card, Lexicon
+from .reading import Item, is_family, unit_factor
+from .vocabulary import words_of
+
+
+@dataclass(slots=True)
+class When:
+    """A condition in words.
+
+    Attributes:
+        subjects: asks whose results decide; empty if the text points back ("if positive").
+        before: the asks made before this condition, for pointing back.
+        inverted: the other results trigger.
+        character: `benign` or `malignant` if that is the expected result.
+        minimum_size: in ml or cm², for a segmentation.
+        every: all subjects must agree ("if both are positive"); otherwise any one is enough.
+    """
+
+    subjects: tuple[Ask, ...]
+    before: tuple[Ask, ...]
+    inverted: bool = False
+    character: str = ""
+    minimum_size: float = 0.0
+    every: bool = False
+    text: str = ""
+
+    def other(self) -> When:
+        """The opposite condition; of "either" it is "neither", so that any becomes every."""
+        return replace(self, inverted=not self.inverted, every=not self.every if len(self.subjects) > 1 else self.every)
+
+
+def when(clause: Clause, before: list[Ask], lexicon: Lexicon, prompt: str) -> When:
+    """Read a condition clause; the lead-in is in `clause.lead`."""
+    inverted = clause.negated ^ (clause.lead in ("UNLESS", "IFNEG"))
+    character, joined = "", ""
+    yes_or_no = [i for i in clause.items if i.kind in ("YES", "NO")]
+    for item in clause.items:
+        if item.kind in ("NEG", "NO", "NEGRES", "NOTHING", "POSTNEG") and item.text not in {"any", "anything", "other than"}:
+            inverted = not inverted
+        elif item.kind == "MAL":
+            character = item.form
+        elif item.kind in ("AND", "OR") and not joined:
+            joined = item.kind
+    if any(i.kind == "NEG" and i.text in {"neither", "nor", "ni", "weder", "nem"} for i in clause.items):
+        inverted, joined = not clause.negated ^ (clause.lead == "UNLESS"), "AND"
+    subjects = () if yes_or_no and not clause.has("T") else _subjects(clause, lexicon, joined)
+    return When(subjects, tuple(before), inverted, character, _size(clause.items), joined == "AND", prompt[clause.start : clause.end])
+
+
+def _subjects(clause: Clause, lexicon: Lexicon, joined: str) -> tuple[Ask, ...]:
+    terms = [i for i in clause.items if i.kind == "T"]
+    findings = [i for i in terms if _decides(i, lexicon)] or ([] if clause.has("POS", "NEGRES") else terms)
+    specific = [i for i in findings if not is_family(i.concepts)] or findings
+    if not joined:
+        classes = [i for i in specific if any(i.concepts[0] == key for c in lexicon.cards for _, key in c.classes)]
+        specific = (classes or specific)[-1:]
+    size = any(i.kind == "SIZE" for i in clause.items)
+    modality = next((i.modality for i in clause.items if i.kind == "M"), None)
+    segmentation = size or clause.has("SEG")
+    asks = []
+    for item in specific:
+        intent = Intent.SEGMENTATION if segmentation else Intent.CLASSIFICATION
+        aspect = "malignancy" if clause.has("MAL") else ""
+        asks.append(Ask(intent, item.concepts, item.start, item.end, aspect if intent is Intent.CLASSIFICATION else "", modality=modality))
+    if not asks and clause.has("MAL") and modality is not None and modality.region:
+        asks.append(Ask(Intent.CLASSIFICATION, ("*:lesion",), clause.start, clause.end, "malignancy", modality=modality))
+    return tuple(asks)
+
+
+def _decides(item: Item, lexicon: Lexicon) -> bool:
+    return lexicon.vocabulary.concept(item.concepts[0]).kind == "finding" or any(
+        item.concepts[0] in c.keys for c in lexicon.cards if c.ability.intent is Intent.CLASSIFICATION
+    )
+
+
+def _size(items: list[Item]) -> float:
+    for index, item in enumerate(items):
+        if item.kind == "NUM" and any(i.kind == "SIZE" for i in items[:index]):
+            unit = items[index + 1] if index + 1 < len(items) else None
+            power = items[index + 2] if index + 2 < len(items) else None
+            name = unit.text if unit is not None else ""
+            if power is not None and power.kind == "NUM" and unit is not None:
+                name += str(int(power.number))
+            factor = unit_factor(name)
+            if factor is not None:
+                return item.number * factor
+    return 0.0
+
+
+def triggering(card: Card, subject: Ask | None, asked: When) -> tuple[str, str]:
+    """`expected_result` and `execution` for a condition on a card.
+
+    The classes that trigger are worked out as a set first, so that "unless it is benign" and "if it is malignant" agree
+    wherever the classes say so.
+    """
+    if card.ability.intent is Intent.SEGMENTATION:
+        return (NEGATIVE, "Positive") if asked.inverted else (POSITIVE, "Positive")
+    classes, positive = set(card.ability.classes), set(card.ability.positive)
+    named = _named_classes(card, subject, asked)
+    wanted = classes - named if asked.inverted else named
+    if wanted == positive:
+        return POSITIVE, "Positive"
+    if wanted == classes - positive:
+        return NEGATIVE, "Positive"
+    if len(wanted) == 1:
+        return wanted.pop(), "Positive"
+    if len(classes - wanted) == 1:
+        return (classes - wanted).pop(), "Negative"
+    return (NEGATIVE, "Positive") if asked.inverted else (POSITIVE, "Positive")
+
+
+def _named_classes(card: Card, subject: Ask | None, asked: When) -> set[str]:
+    positive = set(card.ability.positive)
+    if subject is not None:
+        exact = {name for name, key in card.classes if key and key in subject.concepts}
+        if exact and not (subject.concepts[0] in card.keys and len(positive) > 1):
+            return exact
+    if asked.character:
+        fitting = {name for name in card.ability.classes if asked.character in words_of(name.replace("_", " "))}
+        if fitting:
+            return fitting
+        return positive if asked.character == "malignant" else set(card.ability.classes) - positive
+    return positive
+
+
+def as_condition(parent: int, card: Card, subject: Ask | None, asked: When) -> Condition:
+    """The contract's condition on task `parent`."""
+    expected, execution = triggering(card, subject, asked)
+    size = asked.minimum_size if card.ability.intent is Intent.SEGMENTATION else 0.0
+    return Condition(task_id=parent, expected_result=expected, execution="Negative" if execution == "Negative" else "Positive",
+                     minimum_size=size)

@@ -1,0 +1,288 @@
+"""Terms to weights: which card, if any, does what a request names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..plan import Intent
+from .lexicon import Card, Lexicon, Modality
+from .reading import is_family
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A card that serves a request, and the structures of it that are wanted (empty: all)."""
+
+    card: Card
+    structures: tuple[str, ...] = ()
+    doubt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unserved:
+    """No card serves the request; `reason` says so in one sentence."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vague:
+    """Several readings remain; `question` asks."""
+
+    question: str
+
+
+Outcome = Found | Unserved | Vague
+
+
+@dataclass(slots=True)
+class Wish:
+    """One thing asked for, in words.
+
+    Attributes:
+        intent: None if the words leave it open.
+        concepts: possible concepts of the term.
+        aspect: `type`, `malignancy`, `grade`, `histology` or empty.
+        modality: stated for this very term; a mismatch is a refusal.
+        hint: the modality of the rest of the prompt; only a preference.
+        places: organs named nearby, nearest first, for terms without an organ.
+    """
+
+    intent: Intent | None
+    concepts: tuple[str, ...]
+    aspect: str = ""
+    modality: Modality | None = None
+    hint: Modality | None = None
+    places: Sequence[str] = field(default_factory=tuple)
+    soft: bool = False
+
+
+class Resolver:
+    """Matches wishes against one catalogue."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self.lexicon = lexicon
+        self.vocabulary = lexicon.vocabulary
+        self.segmenters = [c for c in lexicon.cards if c.ability.intent is Intent.SEGMENTATION]
+        self.classifiers = [c for c in lexicon.cards if c.ability.intent is Intent.CLASSIFICATION]
+
+    def resolve(self, wish: Wish) -> Outcome:
+        """The card for a wish, or why there is none."""
+        if is_family(wish.concepts):
+            return self._family(wish)
+        outcomes: list[Outcome] = []
+        for key in wish.concepts:
+            outcome = self._one(wish, key)
+            if isinstance(outcome, Found):
+                return outcome
+            outcomes.append(outcome)
+        return next((o for o in outcomes if isinstance(o, Vague)), outcomes[0])
+
+    # -- a term that names its organ ----------------------------------------------------------------------------------
+
+    def _one(self, wish: Wish, key: str) -> Outcome:
+        if wish.intent is Intent.SEGMENTATION:
+            return self._segment(wish, key)
+        if wish.intent is Intent.CLASSIFICATION:
+            return self._classify(wish, key)
+        finding = self.vocabulary.concept(key).kind == "finding"
+        order = (self._classify, self._segment) if finding or wish.aspect else (self._segment, self._classify)
+        first = order[0](wish, key)
+        if isinstance(first, (Found, Vague)):
+            return first
+        second = order[1](wish, key)
+        return second if isinstance(second, Found) and not wish.aspect else first
+
+    def _segment(self, wish: Wish, key: str) -> Outcome:
+        candidates: list[Found] = []
+        for level, name in enumerate((key, *self.vocabulary.generals(key))):
+            for card in self.segmenters:
+                found = self._part_of_card(card, name)
+                if found is not None:
+                    candidates.append(found)
+            if candidates and (level == 0 or self.vocabulary.concept(key).kind == "finding"):
+                break
+        if not candidates:
+            candidates = self._children(key, self.segmenters)
+        return self._choose(candidates, wish, key)
+
+    def _part_of_card(self, card: Card, key: str) -> Found | None:
+        """The card if its target is `key`, or those of its structures that are."""
+        if key in card.keys:
+            return Found(card)
+        names = tuple(name for name, keys in card.structures if key in keys)
+        if not names and "@" not in key:
+            parts = {name: {k.partition("@")[2] for k in keys if k.startswith(f"{key}@")} for name, keys in card.structures}
+            parts = {name: sides for name, sides in parts.items() if sides}
+            if len(parts) > 1:
+                names = tuple(parts)
+        if not names and key in {k.partition("@")[0] for k in card.keys}:
+            return None
+        if len(names) == len(card.structures) and names:
+            return Found(card)
+        return Found(card, names) if names else None
+
+    def _children(self, key: str, cards: list[Card]) -> list[Found]:
+        """Cards whose target is a case of a lay general term ("growth in the bowel" for a polyp weight)."""
+        return [Found(c, doubt="") for c in cards if any(key in self.vocabulary.generals(k) for k in c.keys)]
+
+    def _classify(self, wish: Wish, key: str) -> Outcome:
+        names = (key, *self.vocabulary.generals(key))
+        malignant = self.vocabulary.concept(key).malignant
+        aspect = wish.aspect
+        direct = [c for c in self.classifiers if key in c.keys]
+        by_class = [c for c in self.classifiers if any(key == k for _, k in c.classes)]
+        if aspect in ("grade", "histology", "measure"):
+            cards = [c for c in (*direct, *by_class) if aspect in c.aspects]
+        elif aspect == "malignancy":
+            cards = [c for c in self._about(names) if "malignancy" in c.aspects]
+        elif aspect == "type":
+            cards = [c for c in self._about(names) if "type" in c.aspects] or [
+                c for c in self._about(names) if len(c.classes) > 2 and "malignancy" not in c.aspects
+            ]
+        else:
+            cards = direct or by_class
+            if not cards and malignant:
+                organ = self.vocabulary.concept(key).parent
+                general = [n for n in names if n.endswith(":lesion")]
+                named = key in (f"{organ}:lesion", f"{organ} cancer")
+                cards = [c for c in self._about(general) if "malignancy" in c.aspects] if named else []
+            if not cards and not malignant and key.endswith(":lesion"):
+                cards = self._about([key])
+        if len(cards) > 1:
+            narrower = [c for c in cards if c in direct and c.main == key] or [c for c in cards if c in direct]
+            cards = narrower or cards
+        return self._choose([Found(c) for c in _distinct(cards)], wish, key)
+
+    def _about(self, keys: Sequence[str]) -> list[Card]:
+        """Classifiers of these findings or of a case of them (melanoma for skin lesion)."""
+        wanted = set(keys)
+        return [
+            c
+            for c in self.classifiers
+            if c.keys & wanted or any(k in wanted for _, k in c.classes) or any(wanted & set(self.vocabulary.generals(k)) for k in c.keys)
+        ]
+
+    # -- a term without an organ --------------------------------------------------------------------------------------
+
+    def _family(self, wish: Wish) -> Outcome:
+        family = "lesion" if wish.concepts[0] == "cancer" else wish.concepts[0][2:].partition("@")[0]
+        aspect = wish.aspect or ("malignancy" if wish.concepts[0] == "cancer" and wish.intent is not Intent.SEGMENTATION else "")
+        stated = wish.modality.region if wish.modality else ""
+        hinted = wish.hint.region if wish.hint else ""
+        places = [p for p in dict.fromkeys((stated, *wish.places, hinted)) if p]
+        for place in places:
+            for organ in self._organs(place):
+                found = self._one(_with(wish, aspect), f"{organ}:{family}")
+                if isinstance(found, Found):
+                    return found
+            if place == stated or place in wish.places:
+                inside = self._within(place, family, wish, aspect)
+                if inside:
+                    return inside
+        blocked = next((p for p in wish.places if self.vocabulary.concept(p).kind != "region"), "")
+        asked = wish.modality or wish.hint
+        if not stated and not blocked and asked is not None:
+            found = self._anywhere(family, wish, aspect, asked)
+            if found is not None:
+                return found
+        word = self.vocabulary.concept(f"*:{family}").canonical
+        if stated or blocked or (asked is not None and not any(self.lexicon.fits(c, asked) for c in self.lexicon.cards)):
+            return Unserved(self._sorry(wish, f"{self.lexicon.name(stated or blocked)} {word}" if stated or blocked else word))
+        return Vague(f"Which {word} is meant: please name the organ and the imaging modality.")
+
+    def _organs(self, place: str) -> list[str]:
+        """The place and what contains it, up to but without the body region (a region itself stands alone)."""
+        chain = [place]
+        for outer in self.vocabulary.ancestors(place):
+            if self.vocabulary.concept(outer).kind == "region":
+                break
+            chain.append(outer)
+        return chain
+
+    def _pool(self, wish: Wish, aspect: str) -> list[Card]:
+        if wish.intent is Intent.SEGMENTATION:
+            return self.segmenters
+        cards = self.classifiers if wish.intent is Intent.CLASSIFICATION else [*self.classifiers, *self.segmenters]
+        return [c for c in cards if not aspect or aspect in c.aspects or (aspect == "type" and len(c.classes) > 2)]
+
+    def _of_family(self, card: Card, family: str) -> bool:
+        return any(
+            k.endswith(f":{family}") or any(g.endswith(f":{family}") for g in (self.vocabulary.concept(k).is_a, *self.vocabulary.generals(k)))
+            for k in card.keys
+        )
+
+    def _within(self, place: str, family: str, wish: Wish, aspect: str) -> Outcome | None:
+        cards = [c for c in self._pool(wish, aspect) if self._of_family(c, family)]
+        inside = [c for c in cards if any(place in (self.lexicon.region_of(k), *self.vocabulary.ancestors(k)) for k in c.keys)]
+        return self._choose([Found(c) for c in inside], wish, f"{place}:{family}") if inside else None
+
+    def _anywhere(self, family: str, wish: Wish, aspect: str, asked: Modality) -> Outcome | None:
+        cards = [c for c in self._pool(wish, aspect) if self._of_family(c, family) and self.lexicon.fits(c, asked)]
+        organs = {self.lexicon.region_of(k) for c in cards for k in c.keys}
+        if len(organs) > 1:
+            return Vague("Several organs are possible on these images: please name the organ.")
+        return self._choose([Found(c) for c in cards], wish, f"*:{family}") if cards else None
+
+    # -- choosing and explaining --------------------------------------------------------------------------------------
+
+    def _choose(self, candidates: list[Found], wish: Wish, key: str) -> Outcome:
+        name = self.lexicon.name(key)
+        if not candidates:
+            return Unserved(self._sorry(wish, name))
+        fitting = [f for f in candidates if self.lexicon.fits(f.card, wish.modality)]
+        if not fitting:
+            made_for = ", ".join(dict.fromkeys(f.card.ability.modality for f in candidates))
+            doing = "segments" if candidates[0].card.ability.intent is Intent.SEGMENTATION else "classifies"
+            return Unserved(f"The installed weight that {doing} {name} was made for {made_for}, not for the images named.")
+        if len(fitting) > 1 and wish.hint is not None:
+            fitting = [f for f in fitting if self.lexicon.fits(f.card, wish.hint)] or fitting
+        whole = [f for f in fitting if key in f.card.keys or any(key in k for _, k in f.card.structures)] or fitting
+        if len(whole) > 1:
+            whole = [f for f in whole if key == f.card.main] or [f for f in whole if key in f.card.keys] or whole
+        modalities = {f.card.modality.name for f in whole}
+        if len(whole) > 1 and len(modalities) > 1 and (wish.modality is None or not wish.modality.name):
+            return Vague(f"On which images is {name} meant: {' or '.join(dict.fromkeys(f.card.ability.modality for f in whole))}?")
+        best = whole[0]
+        if len(whole) > 1:
+            others = ", ".join(f.card.ability.id for f in whole[1:])
+            return Found(best.card, best.structures, f"{best.card.ability.id} was chosen; {others} would fit as well")
+        return best
+
+    def _sorry(self, wish: Wish, name: str) -> str:
+        verb = "segments" if wish.intent is Intent.SEGMENTATION else "classifies"
+        doing = f"{verb} {name}" if not wish.aspect else f"tells the {wish.aspect} of {name}"
+        nearest = self.nearest(wish, name)
+        return f"No installed weight {doing}; nearest: {nearest}." if nearest else f"No installed weight {doing}."
+
+    def nearest(self, wish: Wish, name: str) -> str:
+        """What the catalogue can do nearest to a wish, in the catalogue's terms."""
+
+        def score(card: Card) -> float:
+            points = 0.0
+            if wish.intent is card.ability.intent:
+                points += 1
+            if wish.modality is not None and wish.modality.name and wish.modality.name == card.modality.name:
+                points += 1.5
+            places = {p for k in wish.concepts for p in (k, k.partition(":")[0], *self.vocabulary.ancestors(k))} - {"body"}
+            own = {p for k in card.keys for p in (k, self.lexicon.region_of(k), *self.vocabulary.ancestors(k))} - {"body"}
+            return points + 2 * bool(places & own)
+
+        if not self.lexicon.cards:
+            return ""
+        best = max(self.lexicon.cards, key=score)
+        return f"{best.ability.target} ({best.ability.intent.value}) on {best.ability.modality}"
+
+
+def _with(wish: Wish, aspect: str) -> Wish:
+    return Wish(wish.intent, wish.concepts, aspect, wish.modality, wish.hint, wish.places, wish.soft)
+
+
+
+def _distinct(cards: Sequence[Card]) -> list[Card]:
+    seen: list[Card] = []
+    for card in cards:
+        if all(card is not other for other in seen):
+            seen.append(card)
+    return seen

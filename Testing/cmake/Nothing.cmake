@@ -1,0 +1,1 @@
+# Stands where 3D Slicer's build would make an installer package.

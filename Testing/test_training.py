@@ -1,0 +1,181 @@
+"""Training's parts: recipes, data sets, augmentation, metrics, calibration. Nothing is trained here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from weights_for_tests import a_card, write_weight
+
+from MedPromptLib.errors import InvalidInput
+from MedPromptLib.inference.engine import load_weight
+from MedPromptLib.training.augment import augment
+from MedPromptLib.training.config import Augmentation, read_recipe
+from MedPromptLib.training.data import read_cases
+from MedPromptLib.training.evaluation import evaluate, replace_measurements
+from MedPromptLib.training.metrics import (
+    bootstrap,
+    expected_calibration_error,
+    fit_temperature,
+    mask_scores,
+    paper_soft_dice,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+RECIPES = sorted((ROOT / "MedPromptLib" / "training" / "recipes").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
+def test_every_recipe_is_complete_and_bears_its_weights_name(path):
+    recipe, digest = read_recipe(path)
+    assert recipe.card.id == path.stem
+    assert len(digest) == 64
+    if recipe.card.modality == "chest x-ray":
+        assert recipe.augmentation.flip_horizontal == recipe.augmentation.flip_vertical == 0, "a chest has a left side"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("[schedule]", "[schedule]\nwarmth = 1"), "schedule.warmth"),
+        (("classes = 4", "classes = 2"), "the card needs 4"),
+        (("[card]", "[card"), "cannot be read"),
+    ],
+)
+def test_a_wrong_recipe_is_refused_in_one_sentence(tmp_path, change, said):
+    text = (ROOT / "MedPromptLib/training/recipes/chest_structures_seg_cxr.toml").read_text()
+    (tmp_path / "wrong.toml").write_text(text.replace(*change, 1))
+    with pytest.raises(InvalidInput) as caught:
+        read_recipe(tmp_path / "wrong.toml")
+    assert said in str(caught.value)
+
+
+@pytest.fixture
+def a_data_set(tmp_path):
+    """Six films; a bright square is the right lung, a dark one the left; two films of one patient."""
+    folder = tmp_path / "set"
+    (folder / "images").mkdir(parents=True)
+    (folder / "masks").mkdir()
+    rows = ["id,split,label,group"]
+    for number in range(6):
+        image, mask = np.full((64, 64), 100, np.uint8), np.zeros((64, 64), np.uint8)
+        image[8:24, 8 + number : 24], mask[8:24, 8 + number : 24] = 200, 1
+        image[40:56, 40:56], mask[40:56, 40:56] = 20, 2
+        Image.fromarray(image).save(folder / "images" / f"f{number}.png")
+        Image.fromarray(mask).save(folder / "masks" / f"f{number}.png")
+        rows.append(f"f{number},{'test' if number < 4 else 'val'},{'tb' if number % 2 else 'normal'},p{number // 2}")
+    (folder / "split.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def test_a_split_is_read_with_masks_labels_and_patients(a_data_set):
+    cases = read_cases(a_data_set, "test")
+    assert cases.ids == ("f0", "f1", "f2", "f3")
+    assert cases.labels == ("normal", "tb", "normal", "tb")
+    assert cases.groups == ("p0", "p0", "p1", "p1")
+    assert set(np.unique(cases.masks[0])) == {0, 1, 2}
+    assert set(np.unique(read_cases(a_data_set, "test", binary_mask=True).masks[0])) == {0, 1}
+
+
+def test_a_missing_split_or_image_is_named(a_data_set):
+    with pytest.raises(InvalidInput, match="no split 'train'; it has: test, val"):
+        read_cases(a_data_set, "train")
+    (a_data_set / "images" / "f1.png").unlink()
+    with pytest.raises(InvalidInput, match="lists 'f1'"):
+        read_cases(a_data_set, "test")
+    with pytest.raises(InvalidInput, match="no readable split.csv"):
+        read_cases(a_data_set / "images", "test")
+
+
+def test_images_and_masks_move_together():
+    x = torch.zeros(8, 3, 64, 64)
+    x[:, :, 16:40, 20:36] = 1
+    masks = (x[:, 0] > 0).long()
+    still = Augmentation(gamma=0, contrast=0, brightness=0, noise=0, rotate=30, scale=0.3, shift=0.1, flip_horizontal=0.5)
+    moved, moved_masks = augment(x, masks, still, torch.Generator().manual_seed(3))
+    assert not torch.equal(moved, x)
+    assert ((moved[:, 0] > 0.5).long() == moved_masks).float().mean() > 0.995
+
+
+def test_augmentation_is_repeatable_and_stays_in_range():
+    x = torch.rand(4, 3, 32, 32)
+    strong = Augmentation(noise=0.2, blur=1.0, erase=1.0, gamma=1.0, contrast=0.5, brightness=0.5, flip_vertical=0.5)
+    one, two = (augment(x, None, strong, torch.Generator().manual_seed(1))[0] for _ in range(2))
+    assert torch.equal(one, two)
+    assert float(one.min()) >= 0 and float(one.max()) <= 1
+
+
+def test_mask_scores_of_known_shapes():
+    truth, shifted = np.zeros((40, 40), np.uint8), np.zeros((40, 40), np.uint8)
+    truth[10:20, 10:20], shifted[10:20, 15:25] = 1, 1
+    nothing = np.zeros_like(truth)
+    scores = mask_scores([shifted, nothing, shifted, nothing], [truth, truth, nothing, nothing], 1)
+    assert scores.dice[:2, 0] == pytest.approx([0.5, 0.0])
+    assert scores.iou[0, 0] == pytest.approx(1 / 3)
+    assert scores.hd95[0, 0] == pytest.approx(5.0)
+    assert np.isnan(scores.dice[2:]).all() and np.isnan(scores.hd95[1:]).all()
+    assert scores.false_alarm[2:, 0].tolist() == [1.0, 0.0] and np.isnan(scores.false_alarm[:2]).all()
+
+
+def test_the_papers_metric_is_flattered_by_the_background():
+    truth = np.zeros((100, 100), bool)
+    truth[:5, :5] = True
+    assert paper_soft_dice(np.zeros((100, 100)), truth) == pytest.approx(0.4994, abs=1e-3)
+    assert paper_soft_dice(truth.astype(float), truth) == pytest.approx(1.0)
+
+
+def test_calibration_error_of_known_cases():
+    right = np.array([True] * 8 + [False] * 2)
+    assert expected_calibration_error(np.full(10, 0.8), right) == pytest.approx(0)
+    assert expected_calibration_error(np.full(10, 1.0), right) == pytest.approx(0.2)
+
+
+def test_the_fitted_temperature_undoes_overconfidence():
+    random = np.random.default_rng(0)
+    logits = random.normal(size=(4000, 3)) * 1.5
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    truth = np.array([random.choice(3, p=row) for row in p])
+    assert fit_temperature(logits * 4, truth) == pytest.approx(4, rel=0.1)
+
+
+def test_the_bootstrap_draws_patients_not_images():
+    values = np.array([0.0] * 50 + [1.0] * 50)
+    by_image = bootstrap([str(i) for i in range(100)], lambda c: float(values[c].mean()))
+    by_patient = bootstrap(["a"] * 50 + ["b"] * 50, lambda c: float(values[c].mean()))
+    assert by_image.value == by_patient.value == 0.5
+    assert by_image.high - by_image.low < 0.25
+    assert by_patient.high - by_patient.low == 1.0
+
+
+def test_evaluating_a_segmentation_gives_every_metric_with_an_interval(a_data_set, tmp_path):
+    card = write_weight(tmp_path / "weights", a_card("lungs_seg_cxr"))
+    found = evaluate(load_weight(tmp_path / "weights" / card.id, card, torch.device("cpu")), a_data_set, "test", "the command")
+    rows = {(m.metric, m.subject): m for m in found}
+    for metric in ("Dice", "IoU", "paper's soft Dice over background and foreground"):
+        for subject in ("right lung", "left lung", "all structures (mean)"):
+            row = rows[metric, subject]
+            assert 0 <= row.low <= row.value <= row.high <= 1
+            assert (row.dataset, row.split, row.images, row.command) == ("set", "test", 4, "the command")
+    assert ("Dice", "both lungs as one") in rows
+
+
+def test_evaluating_a_classification_gives_every_metric_and_replaces_older_numbers(a_data_set, tmp_path):
+    card = write_weight(tmp_path / "weights", a_card("tb_cls_cxr", classes=("normal", "tb"), positive=("tb",)), bias=[1, 0])
+    weight = load_weight(tmp_path / "weights" / card.id, card, torch.device("cpu"))
+    rows = {(m.metric, m.subject): m.value for m in evaluate(weight, a_data_set, "test", "the command")}
+    assert rows["accuracy", "all classes"] == 0.5
+    assert rows["recall", "normal"] == 1.0 and rows["recall", "tb"] == 0.0
+    assert rows["ECE", "all classes"] == pytest.approx(np.e / (1 + np.e) - 0.5, abs=1e-3)
+    assert {("macro F1", "all classes"), ("AUC", "finding against none"), ("F1", "tb")} <= rows.keys()
+    both = [evaluate(weight, a_data_set, split, "the command") for split in ("test", "val", "test")]
+    once = replace_measurements(replace_measurements(card, both[0]), both[1])
+    assert len(replace_measurements(once, both[2]).evaluation) == len(both[0]) + len(both[1])
+
+
+def test_labels_a_weight_does_not_know_are_named(a_data_set, tmp_path):
+    card = write_weight(tmp_path / "weights", a_card("x_cls_cxr", classes=("a", "b"), positive=("b",)))
+    with pytest.raises(InvalidInput, match=r"labels \['normal', 'tb'\], but 'x_cls_cxr' knows a, b"):
+        evaluate(load_weight(tmp_path / "weights" / card.id, card, torch.device("cpu")), a_data_set, "test", "")
