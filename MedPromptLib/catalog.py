@@ -114,6 +114,7 @@ class Preprocessing(_Strict):
         tta_flip: average over the left-right mirrored image; only where the anatomy is not lateralised.
         min_region_mm2: components of a segmentation below this area are removed; 0 keeps all.
         largest_component: keep only the largest component of each structure.
+        fill_holes: unlabelled holes inside a structure become part of it.
         volumes: what a 2D network does with several slices: `refuse`, or run `slices` one by one along the first axis.
         region: how a segmentation becomes a classifier's input region: `crop` to its bounding box with a margin of a
             tenth, or `mask` everything outside to zero as the MedPrompt paper does.
@@ -128,6 +129,7 @@ class Preprocessing(_Strict):
     tta_flip: bool = False
     min_region_mm2: float = 0.0
     largest_component: bool = False
+    fill_holes: bool = False
     volumes: Literal["refuse", "slices"] = "refuse"
     region: Literal["crop", "mask"] = "crop"
 

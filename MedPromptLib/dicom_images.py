@@ -32,6 +32,25 @@ NOT_IMAGES = ("SEG", "RTSTRUCT", "RTDOSE", "RTPLAN", "SR", "PR", "KO", "REG", "E
 """DICOM modalities whose objects describe images or results rather than being images."""
 
 
+IMAGE_PIXEL_KEYWORDS = (
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "Modality",
+    "SamplesPerPixel",
+    "NumberOfFrames",
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "RescaleIntercept",
+    "RescaleSlope",
+    "PixelData",
+)
+"""What it takes to decode pixels; none of it tells who the patient is."""
+
+
 @dataclass(frozen=True)
 class _Frame:
     """One DICOM image plane: where its pixels are and where it lies (LPS, mm); None for what the file does not say."""
@@ -44,6 +63,14 @@ class _Frame:
 
 
 def read_dicom(paths: Sequence[Path], shown: Path) -> MedicalImage:
+    """One image from DICOM files: a single one, or the slices of one series in any order.
+
+    Args:
+        shown: the file or folder that messages and the image's name speak of.
+
+    Raises:
+        InvalidInput: truncated, no image, several series, directions or sizes, or contradicting slices.
+    """
     notes: list[str] = []
     with quiet_readers():
         headers = _image_headers(paths, shown, notes)
@@ -63,7 +90,8 @@ def read_dicom(paths: Sequence[Path], shown: Path) -> MedicalImage:
         array = _stack(frames, shown)
     across, down, origin = np.array([1.0, 0, 0]), np.array([0, 1.0, 0]), np.zeros(3)
     if placed:
-        assert frames[0].orientation is not None and frames[0].position is not None
+        assert frames[0].orientation is not None
+        assert frames[0].position is not None
         across, down, origin = frames[0].orientation[:3], frames[0].orientation[3:], frames[0].position
     columns = np.stack([across * column_mm, down * row_mm, np.cross(across, down) * step], axis=1)
     _say_what_was_done_to_pixels(first, notes)
@@ -215,6 +243,10 @@ def _pixels(frame: _Frame, whole_file: bool = False) -> Array:
 
     inverted = frame.header.get("PhotometricInterpretation") == "MONOCHROME1"
     try:
+        _rescale(frame.header)
+    except ValueError as error:
+        raise InvalidInput(f"{frame.path} cannot be read: {error}; export it as single slices.") from error
+    try:
         array = (
             _decode_as_monochrome2(frame.path)
             if inverted
@@ -249,10 +281,7 @@ def _decode_as_monochrome2(path: Path) -> Array:
 
     original = dcmread(path, force=True)
     copy = Dataset()
-    for keyword in (
-        "SOPClassUID SOPInstanceUID Modality SamplesPerPixel NumberOfFrames Rows Columns BitsAllocated BitsStored "
-        "HighBit PixelRepresentation RescaleIntercept RescaleSlope PixelData"
-    ).split():
+    for keyword in IMAGE_PIXEL_KEYWORDS:
         if keyword in original:
             copy[keyword] = original[keyword]
     if not original.file_meta.TransferSyntaxUID.is_compressed and len(original.PixelData) < _stored_bytes(original):
@@ -283,8 +312,23 @@ def _inverted(array: Array, header: Dataset) -> Array:
 
 
 def _rescale(header: Dataset) -> tuple[float, float]:
-    slope, intercept = header.get("RescaleSlope"), header.get("RescaleIntercept")
-    return (1.0 if slope is None else float(slope)), (0.0 if intercept is None else float(intercept))
+    """Rescale slope and intercept, one pair for all frames.
+
+    Raises:
+        ValueError: the frames of an enhanced object differ; SimpleITK would apply the first one's to all.
+    """
+    groups = [
+        *(header.get("SharedFunctionalGroupsSequence") or []),
+        *(header.get("PerFrameFunctionalGroupsSequence") or []),
+    ]
+    items = [g.PixelValueTransformationSequence[0] for g in groups if g.get("PixelValueTransformationSequence")]
+    found = set()
+    for item in items or [header]:
+        slope, intercept = item.get("RescaleSlope"), item.get("RescaleIntercept")
+        found.add((1.0 if slope is None else float(slope), 0.0 if intercept is None else float(intercept)))
+    if len(found) > 1:
+        raise ValueError("the frames have different rescale slopes or intercepts")
+    return found.pop()
 
 
 def _say_what_was_done_to_pixels(header: Dataset, notes: list[str]) -> None:
@@ -369,7 +413,7 @@ def _modality(header: Dataset) -> str | None:
 def _harmless_name(shown: Path, header: Dataset) -> str:
     """The file's or folder's name, unless the patient's name or id is in it."""
     name = stem(shown) if shown.is_file() else shown.resolve().name
-    private = re.split(r"[\^=\s,]+", str(header.get("PatientName") or "")) + [str(header.get("PatientID") or "")]
+    private = [*re.split(r"[\^=\s,]+", str(header.get("PatientName") or "")), str(header.get("PatientID") or "")]
     if any(len(word) > 2 and word.lower() in name.lower() for word in private):
         return " ".join(str(header.get(k)) for k in ("Modality", "BodyPartExamined") if header.get(k)) or "image"
     return name or "image"

@@ -168,12 +168,14 @@ def _is_dicom(path: Path) -> bool:
 
 
 def stem(path: Path) -> str:
+    """A file's name without what says its format."""
     lower = path.name.lower()
     suffix = next((s for s in VOLUME_SUFFIXES + RASTER_SUFFIXES + (".dcm",) if lower.endswith(s)), "")
     return path.name[: len(path.name) - len(suffix)] or "image"
 
 
 def sha256_of_files(paths: Sequence[Path]) -> str:
+    """Hex SHA-256 of the files' bytes, one file after the other."""
     digest = hashlib.sha256()
     for path in paths:
         with path.open("rb") as stream:
@@ -315,10 +317,10 @@ def _read_volume(path: Path) -> MedicalImage:
     try:
         with quiet_readers():
             reader.ReadImageInformation()
-            size = tuple(n for n in reader.GetSize())
+            size = tuple(reader.GetSize())
             components = reader.GetNumberOfComponents()
             real = "complex" not in sitk.GetPixelIDValueAsString(reader.GetPixelID())
-            if not (2 <= len(size) and all(n == 1 for n in size[3:])):
+            if len(size) < 2 or any(n != 1 for n in size[3:]):
                 shape = " × ".join(map(str, size))
                 raise InvalidInput(
                     f"{path} has {len(size)} dimensions ({shape}); save one 2D image or 3D volume of it."
@@ -354,20 +356,17 @@ def _read_volume(path: Path) -> MedicalImage:
 
 
 def _must_be_whole_nifti(path: Path) -> None:
-    """ITK fills what a truncated NIfTI file lacks with zeros, without a word.
+    """ITK fills what a truncated NIfTI-1 file lacks with zeros, without a word (and does not read NIfTI-2).
 
     Raises:
         EOFError, zlib.error: the file, or its compressed stream, is shorter than its header says.
     """
     with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as stream:
-        header = stream.read(540)
-        order = "<" if header[:4] in (b"\x5c\x01\x00\x00", b"\x1c\x02\x00\x00") else ">"
-        if struct.unpack_from(order + "i", header)[0] == 540:  # NIfTI-2
-            fields = (("8q", 16), ("h", 14), ("q", 168))
-        else:
-            fields = (("8h", 40), ("h", 72), ("f", 108))
-        dimensions, bits, offset = (struct.unpack_from(order + kind, header, at) for kind, at in fields)
-        expected = int(offset[0]) + math.prod(dimensions[1 : 1 + dimensions[0]]) * bits[0] // 8
+        header = stream.read(348)
+        order = "<" if header[:4] == b"\x5c\x01\x00\x00" else ">"
+        dimensions = struct.unpack_from(order + "8h", header, 40)
+        (bits,), (offset,) = struct.unpack_from(order + "h", header, 72), struct.unpack_from(order + "f", header, 108)
+        expected = int(offset) + math.prod(dimensions[1 : 1 + dimensions[0]]) * bits // 8
         length = len(header)
         while block := stream.read(1 << 20):
             length += len(block)

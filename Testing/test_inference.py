@@ -66,12 +66,17 @@ def prepare_range(ramp):
     return np.clip((ramp - low) / (high - low), 0, 1)
 
 
-def test_the_largest_component_and_the_smallest_area_are_kept():
+def test_small_components_go_and_holes_are_filled_as_the_card_says():
     labels = np.zeros((20, 20), np.uint8)
     labels[0:6, 0:6], labels[10:12, 10:12], labels[15:20, 0:3] = 1, 1, 2
-    assert tidy(labels, True, 0).sum() == 36 + 2 * 15
-    assert tidy(labels, False, 5).sum() == 36 + 2 * 15
-    assert tidy(labels, False, 0) is labels
+    labels[2, 2], labels[3, 3] = 0, 2
+    kept = tidy(labels, Preprocessing(largest_component=True), 1.0)
+    assert [int((kept == v).sum()) for v in (1, 2)] == [34, 15]
+    assert int((tidy(labels, Preprocessing(min_region_mm2=2), 0.5) == 1).sum()) == 34 + 4
+    assert int((tidy(labels, Preprocessing(min_region_mm2=3), 0.5) == 1).sum()) == 34
+    filled = tidy(labels, Preprocessing(fill_holes=True), 1.0)
+    assert filled[2, 2] == 1 and filled[3, 3] == 2, "a hole that is another structure stays that structure"
+    assert tidy(labels, Preprocessing(), 1.0) is labels
 
 
 def test_a_region_is_cropped_with_a_margin_or_masked():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from ..plan import Intent
-from .clauses import Clause
+from .clauses import Clause, is_verb
 from .lexicon import Lexicon, Modality
 from .reading import Item, is_family
 
@@ -24,6 +24,7 @@ class Verb:
     kind: str = ""
     intent: Intent | None = None
     aspect: str = ""
+    noun: bool = False
 
 
 @dataclass(slots=True)
@@ -40,6 +41,7 @@ class Ask:
         modality: image description that belongs to this term.
         condition: a `conditions.When`, or None.
         on_segmented: concepts of the region a classifier is to work on, if the text says so.
+        loose: the intent was inherited from a noun in a list ("lung mask, tuberculosis"), so the other one may be meant.
         clause: number of the clause, for terms that describe one finding in several words.
         unknown: text of an object that no vocabulary knows.
         everything: the ask is for all weights of the modality.
@@ -57,6 +59,7 @@ class Ask:
     modality: Modality | None = None
     condition: object | None = None
     on_segmented: tuple[str, ...] | None = None
+    loose: bool = False
     unknown: str = ""
     everything: bool = False
     soft: bool = False
@@ -76,10 +79,13 @@ class Reader:
 
     def own_verb(self, clause: Clause) -> Verb:
         """The verb a following clause without one inherits; nouns count ("TB screening and pneumonia")."""
-        for item in clause.items:
-            if item.kind in ASKING or item.kind == "ASPECT":
-                return _verb(item)
-        return Verb()
+        asking = [i for i in clause.items if i.kind in ASKING or i.kind == "ASPECT"]
+        if not asking:
+            return Verb()
+        first = next((i for i in asking if is_verb(i)), asking[0])
+        verb = _verb(first)
+        verb.noun = first.form in ("n", "p") or not is_verb(first)
+        return verb
 
     def asks(self, clause: Clause, inherited: Verb, negated_before: bool) -> tuple[list[Ask], bool]:
         """The asks of a clause that names terms, and whether it ends inside a negation."""
@@ -106,6 +112,7 @@ class Reader:
             excluded = negated or any(i.kind == "POSTNEG" for i in items[index:])
             ask = Ask(verb.intent, item.concepts, item.start, item.end, aspect, excluded, form=item.form)
             ask.soft = verb.kind == "SOFT"
+            ask.loose = verb is inherited and verb.noun
             if aspect == "measure" and not excluded:
                 ask.unknown = "measured"
             if verb.kind == "OTHER":
@@ -147,9 +154,10 @@ class Reader:
             before -= 1
         if before >= 0 and before < index - 1 and items[before].form == "n" and items[before].kind in ("SEG", "CLS"):
             return _verb(items[before])
-        for item in reversed(items[:index]):
-            if item.kind in ASKING and not (item.kind == "CLS" and item.form == "n"):
-                return _verb(item)
+        earlier = [i for i in items[:index] if i.kind in ASKING and not (i.kind == "CLS" and i.form == "n")]
+        strong = [i for i in earlier if not (i.kind == "CLS" and not is_verb(i))]
+        if earlier:
+            return _verb((strong or earlier)[-1])
         for item in items[index + 1 :]:
             if item.kind in ASKING:
                 return _verb(item)

@@ -11,7 +11,7 @@ RESULTS = ("POS", "SEEN", "NEGRES", "MAL", "YES", "SIZE", "NOTHING")
 """Kinds that state a result."""
 
 _BREAKS = {
-    "COMMA": "comma", "AND": "and", "OR": "or", "THEN": "then", "BUT": "but", "COLON": "colon", "ARROW": "arrow", "OPEN": "open",
+    "AFTER": "then", "COMMA": "comma", "AND": "and", "OR": "or", "THEN": "then", "BUT": "but", "COLON": "colon", "ARROW": "arrow", "OPEN": "open",
     "CLOSE": "close", "DASH": "dash", "ELLIPSIS": "stop", "CANCEL": "cancel",
 }
 _ASKING = frozenset(
@@ -61,6 +61,8 @@ class Sentence:
 
     clauses: list[Clause]
     question: bool = False
+    continues: bool = False
+    """Begins with "then"."""
 
 
 def is_verb(item: Item) -> bool:
@@ -113,7 +115,7 @@ def _sentence(items: list[Item], question: bool) -> Sentence:
         kind = item.kind
         conditional = current.lead in ("IF", "UNLESS")
         content = conditional and (current.has("T", "PRON", "SEG", *RESULTS) or current.has("M") or current.has("NEG"))
-        if kind == "IF" and index and items[index - 1].kind in ("CLS", "SOFT") and item.text in _WHETHER and not conditional:
+        if kind == "IF" and index and items[index - 1].kind in ("CLS", "SOFT") and items[index - 1].form == "v" and item.text in _WHETHER and not conditional:
             pass
         elif kind in ("IF", "UNLESS", "ELSE", "IFPOS", "IFNEG"):
             if kind == "IF" and not current.items and current.lead == "IF":
@@ -123,7 +125,7 @@ def _sentence(items: list[Item], question: bool) -> Sentence:
             current.lead = kind
             follows = next((i for i in items[index + 1 :] if not i.is_small and i.kind != "ONLY"), None)
             if kind in ("IFPOS", "IFNEG"):
-                if follows is not None and follows.kind in ("T", "MAL", "POS", "NEGRES", "SEEN", "PRON", "M") or (
+                if follows is not None and follows.kind in ("T", "MAL", "POS", "NEGRES", "SEEN", "PRON", "M", "NEG") or (
                     follows is not None and follows.kind == "W" and follows.form != "small" and kind == "IFNEG"
                 ):
                     current.lead, current.negated = "IF", kind == "IFNEG"
@@ -156,9 +158,11 @@ def _sentence(items: list[Item], question: bool) -> Sentence:
             current.items.append(item)
         index += 1
     close("none")
-    return Sentence([c for c in clauses if c.items or c.lead], question)
+    first = next((i for i in items if not i.is_small), None)
+    return Sentence([c for c in clauses if c.items or c.lead], question, first is not None and first.kind == "THEN" and first.text in _THEN)
 
 
+_THEN = frozenset("then dann entonces alors entao 则 就 那就 and then".split())
 _WHETHER = frozenset(("if", "si", "se", "s il", "ob", "falls", "wenn", "whether"))
 
 

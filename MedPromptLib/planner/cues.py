@@ -31,7 +31,7 @@ SEG.v : segment, segments, segmenting, delineate, delineates, delineating, outli
 SEG.vn : outline, outlines, contour, contours, mask, masks, trace
 SEG.n : segmentation, segmentations, seg, delineation, delineations, boundary, boundaries, border, borders, shape, silhouette, volume of interest, region of interest, roi, voi, perimeter, edges, extent, label map, labelmap, annotation, binary mask, segmentation model, segmentation mask, borderline, extraction
 SEG.p : segmented, outlined, contoured, delineated, masked, traced, highlighted, extracted, cropped, circled, isolated, annotated
-CLS.v : classify, classifies, classifying, categorise, categorize, diagnose, diagnosing, screen, screens, screening, determine, determining, assess, assessing, evaluate, evaluating, verify, confirm whether, decide, decide whether, establish, establishing, rule out, exclude the presence of, rate, distinguish, differentiate, tell, tell me, tell me if, tell me whether, say if, say whether, say, let me know, know whether, know if, see if, see whether, is there, are there, is this, is that, is it, are these, does, do you see, could this, could it, can you see, suspect, predict, work up, characterise, characterize, any sign of, any signs of, any evidence of, any, would you call, have i got, has this, what, what about, which, whether, test whether, judge, investigate, tell apart, type it, find out, find out whether, find out if
+CLS.v : classify, classifies, classifying, categorise, categorize, diagnose, diagnosing, screen, screens, screening, determine, determining, assess, assessing, evaluate, evaluating, verify, confirm whether, decide, decide whether, establish, establishing, rule out, exclude the presence of, rate, distinguish, differentiate, tell, tell me, tell me if, tell me whether, say if, say whether, say, let me know, know whether, know if, see if, see whether, is there, are there, is this, is that, is it, are these, does, do you see, could this, could it, can you see, suspect, predict, work up, characterise, characterize, any sign of, any signs of, any evidence of, any, would you call, have i got, has this, what, what about, which, whether, test whether, judge, investigate, tell apart, find out, find out whether, find out if
 CLS.vn : check, checks, test, tests, read, screen, report on
 CLS.n : classification, classifications, classifier, diagnosis, diagnoses, detection, assessment, evaluation, reading, screening, workup, work up, check up, detector, verdict, prediction, opinion, classification model, identification, analysis, prognosis, checking, testing, finding
 SOFT.v : detect, detecting, identify, identifying, find, finding, look for, looking for, search for, searching for, locate, locating, localise, localize, spot the, recognise, recognize, check for, checking for, check whether, check if, look, have a look, have a look for, take a look, examine, examining, inspect, analyse, analyze, analysing, analyzing, investigate, review, show, visualise, visualize, scan for, study
@@ -65,7 +65,7 @@ ASPECT.histology : histology, histological, histologic, adenomatous, hyperplasti
 ASPECT.measure : tortuosity, diameter, how many, length, thickness, density, ejection fraction, perfusion, stiffness, elastography, hounsfield, ratio, growth rate, how big, how large, how long, tortuosities, curvature, width
 PRON : it, them, its, their, they, this one, that one, the same, these, those, itself, the result
 BOTH : both, all of them, all of these, all three, each of them, both of them, the two, each, either
-ALL : everything, everything you have, everything you can, all models, every model, all the models, all weights, all classifiers, all segmentations, all diseases, all possible diseases, all possible infections, all pathologies, all abnormalities, any disease, all findings, all structures, all organs, every structure, every organ, all available, anything you can, whatever you have, whatever you can, all you have, all possible findings, every disease, everything possible, the full work up, all tests, all the tests, all you can
+ALL : everything, everything you have, everything you can, all models, every model, all the models, all weights, all classifiers, all segmentations, all diseases, all possible diseases, all possible infections, all pathologies, all abnormalities, any disease, all findings, all structures, all organs, every structure, every organ, all available, anything you can, whatever you have, whatever you can, all you have, all possible findings, every disease, every classifier, every segmentation, every segmentation model, all segmentation models, all classification models, every test, each model, every weight, all the classifiers, everything possible, the full work up, all tests, all the tests, all you can
 NOTHING : nothing, do nothing, stop, anything, anything else, any, nothing found, nothing else, none, no further, end, leave it, all good, no action
 AND : and, plus, as well as, along with, together with, with, besides, in addition to, followed by, including, &, +, versus, vs, /
 OR : or, and or
@@ -73,7 +73,7 @@ PREP : in order, in order to, in, of, on, within, inside, from, at, into, onto, 
 NEAR : near, next to, adjacent to, behind, around, beside, close to, surrounding, outside
 EVID : such as, pointing to, suggesting, suggestive of, due to, caused by, indicating, indicative of, consistent with, compatible with, because of, owing to, as in, typical of, secondary to
 SIZE : larger than, bigger than, greater than, more than, at least, exceeds, exceeding, over, above, larger, bigger, not smaller than
-IMG : treatment planning, for treatment planning, radiotherapy planning, image, images, scan, scans, picture, pictures, photo, photos, photograph, photographs, frame, frames, volume, volumes, study, exam, examination, series, slice, slices, dataset, case, pic, imaging, images please, file, snapshot
+IMG : treatment planning, for treatment planning, radiotherapy planning, image, images, scan, scans, picture, pictures, photo, photos, photograph, photographs, frame, frames, volume, volumes, study, exam, examination, series, slice, slices, dataset, case, pic, imaging, images please, file, snapshot, foto, fotos, img, xrays
 DESERVES : deserves, deserve, warrants, needs, requires, merits, justifies, gets, calls for, should be, is to be, are to be
 """
 
@@ -277,7 +277,8 @@ IMG : 图像, 影像, 图片, 照片, 扫描, 图, 片子, 画像, 写真, ス�
 LANGUAGES = {"en": ENGLISH, "es": SPANISH, "de": GERMAN, "fr": FRENCH, "pt": PORTUGUESE, "cjk": EAST_ASIAN}
 
 MARKERS = {
-    "en": "the this that is are of on for if and with check please me from does there it to image scan a i in an you my was not "
+    "en": "as no be been need by or which if when unless otherwise then at him her them their its segment check classify outline give tell run "
+          "mask the this that is are of on for if and with check please me from does there it to image scan a i in an you my was not "
           "show whether what find has have only any just",
     "es": "el la los las en esta este por del si hay una un es y dime que con para de no solo quiero favor imagen nada tiene hazme "
           "o comprueba segun ambos su lo al mi",

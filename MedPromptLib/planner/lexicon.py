@@ -127,6 +127,11 @@ class Lexicon:
             names = (structure.name, *structure.synonyms)
             keys = frozenset(self._read_term(n, ability, card.modality, fallback=f"own:{structure.name}")[0] for n in names)
             card.structures.append((structure.name, keys))
+        if len(card.structures) > 1 and any(card.main in keys for _, keys in card.structures):
+            # "optic disc and cup" reads like its last structure; the card as a whole is something else.
+            card.keys.discard(card.main)
+            card._main = f"own:{ability.target}"
+            card.keys.add(card._main)
         if ability.intent is Intent.CLASSIFICATION:
             self._add_classes(card)
         return card

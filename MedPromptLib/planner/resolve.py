@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..plan import Intent
 from .lexicon import Card, Lexicon, Modality
@@ -177,9 +177,9 @@ class Resolver:
                 found = self._one(_with(wish, aspect), f"{organ}:{family}")
                 if isinstance(found, Found):
                     return found
-            if place == stated or place in wish.places:
-                inside = self._within(place, family, wish, aspect)
-                if inside:
+            for organ in self._organs(place):
+                inside = self._within(organ, family, wish, aspect)
+                if inside is not None:
                     return inside
         blocked = next((p for p in wish.places if self.vocabulary.concept(p).kind != "region"), "")
         asked = wish.modality or wish.hint
@@ -276,7 +276,7 @@ class Resolver:
 
 
 def _with(wish: Wish, aspect: str) -> Wish:
-    return Wish(wish.intent, wish.concepts, aspect, wish.modality, wish.hint, wish.places, wish.soft)
+    return replace(wish, aspect=aspect)
 
 
 

@@ -1,0 +1,406 @@
+"""Asks into tasks: looks up weights, adds the classifiers conditions need, and says what is left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ..plan import Condition, Intent, Omission, Status, Task
+from .actions import Ask
+from .conditions import When, as_condition
+from .interpret import Interpretation
+from .lexicon import Card, Lexicon, Modality
+from .reading import is_family
+from .resolve import Found, Outcome, Resolver, Unserved, Vague, Wish
+
+
+@dataclass(slots=True)
+class Draft:
+    """A task in the making."""
+
+    card: Card
+    structures: tuple[str, ...]
+    condition: Condition | None
+    span: tuple[int, int]
+    dependency: int | None = None
+    modality_stated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a prompt."""
+
+    tasks: tuple[Task, ...]
+    omissions: tuple[Omission, ...]
+    status: Status
+    message: str
+    doubts: tuple[str, ...]
+
+
+class Assembler:
+    """Builds one plan's tasks."""
+
+    def __init__(self, prompt: str, lexicon: Lexicon, interpretation: Interpretation, foreign: tuple[str, ...]) -> None:
+        self.prompt = prompt
+        self.lexicon = lexicon
+        self.said = interpretation
+        self.foreign = foreign
+        self.resolver = Resolver(lexicon)
+        self.drafts: list[Draft] = []
+        self.omissions: list[Omission] = []
+        self.questions: list[str] = []
+        self.doubts = list(interpretation.doubts)
+        self.outcomes: dict[int, tuple[Ask, Outcome]] = {}
+        self.placed: dict[int, int] = {}
+
+    def build(self) -> Result:
+        """Resolve every ask, in order."""
+        asks = [a for a in self.said.asks if not a.cancelled]
+        wanted = [a for a in asks if not a.negated]
+        if any(a.everything for a in wanted) and any(not a.everything for a in wanted):
+            wanted = [a for a in wanted if not a.everything]
+        for ask in sorted(wanted, key=lambda a: a.modality is None):
+            self._outcome(ask, wanted)
+        self._describe_together(wanted)
+        for ask in wanted:
+            if ask.everything:
+                self._place_everything(ask, asks)
+            else:
+                self._place(ask)
+        self._exclude(asks)
+        self._leftovers()
+        return self._result(wanted)
+
+    # -- looking up ---------------------------------------------------------------------------------------------------
+
+    def _outcome(self, ask: Ask, wanted: list[Ask]) -> Outcome:
+        known = self.outcomes.get(id(ask))
+        if known is not None:
+            return known[1]
+        outcome = self.resolver.resolve(self._wish(ask, wanted)) if ask.concepts else Vague("Please say what is meant.")
+        if ask.loose and isinstance(outcome, Unserved):
+            second = self.resolver.resolve(replace(self._wish(ask, wanted), intent=None))
+            outcome = second if isinstance(second, Found) else outcome
+        if isinstance(outcome, Found) and outcome.doubt:
+            self.doubts.append(outcome.doubt)
+        self.outcomes[id(ask)] = (ask, outcome)
+        return outcome
+
+    def _wish(self, ask: Ask, wanted: list[Ask]) -> Wish:
+        hard, hint = ask.modality, None
+        if hard is None:
+            hard, hint = self._borrowed(ask, wanted)
+        concepts = ask.concepts
+        aspect = ask.aspect or ("malignancy" if ask.form == "malignant" and ask.intent is not Intent.SEGMENTATION else "")
+        return Wish(ask.intent, concepts, aspect, hard, hint, self._places(ask), ask.soft)
+
+    def _borrowed(self, ask: Ask, wanted: list[Ask]) -> tuple[Modality | None, Modality | None]:
+        """The images an ask without its own description is about: (certain, probable).
+
+        "Segment the lungs and check for TB on this chest CT": the CT belongs to both, because nothing on CT is served. In
+        "segment the polyp, then run the melanoma classifier on the dermoscopy image" it belongs to melanoma alone.
+        """
+        if self.said.contexts:
+            fitting = [m for m in self.said.contexts if self._related(ask, m)]
+            if fitting:
+                return fitting[-1], None
+        others = [a for a in wanted if a.modality is not None and a is not ask]
+        for other in sorted(others, key=lambda a: (a.sentence != ask.sentence, abs(a.group - ask.group))):
+            if other.modality is None:
+                continue
+            served = isinstance(self._outcome(other, wanted), Found)
+            if not served and self._related(ask, other.modality):
+                return other.modality, None
+            return None, other.modality
+        modality = self.said.modalities[-1] if self.said.modalities else None
+        if modality is not None and not others and len({*self.said.modalities}) == 1:
+            return (modality, None) if self._related(ask, modality) else (None, modality)
+        return None, modality
+
+    def _related(self, ask: Ask, modality: Modality) -> bool:
+        if is_family(ask.concepts) or not modality.region:
+            return True
+        return any(self.lexicon.vocabulary.together(self.lexicon.region_of(k), modality.region) for k in ask.concepts)
+
+    def _places(self, ask: Ask) -> tuple[str, ...]:
+        """Organs named near a term that names none; in other clauses only if the term has no image of its own."""
+        if not is_family(ask.concepts):
+            return ()
+        conditions = [s for a in self.said.asks if isinstance(a.condition, When) for s in a.condition.subjects]
+        terms = [a for a in [*self.said.asks, *conditions] if a.concepts and not is_family(a.concepts)]
+        same = [a for a in terms if a.sentence == ask.sentence]
+        same.sort(key=lambda a: (a.start > ask.start, abs(a.start - ask.start)))
+        earlier = [a for a in reversed(terms) if a.sentence < ask.sentence]
+        near = [*same, *([] if ask.modality is not None and ask.modality.name else earlier)]
+        return tuple(dict.fromkeys(self.lexicon.region_of(a.concepts[0]) for a in near))
+
+    def _describe_together(self, wanted: list[Ask]) -> None:
+        """Drop unserved words that only describe a served finding of the same clause ("a consolidation pointing to …")."""
+        for ask in wanted:
+            outcome = self.outcomes[id(ask)][1]
+            if isinstance(outcome, Found) or ask.intent is Intent.SEGMENTATION:
+                continue
+            peers = [a for a in wanted if a.clause == ask.clause and a is not ask and a.intent is not Intent.SEGMENTATION]
+            if any(isinstance(self.outcomes[id(p)][1], Found) for p in peers):
+                ask.cancelled = True
+
+    # -- tasks --------------------------------------------------------------------------------------------------------
+
+    def _place(self, ask: Ask) -> None:
+        if ask.cancelled:
+            return
+        outcome = self._outcome(ask, [])
+        if not isinstance(outcome, Found):
+            self._omit(ask, outcome)
+            return
+        conditions = self._conditions(ask, outcome.card)
+        if conditions is None:
+            return
+        dependency = self._input_region(ask) if outcome.card.ability.intent is Intent.CLASSIFICATION else None
+        for condition in conditions:
+            number = self._task(outcome.card, outcome.structures, condition, (ask.start, ask.end), ask.modality is not None)
+            self.placed[id(ask)] = number
+            if dependency is not None:
+                self.drafts[number - 1].dependency = dependency
+
+    def _task(self, card: Card, structures: tuple[str, ...], condition: Condition | None, span: tuple[int, int], stated: bool) -> int:
+        for number, draft in enumerate(self.drafts, 1):
+            if draft.card is card and draft.condition == condition:
+                both = tuple(n for n, _ in card.structures if n in draft.structures or n in structures)
+                whole = not draft.structures or not structures or len(both) == len(card.structures)
+                draft.structures = () if whole else both
+                return number
+        self.drafts.append(Draft(card, structures, condition, span, None, stated))
+        return len(self.drafts)
+
+    def _input_region(self, ask: Ask) -> int | None:
+        if ask.on_segmented is None:
+            return None
+        masks = [n for n, d in enumerate(self.drafts, 1) if d.card.ability.intent is Intent.SEGMENTATION]
+        if not ask.on_segmented:
+            return masks[-1] if masks else None
+        outcome = self.resolver.resolve(Wish(Intent.SEGMENTATION, ask.on_segmented, "", ask.modality))
+        if not isinstance(outcome, Found):
+            self._omit(ask, outcome)
+            return None
+        return self._task(outcome.card, outcome.structures, None, (ask.start, ask.end), False)
+
+    def _place_everything(self, ask: Ask, asks: list[Ask]) -> None:
+        modality = ask.modality or (self.said.modalities[-1] if self.said.modalities else None)
+        if modality is None or not (modality.name or modality.region):
+            self.questions.append("Which images are these: please name the modality, for example chest x-ray or brain MRI?")
+            return
+        excluded = [a for a in asks if a.negated]
+        cards = [
+            c for c in self.lexicon.cards
+            if self.lexicon.fits(c, modality) and ask.intent in (None, c.ability.intent)
+            and not any(c.keys & set(a.concepts) and a.intent in (None, c.ability.intent) for a in excluded)
+        ]
+        if not cards:
+            self.omissions.append(Omission(text=self._text(ask.start, ask.end), reason="No installed weight works on these images."))
+        for card in cards:
+            self._task(card, (), None, (ask.start, ask.end), True)
+
+    # -- conditions ---------------------------------------------------------------------------------------------------
+
+    def _conditions(self, ask: Ask, card: Card) -> list[Condition | None] | None:
+        """The conditions under which an ask runs, one task each; None if they cannot be evaluated."""
+        asked = ask.condition
+        if not isinstance(asked, When):
+            return [None]
+        found: list[Condition | None] = []
+        subjects: list[Ask | None] = list(asked.subjects) or [None]
+        parents = [self._parent(subject, asked, ask) for subject in subjects]
+        if any(p is None for p in parents):
+            self._omit_condition(ask, asked)
+            return None
+        if len(parents) > 1 and len({p[0] for p in parents if p}) > 1:
+            self.doubts.append("a condition on several findings was split")
+        chain: Condition | None = None
+        for subject, parent in zip(subjects, parents, strict=True):
+            if parent is None:
+                continue
+            number, decider = parent
+            if decider is card:
+                return [None]
+            condition = as_condition(number, decider, subject, asked)
+            if asked.every and len(subjects) > 1 and chain is not None:
+                condition = as_condition(self._rechained(number, chain), decider, subject, asked)
+                found = []
+            chain = condition
+            if condition not in found:
+                found.append(condition)
+        return found
+
+    def _rechained(self, number: int, chain: Condition) -> int:
+        """ "If both are positive": the second classifier waits for the first, the action for the second."""
+        draft = self.drafts[number - 1]
+        if draft.condition is None and chain.task_id != number and number == len(self.drafts):
+            draft.condition = chain
+            return number
+        return self._task(draft.card, draft.structures, chain, draft.span, draft.modality_stated)
+
+    def _parent(self, subject: Ask | None, asked: When, ask: Ask) -> tuple[int, Card] | None:
+        if subject is None:
+            return self._pointed_at(asked, ask)
+        outcome = self._subject_outcome(subject)
+        if isinstance(outcome, Unserved) and subject.concepts and not any(
+            self.lexicon.vocabulary.concept(k).kind == "finding" for k in subject.concepts
+        ):
+            pointed = self._pointed_at(asked, ask)
+            if pointed is not None:
+                return pointed
+        if not isinstance(outcome, Found):
+            return None
+        self.outcomes[id(subject)] = (subject, outcome)
+        for number in range(len(self.drafts), 0, -1):
+            if self.drafts[number - 1].card is outcome.card:
+                self.placed[id(subject)] = number
+                return number, outcome.card
+        number = self._task(outcome.card, outcome.structures, None, (subject.start, subject.end), subject.modality is not None)
+        self.placed[id(subject)] = number
+        return number, outcome.card
+
+    def _subject_outcome(self, subject: Ask) -> Outcome:
+        outcome = self._outcome(subject, [a for a in self.said.asks if not a.cancelled and not a.negated])
+        if isinstance(outcome, Found) or subject.intent is Intent.SEGMENTATION:
+            return outcome
+        again = self._outcome(replace(subject, intent=Intent.SEGMENTATION, aspect=""), [])
+        finding = any(self.lexicon.vocabulary.concept(k).kind == "finding" for k in subject.concepts)
+        return again if isinstance(again, Found) and not subject.aspect and (finding or subject.modality is not None) else outcome
+
+    def _pointed_at(self, asked: When, ask: Ask) -> tuple[int, Card] | None:
+        """The check that "if positive" refers to: the latest classification before it, served or not."""
+        fallback: tuple[int, Card] | None = None
+        for earlier in reversed(asked.before):
+            if earlier.cancelled or earlier.negated or earlier is ask or id(earlier) not in self.outcomes:
+                continue
+            outcome = self.outcomes[id(earlier)][1]
+            if not isinstance(outcome, Found):
+                if earlier.intent is not Intent.SEGMENTATION:
+                    return None
+                continue
+            number = self.placed.get(id(earlier))
+            if number is None:
+                continue
+            if outcome.card.ability.intent is Intent.CLASSIFICATION:
+                if asked.character and "malignancy" not in outcome.card.aspects:
+                    continue
+                return number, outcome.card
+            fallback = fallback or (number, outcome.card)
+        subject = self._implied(asked, ask)
+        if subject is not None:
+            return subject
+        return fallback
+
+    def _implied(self, asked: When, ask: Ask) -> tuple[int, Card] | None:
+        """ "Segment the lesion if malignant": the classifier of the very thing the action is about."""
+        if not asked.character:
+            return None
+        subject = replace(ask, intent=Intent.CLASSIFICATION, aspect="malignancy", condition=None)
+        outcome = self._outcome(subject, [])
+        if not isinstance(outcome, Found):
+            return None
+        self.outcomes[id(subject)] = (subject, outcome)
+        return self._task(outcome.card, (), None, (ask.start, ask.end), False), outcome.card
+
+    # -- what is left out ---------------------------------------------------------------------------------------------
+
+    def _text(self, start: int, end: int) -> str:
+        return self.prompt[start:end].strip(" \t\n,.;:!?-—")
+
+    def _omit(self, ask: Ask, outcome: Outcome) -> None:
+        if isinstance(outcome, Vague):
+            self.questions.append(outcome.question)
+            self.omissions.append(Omission(text=self._text(ask.start, ask.end), reason=outcome.question))
+        elif isinstance(outcome, Unserved):
+            omission = Omission(text=self._text(ask.start, ask.end), reason=outcome.reason)
+            if omission not in self.omissions:
+                self.omissions.append(omission)
+
+    def _omit_condition(self, ask: Ask, asked: When) -> None:
+        reasons = [o.reason for s in asked.subjects if isinstance(o := self._subject_outcome(s), Unserved)]
+        questions = [o.question for s in asked.subjects if isinstance(o := self._subject_outcome(s), Vague)]
+        self.questions += questions
+        reason = (reasons or questions or ["No installed weight can evaluate this condition, so what hangs on it is left out."])[0]
+        self.omissions.append(Omission(text=self._text(ask.start, ask.end), reason=reason))
+
+    def _exclude(self, asks: list[Ask]) -> None:
+        """Take out what a later "not …" excludes."""
+        for ask in asks:
+            if not ask.negated or ask.condition is not None:
+                continue
+            for number in range(len(self.drafts), 0, -1):
+                draft = self.drafts[number - 1]
+                later = draft.span[0] > ask.start
+                if later or ask.intent not in (None, draft.card.ability.intent) or not ask.concepts:
+                    continue
+                self._exclude_from(number, draft, set(ask.concepts))
+
+    def _exclude_from(self, number: int, draft: Draft, keys: set[str]) -> None:
+        wanted = draft.structures or tuple(n for n, _ in draft.card.structures)
+        bases = {name: {k.partition("@")[0] for k in group} | set(group) for name, group in draft.card.structures}
+        kept = tuple(n for n in wanted if not keys & bases[n])
+        if draft.card.structures and kept and len(kept) < len(wanted):
+            draft.structures = kept
+        elif draft.card.keys & keys or (wanted and not kept):
+            if not any(d.condition and d.condition.task_id == number or d.dependency == number for d in self.drafts):
+                self._remove(number)
+
+    def _remove(self, number: int) -> None:
+        del self.drafts[number - 1]
+        for draft in self.drafts:
+            if draft.condition is not None and draft.condition.task_id > number:
+                draft.condition = draft.condition.model_copy(update={"task_id": draft.condition.task_id - 1})
+            if draft.dependency is not None and draft.dependency > number:
+                draft.dependency -= 1
+
+    def _leftovers(self) -> None:
+        reasons = {
+            "action": "This is not something a segmentation or classification weight can do, so it is left out.",
+            "address": "This is not a request about the image, so it is left out.",
+            "unknown": "No installed weight is known by these words, so they are left out.",
+        }
+        for left in self.said.leftovers:
+            text = self._text(left.start, left.end)
+            if text:
+                self.omissions.append(Omission(text=text, reason=reasons[left.kind]))
+        for text in self.foreign:
+            self.omissions.append(Omission(text=text[:200], reason=reasons["address"]))
+
+    # -- the whole ----------------------------------------------------------------------------------------------------
+
+    def _result(self, wanted: list[Ask]) -> Result:
+        tasks = tuple(self._final(number, draft) for number, draft in enumerate(self.drafts, 1))
+        omissions = tuple(dict.fromkeys((o.text, o.reason) for o in self.omissions))
+        kept = tuple(Omission(text=t, reason=r) for t, r in omissions)
+        if tasks:
+            status = Status.PARTIAL if kept else Status.OK
+            return Result(tasks, kept, status, "", tuple(self.doubts))
+        unserved = [o.reason for o in self.omissions if o.reason not in self.questions]
+        if unserved:
+            return Result((), kept, Status.REFUSED, unserved[0], ())
+        if self.questions:
+            return Result((), kept, Status.CLARIFY, self.questions[0], ())
+        missing = [m for m in self.said.modalities if m.name and not any(self.lexicon.fits(c, m) for c in self.lexicon.cards)]
+        if missing:
+            return Result((), kept, Status.REFUSED, self._no_such_images(), ())
+        if self.said.refused and not self.said.vague:
+            return Result((), kept, Status.REFUSED, "The request only says what not to do, so there is nothing to run.", ())
+        if self.said.foreign_topic and not self.said.vague:
+            return Result((), kept, Status.REFUSED, "This is not a request to segment or classify an image. " + self._offer(), ())
+        return Result((), kept, Status.CLARIFY, "What should be segmented or classified, and on which images? " + self._offer(), ())
+
+    def _final(self, number: int, draft: Draft) -> Task:
+        ability = draft.card.ability
+        return Task(
+            id=number, intent=ability.intent, target=ability.target, modality=ability.modality, structures=draft.structures,
+            weight_name=ability.id, dependency=draft.dependency, condition_on=draft.condition, span=self._text(*draft.span),
+        )
+
+    def _offer(self) -> str:
+        names = [f"{c.ability.target} on {c.ability.modality}" for c in self.lexicon.cards[:3]]
+        return f"Available are for example: {'; '.join(names)}." if names else "No weight is installed."
+
+    def _no_such_images(self) -> str:
+        kinds = ", ".join(dict.fromkeys(c.ability.modality for c in self.lexicon.cards))
+        return f"No installed weight works on these images; available are {kinds}." if kinds else "No weight is installed."

@@ -1,0 +1,108 @@
+"""Many prompts at once, in the line format of the planner evaluation; and a plan as text for people."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ..catalog import Ability
+from ..errors import MedPromptError
+from ..plan import Condition, Intent, Plan, Status, Task
+
+
+def plan_batch(planner: Any, abilities: Sequence[Ability], prompts: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Plan prompts one by one.
+
+    Args:
+        planner: any `Planner`; one that also has `draft` tells its doubts.
+        abilities: the catalogue.
+        prompts: mappings with `id` and `prompt`; other keys are ignored.
+
+    Yields:
+        `{"id", "status", "decision", "seconds", "tasks"}`; `decision` is `run` (no doubt), `confirm` (show it first) or
+        `stop` (nothing to run). A prompt whose planning fails gets status `error` and an `error` sentence.
+    """
+    abilities = tuple(abilities)
+    for entry in prompts:
+        started = time.perf_counter()
+        try:
+            plan, doubts = _drafted(planner, entry["prompt"], abilities)
+        except MedPromptError as error:
+            yield {"id": entry["id"], "status": "error", "decision": "stop", "seconds": time.perf_counter() - started, "tasks": [],
+                   "error": str(error)}
+            continue
+        yield {
+            "id": entry["id"],
+            "status": plan.status.value,
+            "decision": decision(plan, doubts),
+            "seconds": round(time.perf_counter() - started, 6),
+            "tasks": [_row(task) for task in plan.pipeline],
+        }
+
+
+def decision(plan: Plan, doubts: Sequence[str] = ()) -> str:
+    """What the product does without asking: `run`, `confirm` or `stop`."""
+    if not plan.pipeline:
+        return "stop"
+    return "run" if plan.status is Status.OK and not doubts else "confirm"
+
+
+def _drafted(planner: Any, prompt: str, abilities: Sequence[Ability]) -> tuple[Plan, Sequence[str]]:
+    if hasattr(planner, "draft"):
+        plan, doubts = planner.draft(prompt, abilities)
+        return plan, doubts
+    return planner.plan(prompt, abilities), ()
+
+
+def _row(task: Task) -> dict[str, Any]:
+    on = task.condition_on
+    return {
+        "id": task.id,
+        "weight": task.weight_name,
+        "structures": list(task.structures),
+        "depends_on": on.task_id if on else None,
+        "condition": _result(on) if on else None,
+    }
+
+
+def _result(on: Condition) -> str:
+    return on.expected_result if on.execution == "Positive" else f"not {on.expected_result}"
+
+
+def describe(plan: Plan, abilities: Sequence[Ability]) -> str:
+    """A plan in words: numbered steps with their conditions, what is left out, and the message.
+
+    Args:
+        plan: any plan.
+        abilities: the catalogue, for the steps' modalities.
+    """
+    known = {a.id: a for a in abilities}
+    lines = []
+    for task in plan.pipeline:
+        ability = known.get(task.weight_name or "")
+        verb = "Segment" if task.intent is Intent.SEGMENTATION else "Classify"
+        what = f"{', '.join(task.structures)} of {task.target}" if task.structures else task.target
+        modality = task.modality or (ability.modality if ability else "")
+        line = f"{task.id}. {verb} {what}" + (f" on {modality}" if modality else "")
+        if task.dependency is not None:
+            line += f", within the region of step {task.dependency}"
+        if task.condition_on is not None:
+            line += f", {_condition(task.condition_on, plan)}"
+        if task.weight_name:
+            line += f" [{task.weight_name}]" if ability or not abilities else f" [{task.weight_name}, not installed]"
+        lines.append(line)
+    lines += [f"Left out: “{o.text}” ({o.reason.rstrip('.')})." for o in plan.omissions if o.reason != plan.message]
+    if plan.message:
+        lines.append(plan.message)
+    return "\n".join(lines)
+
+
+def _condition(on: Condition, plan: Plan) -> str:
+    parent = next((t for t in plan.pipeline if t.id == on.task_id), None)
+    word = "unless" if on.execution == "Negative" else "if"
+    if parent is not None and parent.intent is Intent.SEGMENTATION:
+        size = f" of at least {on.minimum_size:g} (ml or cm²)" if on.minimum_size else ""
+        found = "finds something" if on.expected_result != "negative" else "finds nothing"
+        return f"only {word} step {on.task_id} {found}{size}"
+    return f"only {word} step {on.task_id} says {on.expected_result}" if word == "if" else f"unless step {on.task_id} says {on.expected_result}"

@@ -1,0 +1,55 @@
+"""The planner that needs no model: a clause parser over the catalogue's words. Deterministic, a millisecond a prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..catalog import Ability
+from ..plan import Plan
+from .assemble import Assembler
+from .checks import checked_prompt
+from .foreign import without_foreign
+from .interpret import Interpreter
+from .reading import read
+
+
+class Draft(NamedTuple):
+    """A plan and what the planner is not sure of; a plan without doubts may run without being shown first."""
+
+    plan: Plan
+    doubts: tuple[str, ...]
+
+
+class RulePlanner:
+    """Plans by rules: reads the prompt's words, divides it into clauses, and looks up every term in the catalogue.
+
+    It runs on this machine, learns nothing and keeps nothing but the last few catalogues' lexicons.
+    """
+
+    name = "rules"
+
+    def plan(self, prompt: str, abilities: Sequence[Ability]) -> Plan:
+        """The plan for a prompt.
+
+        Raises:
+            InvalidInput: an empty or overlong prompt.
+        """
+        return self.draft(prompt, abilities).plan
+
+    def draft(self, prompt: str, abilities: Sequence[Ability]) -> Draft:
+        """The plan and the planner's doubts about it.
+
+        Raises:
+            InvalidInput: an empty or overlong prompt.
+        """
+        checked_prompt(prompt)
+        foreign = without_foreign(prompt)
+        reading = read(prompt, foreign.text, abilities)
+        said = Interpreter(reading).run()
+        result = Assembler(prompt, reading.lexicon, said, foreign.stretches).build()
+        plan = Plan(
+            prompt=prompt, status=result.status, pipeline=result.tasks, omissions=result.omissions, message=result.message,
+            planner=self.name,
+        )
+        return Draft(plan, result.doubts)
