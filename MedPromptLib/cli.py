@@ -126,13 +126,13 @@ def plan(options: argparse.Namespace) -> None:
         lines = _read_text(options.prompts).splitlines()
         try:
             prompts = [json.loads(line) for line in lines if line.strip()]
-            pairs = [(str(p["id"]), str(p["prompt"])) for p in prompts]
+            entries = [{"id": str(p["id"]), "prompt": str(p["prompt"])} for p in prompts]
         except (json.JSONDecodeError, KeyError, TypeError) as error:
             raise InvalidInput(
                 f"The prompts in {options.prompts} cannot be read ({error}); expected one JSON object a line "
                 "with id and prompt."
             ) from error
-        predictions = (json.dumps(p, ensure_ascii=False) for p in plan_batch(planner, abilities, pairs))
+        predictions = (json.dumps(p, ensure_ascii=False) for p in plan_batch(planner, abilities, entries))
         _write_lines(predictions, options.out)
         return
     if options.prompt is None:

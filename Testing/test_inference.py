@@ -76,6 +76,8 @@ def test_small_components_go_and_holes_are_filled_as_the_card_says():
     assert int((tidy(labels, Preprocessing(min_region_mm2=3), 0.5) == 1).sum()) == 34
     filled = tidy(labels, Preprocessing(fill_holes=True), 1.0)
     assert filled[2, 2] == 1 and filled[3, 3] == 2, "a hole that is another structure stays that structure"
+    both = tidy(labels, Preprocessing(fill_holes=True, largest_component=True), 1.0)
+    assert both[3, 3] == 1, "unless that structure lies elsewhere"
     assert tidy(labels, Preprocessing(), 1.0) is labels
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from update_cmake_lists import LISTS_FILE, ROOT, as_cmake, known_files, main, wanted_lists
 
+from MedPromptLib.catalog import WEIGHTS_VARIABLE
+
 CMAKE = [sys.executable, "-m", "cmake"]
 """CMake from the package `cmake`, whatever else the machine has."""
 
@@ -101,8 +103,11 @@ def test_every_listed_file_is_installed_where_the_module_looks_for_it(the_build:
     assert installed == {"MedPrompt.py", *(path for paths in listed_files().values() for path in paths)}
 
 
-def test_the_installed_tree_works_by_itself(the_build: tuple[Path, Path], tmp_path: Path) -> None:
+def test_the_installed_tree_works_by_itself(
+    the_build: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, modules = the_build
+    monkeypatch.delenv(WEIGHTS_VARIABLE, raising=False)
     # -I keeps the working folder and PYTHONPATH out, so that only the installed library can be found first.
     code = f"""
 import sys

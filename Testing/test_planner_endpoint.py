@@ -17,11 +17,28 @@ from MedPromptLib.plan import Status
 from MedPromptLib.planner import EndpointPlanner, Planner
 
 CATALOG = (
-    Ability.model_validate({"id": "spleen_seg_ct", "intent": "segmentation", "target": "spleen", "modality": "abdominal ct"}),
-    Ability.model_validate({"id": "covid_cls_ct", "intent": "classification", "target": "covid-19", "modality": "chest ct",
-                            "classes": ["non-covid", "covid"], "positive": ["covid"]}),
-    Ability.model_validate({"id": "lungs_seg_ct", "intent": "segmentation", "target": "lungs", "modality": "chest ct",
-                            "structures": ["right lung", "left lung"]}),
+    Ability.model_validate(
+        {"id": "spleen_seg_ct", "intent": "segmentation", "target": "spleen", "modality": "abdominal ct"}
+    ),
+    Ability.model_validate(
+        {
+            "id": "covid_cls_ct",
+            "intent": "classification",
+            "target": "covid-19",
+            "modality": "chest ct",
+            "classes": ["non-covid", "covid"],
+            "positive": ["covid"],
+        }
+    ),
+    Ability.model_validate(
+        {
+            "id": "lungs_seg_ct",
+            "intent": "segmentation",
+            "target": "lungs",
+            "modality": "chest ct",
+            "structures": ["right lung", "left lung"],
+        }
+    ),
 )
 
 
@@ -33,7 +50,9 @@ def task(number: int, weight: str, **more: Any) -> dict[str, Any]:
     return {"id": number, "weight": weight, "structures": [], "region_from": None, "run_if": None, "span": "", **more}
 
 
-GOOD = answer(task(1, "covid_cls_ct"), task(2, "lungs_seg_ct", structures=["left lung"], run_if={"task": 1, "result": "positive"}))
+GOOD = answer(
+    task(1, "covid_cls_ct"), task(2, "lungs_seg_ct", structures=["left lung"], run_if={"task": 1, "result": "positive"})
+)
 
 Reply = Callable[["Server", dict[str, Any]], tuple[int, bytes, dict[str, str]]]
 
@@ -119,7 +138,8 @@ def test_a_good_answer_becomes_a_plan(a_server: Callable[..., Server]) -> None:
     assert plan.status is Status.OK
     assert [t.weight_name for t in plan.pipeline] == ["covid_cls_ct", "lungs_seg_ct"]
     assert plan.pipeline[1].structures == ("left lung",)
-    assert plan.pipeline[1].condition_on is not None and plan.pipeline[1].condition_on.task_id == 1
+    assert plan.pipeline[1].condition_on is not None
+    assert plan.pipeline[1].condition_on.task_id == 1
     assert plan.planner == "endpoint:a-model"
 
 
@@ -137,26 +157,31 @@ def test_an_invalid_answer_is_sent_back_once_and_repaired(a_server: Callable[...
     assert len(planner(server).plan("x", CATALOG).pipeline) == 2
     assert len(server.requests) == 2
     complaint = server.requests[1]["messages"][-1]["content"]
-    assert "kidney_seg_ct" in complaint and "spleen_seg_ct" in complaint
+    assert "kidney_seg_ct" in complaint
+    assert "spleen_seg_ct" in complaint
 
 
-@pytest.mark.parametrize("wrong", [
-    "I cannot do that.",
-    "",
-    answer(task(1, "../../etc/passwd")),
-    answer(task(1, "covid_cls_ct"), task(2, "spleen_seg_ct", run_if={"task": 1, "result": "purple"})),
-    answer(task(1, "spleen_seg_ct", run_if={"task": 9, "result": "positive"})),
-    answer(task(1, "spleen_seg_ct", run_if={"task": 1, "result": "positive"})),
-    answer(task(1, "lungs_seg_ct", structures=["heart"])),
-    answer(task(1, "spleen_seg_ct"), task(1, "lungs_seg_ct")),
-    answer(task(1, "covid_cls_ct", region_from=1)),
-    answer(task(1, "spleen_seg_ct", code="__import__('os').system('x')")),
-    answer(),
-    answer(task(1, "spleen_seg_ct"), status="refuse"),
-    answer(task(1, "spleen_seg_ct"), left_out=[{"text": "a", "reason": "b"}]),
-    "[" * 5000 + "{" + "}" + "]" * 5000,
-    '{"status": "ok", "tasks": ' + "[" * 3000 + "]" * 3000 + "}",
-], ids=range(15))
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "I cannot do that.",
+        "",
+        answer(task(1, "../../etc/passwd")),
+        answer(task(1, "covid_cls_ct"), task(2, "spleen_seg_ct", run_if={"task": 1, "result": "purple"})),
+        answer(task(1, "spleen_seg_ct", run_if={"task": 9, "result": "positive"})),
+        answer(task(1, "spleen_seg_ct", run_if={"task": 1, "result": "positive"})),
+        answer(task(1, "lungs_seg_ct", structures=["heart"])),
+        answer(task(1, "spleen_seg_ct"), task(1, "lungs_seg_ct")),
+        answer(task(1, "covid_cls_ct", region_from=1)),
+        answer(task(1, "spleen_seg_ct", code="__import__('os').system('x')")),
+        answer(),
+        answer(task(1, "spleen_seg_ct"), status="refuse"),
+        answer(task(1, "spleen_seg_ct"), left_out=[{"text": "a", "reason": "b"}]),
+        "[" * 5000 + "{" + "}" + "]" * 5000,
+        '{"status": "ok", "tasks": ' + "[" * 3000 + "]" * 3000 + "}",
+    ],
+    ids=range(15),
+)
 def test_two_answers_that_are_no_plan_are_a_failure(a_server: Callable[..., Server], wrong: str) -> None:
     server = a_server(wrong)
     with pytest.raises(EndpointFailed, match="twice"):
@@ -164,8 +189,10 @@ def test_two_answers_that_are_no_plan_are_a_failure(a_server: Callable[..., Serv
     assert len(server.requests) == 2
 
 
-@pytest.mark.parametrize("raw", [b"<html>hello</html>", b"", b"\xff\xfe\x00", b"[]", b"null", b'{"choices": []}', b'{"choices": 3}',
-                                 chat(None)])
+@pytest.mark.parametrize(
+    "raw",
+    [b"<html>hello</html>", b"", b"\xff\xfe\x00", b"[]", b"null", b'{"choices": []}', b'{"choices": 3}', chat(None)],
+)
 def test_a_body_that_is_no_chat_answer_is_a_failure(a_server: Callable[..., Server], raw: bytes) -> None:
     with pytest.raises(EndpointFailed):
         planner(a_server(sends(raw))).plan("x", CATALOG)
@@ -266,7 +293,8 @@ def test_proxies_of_the_environment_are_not_used_for_this_machine(
     monkeypatch.delenv("NO_PROXY", raising=False)
     real = a_server(GOOD)
     planner(real).plan("x", CATALOG)
-    assert len(real.requests) == 1 and proxy.requests == []
+    assert len(real.requests) == 1
+    assert proxy.requests == []
 
 
 def test_only_the_prompt_and_the_catalogue_are_sent(a_server: Callable[..., Server]) -> None:
@@ -283,7 +311,9 @@ def test_only_the_prompt_and_the_catalogue_are_sent(a_server: Callable[..., Serv
 def test_the_schema_is_closed_over_the_catalogue(a_server: Callable[..., Server]) -> None:
     server = a_server(GOOD)
     planner(server).plan("x", CATALOG)
-    properties = server.requests[0]["response_format"]["json_schema"]["schema"]["properties"]["tasks"]["items"]["properties"]
+    properties = server.requests[0]["response_format"]["json_schema"]["schema"]["properties"]["tasks"]["items"][
+        "properties"
+    ]
     assert properties["weight"]["enum"] == [a.id for a in CATALOG]
     assert properties["structures"]["items"]["enum"] == ["right lung", "left lung"]
 
@@ -292,12 +322,16 @@ def test_the_key_is_not_in_messages_or_the_printed_form(a_server: Callable[..., 
     made = planner(a_server(fails(401)), api_key="secret-key")
     with pytest.raises(EndpointFailed) as failure:
         made.plan("x", CATALOG)
-    assert "secret-key" not in str(failure.value) and "secret-key" not in repr(made)
+    assert "secret-key" not in str(failure.value)
+    assert "secret-key" not in repr(made)
 
 
 def test_a_refusal_is_passed_on(a_server: Callable[..., Server]) -> None:
-    plan = planner(a_server(answer(status="refuse", message="No installed weight segments the liver."))).plan("x", CATALOG)
-    assert plan.status is Status.REFUSED and plan.message
+    plan = planner(a_server(answer(status="refuse", message="No installed weight segments the liver."))).plan(
+        "x", CATALOG
+    )
+    assert plan.status is Status.REFUSED
+    assert plan.message
 
 
 @pytest.mark.parametrize("address", ["", "localhost:11434", "file:///etc/passwd", "ftp://host/x", "http://"])

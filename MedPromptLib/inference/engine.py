@@ -161,17 +161,17 @@ def tidy(labels: npt.NDArray[np.uint8], recipe: Preprocessing, pixel_area: float
         return labels
     import SimpleITK as sitk
 
-    out = np.zeros_like(labels)
+    kept = np.zeros_like(labels)
     smallest = int(np.ceil(recipe.min_region_mm2 / pixel_area))
-    for value in np.unique(labels[labels > 0]):
+    values = np.unique(labels[labels > 0])
+    for value in values:
         components = sitk.ConnectedComponent(sitk.GetImageFromArray((labels == value).astype(np.uint8)))
         numbered = sitk.GetArrayFromImage(sitk.RelabelComponent(components, minimumObjectSize=smallest))
-        inside = numbered == 1 if recipe.largest_component else numbered > 0
-        if recipe.fill_holes:
-            filled = sitk.BinaryFillhole(sitk.GetImageFromArray(inside.astype(np.uint8)))
-            inside = (sitk.GetArrayFromImage(filled) > 0) & ((labels == 0) | inside)
-        out[inside] = value
-    return out
+        kept[numbered == 1 if recipe.largest_component else numbered > 0] = value
+    for value in values if recipe.fill_holes else ():
+        filled = sitk.GetArrayFromImage(sitk.BinaryFillhole(sitk.GetImageFromArray((kept == value).astype(np.uint8))))
+        kept[(filled > 0) & (kept == 0)] = value
+    return kept
 
 
 def classify(

@@ -12,9 +12,72 @@ from .reading import Item, is_family
 ASKING = ("SEG", "SEGIT", "CLS", "SOFT", "OTHER", "GRADE")
 """Kinds that say what to do."""
 
-_PLACING = frozenset("in within inside on from at of into onto im auf dans sur en em no na del de du des da do sobre".split())
-_SEGMENTED = frozenset("segmented masked cropped extracted delineated outlined isolated segmentado segmentada segmentados segmentadas "
-                       "segmentierten segmentierte segmentee segmentees contoured".split())
+_PLACING = frozenset(
+    [
+        "in",
+        "within",
+        "inside",
+        "on",
+        "from",
+        "at",
+        "of",
+        "into",
+        "onto",
+        "im",
+        "auf",
+        "dans",
+        "sur",
+        "en",
+        "em",
+        "no",
+        "na",
+        "del",
+        "de",
+        "du",
+        "des",
+        "da",
+        "do",
+        "sobre",
+    ]
+)
+_OPEN_VERBS = frozenset(
+    [
+        "find",
+        "show",
+        "visualise",
+        "visualize",
+        "identify",
+        "finding",
+        "zeige",
+        "finde",
+        "encuentra",
+        "muestra",
+        "trouve",
+        "montre",
+        "encontre",
+        "mostre",
+    ]
+)
+_SEGMENTED = frozenset(
+    [
+        "segmented",
+        "masked",
+        "cropped",
+        "extracted",
+        "delineated",
+        "outlined",
+        "isolated",
+        "segmentado",
+        "segmentada",
+        "segmentados",
+        "segmentadas",
+        "segmentierten",
+        "segmentierte",
+        "segmentee",
+        "segmentees",
+        "contoured",
+    ]
+)
 
 
 @dataclass(slots=True)
@@ -67,6 +130,7 @@ class Ask:
     doubt: str = ""
     cancelled: bool = False
     form: str = ""
+    text_is_open: bool = False
 
 
 @dataclass(slots=True)
@@ -97,7 +161,9 @@ class Reader:
         for index, item in enumerate(items):
             if item.kind == "NEG":
                 negated = True
-            elif item.kind in ("BUT", "ONLY") and (index == 0 or not any(i.kind == "T" for i in items[index:])):
+            elif item.text in {"anything but", "nothing but"} or (
+                item.kind in ("BUT", "ONLY") and (index == 0 or not any(i.kind == "T" for i in items[index:]))
+            ):
                 negated = False
             elif item.kind == "ONLY":
                 negated = negated and index > 0 and items[index - 1].kind == "NEG"
@@ -112,6 +178,7 @@ class Reader:
             excluded = negated or any(i.kind == "POSTNEG" for i in items[index:])
             ask = Ask(verb.intent, item.concepts, item.start, item.end, aspect, excluded, form=item.form)
             ask.soft = verb.kind == "SOFT"
+            ask.text_is_open = ask.soft and any(i.text in _OPEN_VERBS for i in items[:index])
             ask.loose = verb is inherited and verb.noun
             if aspect == "measure" and not excluded:
                 ask.unknown = "measured"
@@ -146,11 +213,16 @@ class Reader:
 
     def _governing(self, items: list[Item], index: int, inherited: Verb) -> Verb:
         after = items[index + 1] if index + 1 < len(items) else None
-        if after is not None and (after.kind in ("SEG", "CLS") and after.form in ("n", "p") or after.kind == "ASPECT"):
-            if not (after.kind == "ASPECT" and any(i.kind == "SEG" for i in items[:index])) or after.form == "type":
-                return _verb(after)
+        if (
+            after is not None
+            and ((after.kind in ("SEG", "CLS") and after.form in ("n", "p")) or after.kind == "ASPECT")
+            and (not (after.kind == "ASPECT" and any(i.kind == "SEG" for i in items[:index])) or after.form == "type")
+        ):
+            return _verb(after)
         before = index - 1
-        while before >= 0 and (items[before].kind in ("PREP", "BOTH", "ONLY", "W", "M") and items[before].form != "unknown"):
+        while before >= 0 and (
+            items[before].kind in ("PREP", "BOTH", "ONLY", "W", "M") and items[before].form != "unknown"
+        ):
             before -= 1
         if before >= 0 and before < index - 1 and items[before].form == "n" and items[before].kind in ("SEG", "CLS"):
             return _verb(items[before])
@@ -166,9 +238,7 @@ class Reader:
         return inherited
 
     def _is_finding(self, item: Item) -> bool:
-        return self.lexicon.vocabulary.concept(item.concepts[0]).kind == "finding" or any(
-            item.concepts[0] in c.keys for c in self.lexicon.cards if c.ability.intent is Intent.CLASSIFICATION
-        )
+        return self.lexicon.is_finding(item.concepts[0])
 
     def _is_place(self, items: list[Item], index: int, verb: Verb, has_finding: bool) -> bool:
         """Whether an anatomical term only says where: "polyp in the colon", "check the lungs for TB"."""
@@ -230,20 +300,36 @@ def referring(clause: Clause, antecedents: list[Ask], inherited: Verb, negated: 
     if asking and verb.kind == "CLS":
         noun = next((i for i in asking if i.kind == "SEG" and i.form == "n"), None)
         verb = _verb(noun) if noun is not None and not clause.has("ASPECT", "MAL") else verb
-    aspect = next((i.form for i in clause.items if i.kind == "ASPECT"), "") or ("malignancy" if clause.has("MAL") else verb.aspect)
-    points = clause.has("PRON", "BOTH", "SEGIT", "ASPECT", "MAL") or any(i.form == "n" or i.text == "one" for i in clause.items)
+    aspect = next((i.form for i in clause.items if i.kind == "ASPECT"), "") or (
+        "malignancy" if clause.has("MAL") else verb.aspect
+    )
+    points = clause.has("PRON", "BOTH", "SEGIT", "ASPECT", "MAL") or any(
+        i.form == "n" or i.text == "one" for i in clause.items
+    )
     unknown = any(i.kind == "W" and i.form == "unknown" for i in clause.items)
-    if unknown and not points or (not points and not conditional and not negated and not clause.has("M")):
+    if (unknown and not points) or (not points and not conditional and not negated and not clause.has("M")):
         return []
     several = clause.has("BOTH") or any(i.text in {"them", "their", "they", "all of them"} for i in clause.items)
     last = antecedents[-1]
     chosen = [a for a in antecedents if several and a.sentence >= last.sentence - 1] or [last]
     negated = negated or clause.has("NEG", "POSTNEG")
     if again and not asking:
-        return [replace(a, start=clause.start, end=clause.end, negated=negated, condition=None, cancelled=False) for a in chosen]
+        return [
+            replace(a, start=clause.start, end=clause.end, negated=negated, condition=None, cancelled=False)
+            for a in chosen
+        ]
     return [
-        Ask(verb.intent, a.concepts, clause.start, clause.end, aspect if verb.intent is not Intent.SEGMENTATION else "", negated,
-            soft=verb.kind == "SOFT", unknown="action" if verb.kind == "OTHER" else "measured" if aspect == "measure" else "", form=a.form)
+        Ask(
+            verb.intent,
+            a.concepts,
+            clause.start,
+            clause.end,
+            aspect if verb.intent is not Intent.SEGMENTATION else "",
+            negated,
+            soft=verb.kind == "SOFT",
+            unknown="action" if verb.kind == "OTHER" else "measured" if aspect == "measure" else "",
+            form=a.form,
+        )
         for a in chosen
     ]
 

@@ -12,6 +12,9 @@ from .lexicon import Card, Lexicon, Modality
 from .reading import is_family
 from .resolve import Found, Outcome, Resolver, Unserved, Vague, Wish
 
+Parent = tuple[int, Card, tuple[Ask, ...]]
+"""The task a condition waits for, its card, and the asks whose classes count."""
+
 
 @dataclass(slots=True)
 class Draft:
@@ -82,6 +85,13 @@ class Assembler:
             outcome = second if isinstance(second, Found) else outcome
         if isinstance(outcome, Found) and outcome.doubt:
             self.doubts.append(outcome.doubt)
+        if (
+            ask.soft
+            and isinstance(outcome, Found)
+            and outcome.card.ability.intent is Intent.CLASSIFICATION
+            and ask.text_is_open
+        ) and isinstance(self.resolver.resolve(replace(self._wish(ask, wanted), intent=Intent.SEGMENTATION)), Found):
+            self.doubts.append("a label was assumed where a mask may be meant")
         self.outcomes[id(ask)] = (ask, outcome)
         return outcome
 
@@ -90,7 +100,9 @@ class Assembler:
         if hard is None:
             hard, hint = self._borrowed(ask, wanted)
         concepts = ask.concepts
-        aspect = ask.aspect or ("malignancy" if ask.form == "malignant" and ask.intent is not Intent.SEGMENTATION else "")
+        aspect = ask.aspect or (
+            "malignancy" if ask.form == "malignant" and ask.intent is not Intent.SEGMENTATION else ""
+        )
         return Wish(ask.intent, concepts, aspect, hard, hint, self._places(ask), ask.soft)
 
     def _borrowed(self, ask: Ask, wanted: list[Ask]) -> tuple[Modality | None, Modality | None]:
@@ -103,7 +115,11 @@ class Assembler:
             fitting = [m for m in self.said.contexts if self._related(ask, m)]
             if fitting:
                 return fitting[-1], None
-        others = [a for a in wanted if a.modality is not None and a is not ask]
+        subjects = ask.condition.subjects if isinstance(ask.condition, When) else ()
+        for subject in subjects:
+            if subject.modality is not None and subject.modality.region and self._related(ask, subject.modality):
+                return subject.modality, None
+        others = [a for a in (*wanted, *subjects) if a.modality is not None and a is not ask]
         for other in sorted(others, key=lambda a: (a.sentence != ask.sentence, abs(a.group - ask.group))):
             if other.modality is None:
                 continue
@@ -139,7 +155,9 @@ class Assembler:
             outcome = self.outcomes[id(ask)][1]
             if isinstance(outcome, Found) or ask.intent is Intent.SEGMENTATION:
                 continue
-            peers = [a for a in wanted if a.clause == ask.clause and a is not ask and a.intent is not Intent.SEGMENTATION]
+            peers = [
+                a for a in wanted if a.clause == ask.clause and a is not ask and a.intent is not Intent.SEGMENTATION
+            ]
             if any(isinstance(self.outcomes[id(p)][1], Found) for p in peers):
                 ask.cancelled = True
 
@@ -157,12 +175,16 @@ class Assembler:
             return
         dependency = self._input_region(ask) if outcome.card.ability.intent is Intent.CLASSIFICATION else None
         for condition in conditions:
-            number = self._task(outcome.card, outcome.structures, condition, (ask.start, ask.end), ask.modality is not None)
+            number = self._task(
+                outcome.card, outcome.structures, condition, (ask.start, ask.end), ask.modality is not None
+            )
             self.placed[id(ask)] = number
             if dependency is not None:
                 self.drafts[number - 1].dependency = dependency
 
-    def _task(self, card: Card, structures: tuple[str, ...], condition: Condition | None, span: tuple[int, int], stated: bool) -> int:
+    def _task(
+        self, card: Card, structures: tuple[str, ...], condition: Condition | None, span: tuple[int, int], stated: bool
+    ) -> int:
         for number, draft in enumerate(self.drafts, 1):
             if draft.card is card and draft.condition == condition:
                 both = tuple(n for n, _ in card.structures if n in draft.structures or n in structures)
@@ -187,18 +209,34 @@ class Assembler:
     def _place_everything(self, ask: Ask, asks: list[Ask]) -> None:
         modality = ask.modality or (self.said.modalities[-1] if self.said.modalities else None)
         if modality is None or not (modality.name or modality.region):
-            self.questions.append("Which images are these: please name the modality, for example chest x-ray or brain MRI?")
+            self.questions.append(
+                "Which images are these: please name the modality, for example chest x-ray or brain MRI?"
+            )
             return
         excluded = [a for a in asks if a.negated]
         cards = [
-            c for c in self.lexicon.cards
-            if self.lexicon.fits(c, modality) and ask.intent in (None, c.ability.intent)
-            and not any(c.keys & set(a.concepts) and a.intent in (None, c.ability.intent) for a in excluded)
+            c
+            for c in self.lexicon.cards
+            if self.lexicon.fits(c, modality)
+            and ask.intent in (None, c.ability.intent)
+            and not any(c is card and not parts for a in excluded for card, parts in self._meant(a, modality))
         ]
         if not cards:
-            self.omissions.append(Omission(text=self._text(ask.start, ask.end), reason="No installed weight works on these images."))
+            self.omissions.append(
+                Omission(text=self._text(ask.start, ask.end), reason="No installed weight works on these images.")
+            )
         for card in cards:
             self._task(card, (), None, (ask.start, ask.end), True)
+
+    def _meant(self, ask: Ask, modality: Modality | None) -> list[tuple[Card, tuple[str, ...]]]:
+        """What an exclusion is about: for each intent it may have, the card and structures."""
+        intents = [ask.intent] if ask.intent is not None else [Intent.SEGMENTATION, Intent.CLASSIFICATION]
+        found = [
+            self.resolver.resolve(Wish(i, ask.concepts, "", modality, None, self._places(ask)))
+            for i in intents
+            if ask.concepts
+        ]
+        return [(f.card, f.structures) for f in found if isinstance(f, Found)]
 
     # -- conditions ---------------------------------------------------------------------------------------------------
 
@@ -216,15 +254,15 @@ class Assembler:
         if len(parents) > 1 and len({p[0] for p in parents if p}) > 1:
             self.doubts.append("a condition on several findings was split")
         chain: Condition | None = None
-        for subject, parent in zip(subjects, parents, strict=True):
+        for _subject, parent in zip(subjects, parents, strict=True):
             if parent is None:
                 continue
-            number, decider = parent
+            number, decider, about = parent
             if decider is card:
                 return [None]
-            condition = as_condition(number, decider, subject, asked)
+            condition = as_condition(number, decider, about, asked)
             if asked.every and len(subjects) > 1 and chain is not None:
-                condition = as_condition(self._rechained(number, chain), decider, subject, asked)
+                condition = as_condition(self._rechained(number, chain), decider, about, asked)
                 found = []
             chain = condition
             if condition not in found:
@@ -239,26 +277,31 @@ class Assembler:
             return number
         return self._task(draft.card, draft.structures, chain, draft.span, draft.modality_stated)
 
-    def _parent(self, subject: Ask | None, asked: When, ask: Ask) -> tuple[int, Card] | None:
+    def _parent(self, subject: Ask | None, asked: When, ask: Ask) -> Parent | None:
         if subject is None:
             return self._pointed_at(asked, ask)
         outcome = self._subject_outcome(subject)
-        if isinstance(outcome, Unserved) and subject.concepts and not any(
-            self.lexicon.vocabulary.concept(k).kind == "finding" for k in subject.concepts
+        if (
+            isinstance(outcome, Unserved)
+            and subject.concepts
+            and not any(self.lexicon.vocabulary.concept(k).kind == "finding" for k in subject.concepts)
         ):
             pointed = self._pointed_at(asked, ask)
             if pointed is not None:
                 return pointed
+            outcome = self._outcome(replace(subject, intent=Intent.SEGMENTATION, aspect=""), [])
         if not isinstance(outcome, Found):
             return None
         self.outcomes[id(subject)] = (subject, outcome)
         for number in range(len(self.drafts), 0, -1):
             if self.drafts[number - 1].card is outcome.card:
                 self.placed[id(subject)] = number
-                return number, outcome.card
-        number = self._task(outcome.card, outcome.structures, None, (subject.start, subject.end), subject.modality is not None)
+                return number, outcome.card, (subject,)
+        number = self._task(
+            outcome.card, outcome.structures, None, (subject.start, subject.end), subject.modality is not None
+        )
         self.placed[id(subject)] = number
-        return number, outcome.card
+        return number, outcome.card, (subject,)
 
     def _subject_outcome(self, subject: Ask) -> Outcome:
         outcome = self._outcome(subject, [a for a in self.said.asks if not a.cancelled and not a.negated])
@@ -266,11 +309,15 @@ class Assembler:
             return outcome
         again = self._outcome(replace(subject, intent=Intent.SEGMENTATION, aspect=""), [])
         finding = any(self.lexicon.vocabulary.concept(k).kind == "finding" for k in subject.concepts)
-        return again if isinstance(again, Found) and not subject.aspect and (finding or subject.modality is not None) else outcome
+        return (
+            again
+            if isinstance(again, Found) and not subject.aspect and (finding or subject.modality is not None)
+            else outcome
+        )
 
-    def _pointed_at(self, asked: When, ask: Ask) -> tuple[int, Card] | None:
+    def _pointed_at(self, asked: When, ask: Ask) -> Parent | None:
         """The check that "if positive" refers to: the latest classification before it, served or not."""
-        fallback: tuple[int, Card] | None = None
+        fallback: Parent | None = None
         for earlier in reversed(asked.before):
             if earlier.cancelled or earlier.negated or earlier is ask or id(earlier) not in self.outcomes:
                 continue
@@ -285,14 +332,15 @@ class Assembler:
             if outcome.card.ability.intent is Intent.CLASSIFICATION:
                 if asked.character and "malignancy" not in outcome.card.aspects:
                     continue
-                return number, outcome.card
-            fallback = fallback or (number, outcome.card)
+                alike = [a for a in asked.before if a.sentence == earlier.sentence and self.placed.get(id(a)) == number]
+                return number, outcome.card, tuple(alike)
+            fallback = fallback or (number, outcome.card, ())
         subject = self._implied(asked, ask)
         if subject is not None:
             return subject
         return fallback
 
-    def _implied(self, asked: When, ask: Ask) -> tuple[int, Card] | None:
+    def _implied(self, asked: When, ask: Ask) -> Parent | None:
         """ "Segment the lesion if malignant": the classifier of the very thing the action is about."""
         if not asked.character:
             return None
@@ -301,7 +349,7 @@ class Assembler:
         if not isinstance(outcome, Found):
             return None
         self.outcomes[id(subject)] = (subject, outcome)
-        return self._task(outcome.card, (), None, (ask.start, ask.end), False), outcome.card
+        return self._task(outcome.card, (), None, (ask.start, ask.end), False), outcome.card, (subject,)
 
     # -- what is left out ---------------------------------------------------------------------------------------------
 
@@ -321,7 +369,11 @@ class Assembler:
         reasons = [o.reason for s in asked.subjects if isinstance(o := self._subject_outcome(s), Unserved)]
         questions = [o.question for s in asked.subjects if isinstance(o := self._subject_outcome(s), Vague)]
         self.questions += questions
-        reason = (reasons or questions or ["No installed weight can evaluate this condition, so what hangs on it is left out."])[0]
+        reason = (
+            reasons
+            or questions
+            or ["No installed weight can evaluate this condition, so what hangs on it is left out."]
+        )[0]
         self.omissions.append(Omission(text=self._text(ask.start, ask.end), reason=reason))
 
     def _exclude(self, asks: list[Ask]) -> None:
@@ -343,7 +395,7 @@ class Assembler:
         if draft.card.structures and kept and len(kept) < len(wanted):
             draft.structures = kept
         elif draft.card.keys & keys or (wanted and not kept):
-            if not any(d.condition and d.condition.task_id == number or d.dependency == number for d in self.drafts):
+            if not any((d.condition and d.condition.task_id == number) or d.dependency == number for d in self.drafts):
                 self._remove(number)
 
     def _remove(self, number: int) -> None:
@@ -381,20 +433,39 @@ class Assembler:
             return Result((), kept, Status.REFUSED, unserved[0], ())
         if self.questions:
             return Result((), kept, Status.CLARIFY, self.questions[0], ())
-        missing = [m for m in self.said.modalities if m.name and not any(self.lexicon.fits(c, m) for c in self.lexicon.cards)]
+        missing = [
+            m for m in self.said.modalities if m.name and not any(self.lexicon.fits(c, m) for c in self.lexicon.cards)
+        ]
         if missing:
             return Result((), kept, Status.REFUSED, self._no_such_images(), ())
         if self.said.refused and not self.said.vague:
-            return Result((), kept, Status.REFUSED, "The request only says what not to do, so there is nothing to run.", ())
+            return Result(
+                (), kept, Status.REFUSED, "The request only says what not to do, so there is nothing to run.", ()
+            )
         if self.said.foreign_topic and not self.said.vague:
-            return Result((), kept, Status.REFUSED, "This is not a request to segment or classify an image. " + self._offer(), ())
-        return Result((), kept, Status.CLARIFY, "What should be segmented or classified, and on which images? " + self._offer(), ())
+            return Result(
+                (), kept, Status.REFUSED, "This is not a request to segment or classify an image. " + self._offer(), ()
+            )
+        return Result(
+            (),
+            kept,
+            Status.CLARIFY,
+            "What should be segmented or classified, and on which images? " + self._offer(),
+            (),
+        )
 
     def _final(self, number: int, draft: Draft) -> Task:
         ability = draft.card.ability
         return Task(
-            id=number, intent=ability.intent, target=ability.target, modality=ability.modality, structures=draft.structures,
-            weight_name=ability.id, dependency=draft.dependency, condition_on=draft.condition, span=self._text(*draft.span),
+            id=number,
+            intent=ability.intent,
+            target=ability.target,
+            modality=ability.modality,
+            structures=draft.structures,
+            weight_name=ability.id,
+            dependency=draft.dependency,
+            condition_on=draft.condition,
+            span=self._text(*draft.span),
         )
 
     def _offer(self) -> str:
@@ -403,4 +474,6 @@ class Assembler:
 
     def _no_such_images(self) -> str:
         kinds = ", ".join(dict.fromkeys(c.ability.modality for c in self.lexicon.cards))
-        return f"No installed weight works on these images; available are {kinds}." if kinds else "No weight is installed."
+        return (
+            f"No installed weight works on these images; available are {kinds}." if kinds else "No weight is installed."
+        )

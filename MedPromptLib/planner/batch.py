@@ -11,7 +11,9 @@ from ..errors import MedPromptError
 from ..plan import Condition, Intent, Plan, Status, Task
 
 
-def plan_batch(planner: Any, abilities: Sequence[Ability], prompts: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+def plan_batch(
+    planner: Any, abilities: Sequence[Ability], prompts: Iterable[Mapping[str, Any]]
+) -> Iterator[dict[str, Any]]:
     """Plan prompts one by one.
 
     Args:
@@ -29,8 +31,14 @@ def plan_batch(planner: Any, abilities: Sequence[Ability], prompts: Iterable[Map
         try:
             plan, doubts = _drafted(planner, entry["prompt"], abilities)
         except MedPromptError as error:
-            yield {"id": entry["id"], "status": "error", "decision": "stop", "seconds": time.perf_counter() - started, "tasks": [],
-                   "error": str(error)}
+            yield {
+                "id": entry["id"],
+                "status": "error",
+                "decision": "stop",
+                "seconds": time.perf_counter() - started,
+                "tasks": [],
+                "error": str(error),
+            }
             continue
         yield {
             "id": entry["id"],
@@ -105,4 +113,8 @@ def _condition(on: Condition, plan: Plan) -> str:
         size = f" of at least {on.minimum_size:g} (ml or cm²)" if on.minimum_size else ""
         found = "finds something" if on.expected_result != "negative" else "finds nothing"
         return f"only {word} step {on.task_id} {found}{size}"
-    return f"only {word} step {on.task_id} says {on.expected_result}" if word == "if" else f"unless step {on.task_id} says {on.expected_result}"
+    return (
+        f"only {word} step {on.task_id} says {on.expected_result}"
+        if word == "if"
+        else f"unless step {on.task_id} says {on.expected_result}"
+    )

@@ -11,13 +11,94 @@ RESULTS = ("POS", "SEEN", "NEGRES", "MAL", "YES", "SIZE", "NOTHING")
 """Kinds that state a result."""
 
 _BREAKS = {
-    "AFTER": "then", "COMMA": "comma", "AND": "and", "OR": "or", "THEN": "then", "BUT": "but", "COLON": "colon", "ARROW": "arrow", "OPEN": "open",
-    "CLOSE": "close", "DASH": "dash", "ELLIPSIS": "stop", "CANCEL": "cancel",
+    "AFTER": "then",
+    "COMMA": "comma",
+    "AND": "and",
+    "OR": "or",
+    "THEN": "then",
+    "BUT": "but",
+    "COLON": "colon",
+    "ARROW": "arrow",
+    "OPEN": "open",
+    "CLOSE": "close",
+    "DASH": "dash",
+    "ELLIPSIS": "stop",
+    "CANCEL": "cancel",
 }
 _ASKING = frozenset(
-    "does do is this is that is it are these any which whether what has this es est ist hay tem hat liegt zeigt e 是 吗 存在 是否 有没有 "
-    "is are has est il est elle 属于 ob es este es esta presente mostra tiene e este e esta ist dieses ist das ist dies a".split()
-) | {"is this", "is that", "is it", "are these", "has this", "es este", "es esta", "est il", "est elle", "is there", "are there", "any sign of"}
+    [
+        "does",
+        "do",
+        "is",
+        "this",
+        "is",
+        "that",
+        "is",
+        "it",
+        "are",
+        "these",
+        "any",
+        "which",
+        "whether",
+        "what",
+        "has",
+        "this",
+        "es",
+        "est",
+        "ist",
+        "hay",
+        "tem",
+        "hat",
+        "liegt",
+        "zeigt",
+        "e",
+        "是",
+        "吗",
+        "存在",
+        "是否",
+        "有没有",
+        "is",
+        "are",
+        "has",
+        "est",
+        "il",
+        "est",
+        "elle",
+        "属于",
+        "ob",
+        "es",
+        "este",
+        "es",
+        "esta",
+        "presente",
+        "mostra",
+        "tiene",
+        "e",
+        "este",
+        "e",
+        "esta",
+        "ist",
+        "dieses",
+        "ist",
+        "das",
+        "ist",
+        "dies",
+        "a",
+    ]
+) | {
+    "is this",
+    "is that",
+    "is it",
+    "are these",
+    "has this",
+    "es este",
+    "es esta",
+    "est il",
+    "est elle",
+    "is there",
+    "are there",
+    "any sign of",
+}
 
 
 @dataclass(slots=True)
@@ -76,7 +157,12 @@ def sentences(items: list[Item]) -> Iterator[Sentence]:
     """The sentences of a prompt, in order."""
     current: list[Item] = []
     for index, item in enumerate(items):
-        numbered = item.kind == "NUM" and index + 1 < len(items) and items[index + 1].kind in ("CLOSE", "STOP") and item.number < 20
+        numbered = (
+            item.kind == "NUM"
+            and index + 1 < len(items)
+            and items[index + 1].kind in ("CLOSE", "STOP")
+            and item.number < 20
+        )
         if numbered and (items[index + 1].kind == "CLOSE" or not current):
             if any(not i.is_small for i in current):
                 yield _sentence(current, False)
@@ -93,7 +179,9 @@ def sentences(items: list[Item]) -> Iterator[Sentence]:
 
 
 def _sentence(items: list[Item], question: bool) -> Sentence:
-    items = [i for i in items if not i.is_small or i.text in {"for", "if", "as", "should", "were", "had", "is", "was", "are"}]
+    items = [
+        i for i in items if not i.is_small or i.text in {"for", "if", "as", "should", "were", "had", "is", "was", "are"}
+    ]
     items = _inverted_condition(items, question)
     items = _for_only(items)
     clauses: list[Clause] = []
@@ -115,7 +203,15 @@ def _sentence(items: list[Item], question: bool) -> Sentence:
         kind = item.kind
         conditional = current.lead in ("IF", "UNLESS")
         content = conditional and (current.has("T", "PRON", "SEG", *RESULTS) or current.has("M") or current.has("NEG"))
-        if kind == "IF" and index and items[index - 1].kind in ("CLS", "SOFT") and items[index - 1].form == "v" and item.text in _WHETHER and not conditional:
+        asking = next((i for i in reversed(items[:index]) if i.kind != "ONLY"), None)
+        if (
+            kind == "IF"
+            and asking is not None
+            and asking.kind in ("CLS", "SOFT")
+            and asking.form == "v"
+            and item.text in _WHETHER
+            and not conditional
+        ):
             pass
         elif kind in ("IF", "UNLESS", "ELSE", "IFPOS", "IFNEG"):
             if kind == "IF" and not current.items and current.lead == "IF":
@@ -125,9 +221,10 @@ def _sentence(items: list[Item], question: bool) -> Sentence:
             current.lead = kind
             follows = next((i for i in items[index + 1 :] if not i.is_small and i.kind != "ONLY"), None)
             if kind in ("IFPOS", "IFNEG"):
-                if follows is not None and follows.kind in ("T", "MAL", "POS", "NEGRES", "SEEN", "PRON", "M", "NEG") or (
-                    follows is not None and follows.kind == "W" and follows.form != "small" and kind == "IFNEG"
-                ):
+                if (
+                    follows is not None
+                    and follows.kind in ("T", "MAL", "POS", "NEGRES", "SEEN", "PRON", "M", "NEG", "SIZE", "SIZE")
+                ) or (follows is not None and follows.kind == "W" and follows.form != "small" and kind == "IFNEG"):
                     current.lead, current.negated = "IF", kind == "IFNEG"
                 else:
                     close("none")
@@ -159,11 +256,16 @@ def _sentence(items: list[Item], question: bool) -> Sentence:
         index += 1
     close("none")
     first = next((i for i in items if not i.is_small), None)
-    return Sentence([c for c in clauses if c.items or c.lead], question, first is not None and first.kind == "THEN" and first.text in _THEN)
+    return Sentence(
+        [c for c in clauses if c.items or c.lead],
+        question,
+        first is not None and first.kind == "THEN" and first.text in _THEN,
+    )
 
 
-_THEN = frozenset("then dann entonces alors entao 则 就 那就 and then".split())
-_WHETHER = frozenset(("if", "si", "se", "s il", "ob", "falls", "wenn", "whether"))
+_CASES = frozenset(["case", "cases", "patients", "patient", "instances", "results", "result", "findings"])
+_THEN = frozenset(["then", "dann", "entonces", "alors", "entao", "则", "就", "那就", "and", "then"])
+_WHETHER = frozenset(("if", "si", "se", "s il", "s il y a", "ob", "falls", "wenn", "whether"))
 
 
 def _inverted_condition(items: list[Item], question: bool) -> list[Item]:
@@ -177,10 +279,24 @@ def _inverted_condition(items: list[Item], question: bool) -> list[Item]:
 def _for_only(items: list[Item]) -> list[Item]:
     """ "… for gliomas only" is a condition."""
     for index, item in enumerate(items):
+        if item.kind in ("PREP", "W") and item.text in ("in", "for", "with", "bei", "en", "dans"):
+            after = items[index + 1 : index + 4]
+            place = next((n for n, i in enumerate(after) if i.text in _CASES), 0)
+            if place and all(i.kind in ("T", "POS", "MAL", "NEGRES") for i in after[:place]):
+                return [
+                    *items[:index],
+                    Item("IF", "", item.text, item.start, item.end),
+                    *after[:place],
+                    *items[index + 2 + place :],
+                ]
         if item.text in ("for", "in", "on", "bei") and item.kind in ("W", "PREP") and index + 2 < len(items):
             after = items[index + 1 : index + 4]
             place = next((n for n, i in enumerate(after) if i.kind == "ONLY"), 0)
-            if place and after[0].kind in ("T", "POS", "MAL", "NEGRES") and all(i.kind in ("T", "POS", "MAL", "W", "NEGRES") for i in after[:place]):
+            if (
+                place
+                and after[0].kind in ("T", "POS", "MAL", "NEGRES")
+                and all(i.kind in ("T", "POS", "MAL", "W", "NEGRES") for i in after[:place])
+            ):
                 opened = Item("IF", "", item.text, item.start, item.end)
                 return [*items[:index], opened, *after[:place], *items[index + 2 + place :]]
     return items
@@ -191,20 +307,49 @@ def _continues(items: list[Item], index: int, kind: str) -> bool:
     chunk: list[Item] = []
     closed = ""
     for item in items[index + 1 :]:
-        if item.kind in ("COMMA", "THEN", "COLON", "ARROW", "IF", "ELSE", "UNLESS", "IFPOS", "IFNEG", "AND", "OR", "BUT"):
+        if item.kind in (
+            "COMMA",
+            "THEN",
+            "COLON",
+            "ARROW",
+            "IF",
+            "ELSE",
+            "UNLESS",
+            "IFPOS",
+            "IFNEG",
+            "AND",
+            "OR",
+            "BUT",
+        ):
             closed = item.kind
             break
         if is_verb(item):
-            return bool(chunk) and kind != "COMMA" and any(i.kind == "T" for i in chunk) and any(i.kind in RESULTS for i in chunk)
+            return (
+                bool(chunk)
+                and kind != "COMMA"
+                and any(i.kind == "T" for i in chunk)
+                and any(i.kind in RESULTS for i in chunk)
+            )
         chunk.append(item)
-    states = any(i.kind in ("T", "MAL", "POS", "NEGRES", "SEEN") for i in chunk) and not any(i.kind in ("SEG", "CLS") for i in chunk)
+    states = any(i.kind in ("T", "MAL", "POS", "NEGRES", "SEEN") for i in chunk) and not any(
+        i.kind in ("SEG", "CLS") for i in chunk
+    )
     if kind == "COMMA":
         return False
-    return states and closed not in ("IF", "UNLESS") and (kind == "OR" or closed != "" or any(i.kind in RESULTS for i in chunk))
+    return (
+        states
+        and closed not in ("IF", "UNLESS")
+        and (kind == "OR" or closed != "" or any(i.kind in RESULTS for i in chunk))
+    )
 
 
 def _only_subject(clause: Clause) -> bool:
-    return bool(clause.items) and clause.items[0].kind == "ONLY" and clause.has("T") and not any(map(is_verb, clause.items))
+    return (
+        bool(clause.items)
+        and clause.items[0].kind == "ONLY"
+        and clause.has("T")
+        and not any(map(is_verb, clause.items))
+    )
 
 
 def _new_noun_phrase(clause: Clause, items: list[Item], index: int) -> bool:
@@ -214,4 +359,9 @@ def _new_noun_phrase(clause: Clause, items: list[Item], index: int) -> bool:
         return False
     following = items[index + 1] if index + 1 < len(items) else None
     before = items[index - 1]
-    return following is not None and following.kind in ("SEG", "CLS") and following.form in ("n", "v") and before.kind not in ("PREP", "AND", "OR")
+    return (
+        following is not None
+        and following.kind in ("SEG", "CLS")
+        and following.form in ("n", "v")
+        and before.kind not in ("PREP", "AND", "OR")
+    )

@@ -44,7 +44,13 @@ def when(clause: Clause, before: list[Ask], lexicon: Lexicon, prompt: str) -> Wh
     character, joined = "", ""
     yes_or_no = [i for i in clause.items if i.kind in ("YES", "NO")]
     for item in clause.items:
-        if item.kind in ("NEG", "NO", "NEGRES", "NOTHING", "POSTNEG") and item.text not in {"any", "anything", "other than"}:
+        if item.kind == "NEGRES" and item.text in {"normal", "healthy", "gesund", "sano", "sain", "正常"}:
+            character = "normal"
+        elif item.kind in ("NEG", "NO", "NEGRES", "NOTHING", "POSTNEG") and item.text not in {
+            "any",
+            "anything",
+            "other than",
+        }:
             inverted = not inverted
         elif item.kind == "MAL":
             character = item.form
@@ -53,12 +59,20 @@ def when(clause: Clause, before: list[Ask], lexicon: Lexicon, prompt: str) -> Wh
     if any(i.kind == "NEG" and i.text in {"neither", "nor", "ni", "weder", "nem"} for i in clause.items):
         inverted, joined = not clause.negated ^ (clause.lead == "UNLESS"), "AND"
     subjects = () if yes_or_no and not clause.has("T") else _subjects(clause, lexicon, joined)
-    return When(subjects, tuple(before), inverted, character, _size(clause.items), joined == "AND", prompt[clause.start : clause.end])
+    return When(
+        subjects,
+        tuple(before),
+        inverted,
+        character,
+        _size(clause.items),
+        joined == "AND",
+        prompt[clause.start : clause.end],
+    )
 
 
 def _subjects(clause: Clause, lexicon: Lexicon, joined: str) -> tuple[Ask, ...]:
     terms = [i for i in clause.items if i.kind == "T"]
-    findings = [i for i in terms if _decides(i, lexicon)] or ([] if clause.has("POS", "NEGRES") else terms)
+    findings = [i for i in terms if lexicon.is_finding(i.concepts[0])] or ([] if clause.has("POS", "NEGRES") else terms)
     specific = [i for i in findings if not is_family(i.concepts)] or findings
     if not joined:
         classes = [i for i in specific if any(i.concepts[0] == key for c in lexicon.cards for _, key in c.classes)]
@@ -70,16 +84,21 @@ def _subjects(clause: Clause, lexicon: Lexicon, joined: str) -> tuple[Ask, ...]:
     for item in specific:
         intent = Intent.SEGMENTATION if segmentation else Intent.CLASSIFICATION
         aspect = "malignancy" if clause.has("MAL") else ""
-        asks.append(Ask(intent, item.concepts, item.start, item.end, aspect if intent is Intent.CLASSIFICATION else "", modality=modality))
+        asks.append(
+            Ask(
+                intent,
+                item.concepts,
+                item.start,
+                item.end,
+                aspect if intent is Intent.CLASSIFICATION else "",
+                modality=modality,
+            )
+        )
     if not asks and clause.has("MAL") and modality is not None and modality.region:
-        asks.append(Ask(Intent.CLASSIFICATION, ("*:lesion",), clause.start, clause.end, "malignancy", modality=modality))
+        asks.append(
+            Ask(Intent.CLASSIFICATION, ("*:lesion",), clause.start, clause.end, "malignancy", modality=modality)
+        )
     return tuple(asks)
-
-
-def _decides(item: Item, lexicon: Lexicon) -> bool:
-    return lexicon.vocabulary.concept(item.concepts[0]).kind == "finding" or any(
-        item.concepts[0] in c.keys for c in lexicon.cards if c.ability.intent is Intent.CLASSIFICATION
-    )
 
 
 def _size(items: list[Item]) -> float:
@@ -96,7 +115,7 @@ def _size(items: list[Item]) -> float:
     return 0.0
 
 
-def triggering(card: Card, subject: Ask | None, asked: When) -> tuple[str, str]:
+def triggering(card: Card, subjects: tuple[Ask, ...], asked: When) -> tuple[str, str]:
     """`expected_result` and `execution` for a condition on a card.
 
     The classes that trigger are worked out as a set first, so that "unless it is benign" and "if it is malignant" agree
@@ -105,7 +124,7 @@ def triggering(card: Card, subject: Ask | None, asked: When) -> tuple[str, str]:
     if card.ability.intent is Intent.SEGMENTATION:
         return (NEGATIVE, "Positive") if asked.inverted else (POSITIVE, "Positive")
     classes, positive = set(card.ability.classes), set(card.ability.positive)
-    named = _named_classes(card, subject, asked)
+    named = _named_classes(card, subjects, asked)
     wanted = classes - named if asked.inverted else named
     if wanted == positive:
         return POSITIVE, "Positive"
@@ -118,12 +137,13 @@ def triggering(card: Card, subject: Ask | None, asked: When) -> tuple[str, str]:
     return (NEGATIVE, "Positive") if asked.inverted else (POSITIVE, "Positive")
 
 
-def _named_classes(card: Card, subject: Ask | None, asked: When) -> set[str]:
+def _named_classes(card: Card, subjects: tuple[Ask, ...], asked: When) -> set[str]:
     positive = set(card.ability.positive)
-    if subject is not None:
-        exact = {name for name, key in card.classes if key and key in subject.concepts}
-        if exact and not (subject.concepts[0] in card.keys and len(positive) > 1):
-            return exact
+    if not asked.character:
+        keys = {key for subject in subjects for key in subject.concepts if key not in card.keys or len(positive) < 2}
+        named = {name for name, key in card.classes if key and key in keys}
+        if named:
+            return named
     if asked.character:
         fitting = {name for name in card.ability.classes if asked.character in words_of(name.replace("_", " "))}
         if fitting:
@@ -132,9 +152,13 @@ def _named_classes(card: Card, subject: Ask | None, asked: When) -> set[str]:
     return positive
 
 
-def as_condition(parent: int, card: Card, subject: Ask | None, asked: When) -> Condition:
+def as_condition(parent: int, card: Card, subjects: tuple[Ask, ...], asked: When) -> Condition:
     """The contract's condition on task `parent`."""
-    expected, execution = triggering(card, subject, asked)
+    expected, execution = triggering(card, subjects, asked)
     size = asked.minimum_size if card.ability.intent is Intent.SEGMENTATION else 0.0
-    return Condition(task_id=parent, expected_result=expected, execution="Negative" if execution == "Negative" else "Positive",
-                     minimum_size=size)
+    return Condition(
+        task_id=parent,
+        expected_result=expected,
+        execution="Negative" if execution == "Negative" else "Positive",
+        minimum_size=size,
+    )

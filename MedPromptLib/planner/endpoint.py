@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -39,7 +40,9 @@ class EndpointPlanner:
     def __init__(self, url: str, model: str, api_key: str | None = None, timeout: float = 60.0) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InvalidInput(f"The endpoint address '{url}' is not usable; expected something like http://localhost:11434/v1.")
+            raise InvalidInput(
+                f"The endpoint address '{url}' is not usable; expected something like http://localhost:11434/v1."
+            )
         base = url.rstrip("/")
         self.url = base if base.endswith("/chat/completions") else f"{base}/chat/completions"
         self.model = model
@@ -77,7 +80,10 @@ class EndpointPlanner:
         talk = [
             *talk,
             {"role": "assistant", "content": text[:8000]},
-            {"role": "user", "content": f"That is not a valid plan: {complaint} Answer again with the corrected JSON object only."},
+            {
+                "role": "user",
+                "content": f"That is not a valid plan: {complaint} Answer again with the corrected JSON object only.",
+            },
         ]
         try:
             return parsed_answer(self._ask(talk, form), prompt, abilities, self.name)
@@ -94,14 +100,22 @@ class EndpointPlanner:
     def _ask(self, talk: list[dict[str, str]], form: dict[str, Any] | None) -> str:
         body: dict[str, Any] = {"model": self.model, "messages": talk, "temperature": 0, "stream": False}
         if form is not None:
-            body["response_format"] = {"type": "json_schema", "json_schema": {"name": "plan", "strict": True, "schema": form}}
+            body["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": "plan", "strict": True, "schema": form},
+            }
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
         request = urllib.request.Request(self.url, json.dumps(body).encode(), headers, method="POST")
+        deadline = time.monotonic() + self.timeout
+        raw = b""
         try:
             with self._opener.open(request, timeout=self.timeout) as response:
-                raw = response.read(MAXIMUM_ANSWER + 1)
+                while len(raw) <= MAXIMUM_ANSWER and (piece := response.read1(65536)):
+                    raw += piece
+                    if time.monotonic() > deadline:
+                        raise TimeoutError
         except urllib.error.HTTPError as error:
             with error:
                 if error.code == 400 and form is not None:
@@ -118,9 +132,13 @@ class EndpointPlanner:
                 f"The endpoint {self._host} could not be reached ({_short(getattr(error, 'reason', error))}); check that it runs and its address."
             ) from error
         except Exception as error:  # http.client raises its own family for broken replies
-            raise EndpointFailed(f"The endpoint {self._host} broke off its answer ({type(error).__name__}); try again.") from error
+            raise EndpointFailed(
+                f"The endpoint {self._host} broke off its answer ({type(error).__name__}); try again."
+            ) from error
         if len(raw) > MAXIMUM_ANSWER:
-            raise EndpointFailed(f"The endpoint {self._host} answered with more than {MAXIMUM_ANSWER} bytes; expected a short plan.")
+            raise EndpointFailed(
+                f"The endpoint {self._host} answered with more than {MAXIMUM_ANSWER} bytes; expected a short plan."
+            )
         return self._content(raw)
 
     def _content(self, raw: bytes) -> str:
@@ -135,7 +153,9 @@ class EndpointPlanner:
         return content
 
     def _too_slow(self) -> EndpointFailed:
-        return EndpointFailed(f"The endpoint {self._host} did not answer within {self.timeout:g} s; use a longer timeout or a smaller model.")
+        return EndpointFailed(
+            f"The endpoint {self._host} did not answer within {self.timeout:g} s; use a longer timeout or a smaller model."
+        )
 
 
 class _FormatRejected(Exception):

@@ -26,24 +26,73 @@ Answer with one JSON object and nothing else."""
 
 _EXAMPLE_WEIGHTS = (
     {"id": "example_kidney_seg_ct", "intent": "segmentation", "target": "kidney", "modality": "abdominal ct"},
-    {"id": "example_stone_cls_ct", "intent": "classification", "target": "kidney stone", "modality": "abdominal ct",
-     "classes": ["none", "stone"], "positive": ["stone"]},
+    {
+        "id": "example_stone_cls_ct",
+        "intent": "classification",
+        "target": "kidney stone",
+        "modality": "abdominal ct",
+        "classes": ["none", "stone"],
+        "positive": ["stone"],
+    },
 )
 _EXAMPLES: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("Are there kidney stones on this CT? If so, outline the kidneys.", {
-        "status": "ok", "tasks": [
-            {"id": 1, "weight": "example_stone_cls_ct", "structures": [], "region_from": None, "run_if": None, "span": "kidney stones"},
-            {"id": 2, "weight": "example_kidney_seg_ct", "structures": [], "region_from": None,
-             "run_if": {"task": 1, "result": "positive"}, "span": "outline the kidneys"}],
-        "left_out": [], "message": ""}),
-    ("Segment the kidneys and the spleen.", {
-        "status": "partial", "tasks": [
-            {"id": 1, "weight": "example_kidney_seg_ct", "structures": [], "region_from": None, "run_if": None, "span": "the kidneys"}],
-        "left_out": [{"text": "the spleen", "reason": "No installed weight segments the spleen."}], "message": ""}),
-    ("Segment the kidneys on this ultrasound.", {
-        "status": "refuse", "tasks": [], "left_out": [],
-        "message": "No installed weight segments the kidney on ultrasound; nearest: kidney on abdominal CT."}),
-    ("Segment it.", {"status": "clarify", "tasks": [], "left_out": [], "message": "What should be segmented, and on which images?"}),
+    (
+        "Are there kidney stones on this CT? If so, outline the kidneys.",
+        {
+            "status": "ok",
+            "tasks": [
+                {
+                    "id": 1,
+                    "weight": "example_stone_cls_ct",
+                    "structures": [],
+                    "region_from": None,
+                    "run_if": None,
+                    "span": "kidney stones",
+                },
+                {
+                    "id": 2,
+                    "weight": "example_kidney_seg_ct",
+                    "structures": [],
+                    "region_from": None,
+                    "run_if": {"task": 1, "result": "positive"},
+                    "span": "outline the kidneys",
+                },
+            ],
+            "left_out": [],
+            "message": "",
+        },
+    ),
+    (
+        "Segment the kidneys and the spleen.",
+        {
+            "status": "partial",
+            "tasks": [
+                {
+                    "id": 1,
+                    "weight": "example_kidney_seg_ct",
+                    "structures": [],
+                    "region_from": None,
+                    "run_if": None,
+                    "span": "the kidneys",
+                }
+            ],
+            "left_out": [{"text": "the spleen", "reason": "No installed weight segments the spleen."}],
+            "message": "",
+        },
+    ),
+    (
+        "Segment the kidneys on this ultrasound.",
+        {
+            "status": "refuse",
+            "tasks": [],
+            "left_out": [],
+            "message": "No installed weight segments the kidney on ultrasound; nearest: kidney on abdominal CT.",
+        },
+    ),
+    (
+        "Segment it.",
+        {"status": "clarify", "tasks": [], "left_out": [], "message": "What should be segmented, and on which images?"},
+    ),
 )
 
 
@@ -87,21 +136,25 @@ def schema(abilities: Sequence[Ability]) -> dict[str, Any]:
     names = list(dict.fromkeys(s.name for a in abilities for s in a.structures))
     structure: dict[str, Any] = {"type": "string", "enum": names} if names else {"type": "string"}
     condition = _object({"task": {"type": "integer"}, "result": {"type": "string", "enum": results}})
-    task = _object({
-        "id": {"type": "integer"},
-        "weight": {"type": "string", "enum": [a.id for a in abilities]} if abilities else {"type": "string"},
-        "structures": {"type": "array", "items": structure},
-        "region_from": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
-        "run_if": {"anyOf": [condition, {"type": "null"}]},
-        "span": {"type": "string"},
-    })
+    task = _object(
+        {
+            "id": {"type": "integer"},
+            "weight": {"type": "string", "enum": [a.id for a in abilities]} if abilities else {"type": "string"},
+            "structures": {"type": "array", "items": structure},
+            "region_from": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
+            "run_if": {"anyOf": [condition, {"type": "null"}]},
+            "span": {"type": "string"},
+        }
+    )
     left_out = _object({"text": {"type": "string"}, "reason": {"type": "string"}})
-    return _object({
-        "status": {"type": "string", "enum": ["ok", "partial", "clarify", "refuse"]},
-        "tasks": {"type": "array", "items": task},
-        "left_out": {"type": "array", "items": left_out},
-        "message": {"type": "string"},
-    })
+    return _object(
+        {
+            "status": {"type": "string", "enum": ["ok", "partial", "clarify", "refuse"]},
+            "tasks": {"type": "array", "items": task},
+            "left_out": {"type": "array", "items": left_out},
+            "message": {"type": "string"},
+        }
+    )
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:
@@ -144,14 +197,20 @@ def parsed_answer(text: str, prompt: str, abilities: Sequence[Ability], planner:
     if answer.status in ("clarify", "refuse") and answer.tasks:
         raise AnswerRejected(f"status '{answer.status}' must have no tasks.")
     if answer.status in ("ok", "partial") and not answer.tasks:
-        raise AnswerRejected(f"status '{answer.status}' needs at least one task; use 'refuse' or 'clarify' if there is none.")
+        raise AnswerRejected(
+            f"status '{answer.status}' needs at least one task; use 'refuse' or 'clarify' if there is none."
+        )
     if answer.status == "ok" and answer.left_out:
         raise AnswerRejected("status 'ok' must have an empty left_out; use 'partial'.")
     weights = {t.id: _known_weight(t, known) for t in answer.tasks}
     tasks = tuple(_task(t, weights) for t in answer.tasks)
     try:
         plan = Plan(
-            prompt=prompt, status=Status(answer.status), pipeline=tasks, message=answer.message, planner=planner,
+            prompt=prompt,
+            status=Status(answer.status),
+            pipeline=tasks,
+            message=answer.message,
+            planner=planner,
             omissions=tuple(Omission(text=o.text, reason=o.reason) for o in answer.left_out),
         )
         return plan.model_copy(update={"pipeline": plan.ordered()})
@@ -162,7 +221,9 @@ def parsed_answer(text: str, prompt: str, abilities: Sequence[Ability], planner:
 def _known_weight(task: _Task, known: dict[str, Ability]) -> Ability:
     ability = known.get(task.weight)
     if ability is None:
-        raise AnswerRejected(f"task {task.id}: there is no weight '{task.weight[:80]}'; use one of {', '.join(known) or 'none'}.")
+        raise AnswerRejected(
+            f"task {task.id}: there is no weight '{task.weight[:80]}'; use one of {', '.join(known) or 'none'}."
+        )
     return ability
 
 
@@ -178,8 +239,15 @@ def _task(task: _Task, weights: dict[int, Ability]) -> Task:
             raise AnswerRejected(f"task {task.id}: region_from must be the id of a segmentation task.")
     wanted = () if set(task.structures) == set(names) else tuple(s for s in names if s in task.structures)
     return Task(
-        id=task.id, intent=ability.intent, target=ability.target, modality=ability.modality, structures=wanted,
-        weight_name=ability.id, dependency=task.region_from, condition_on=_condition(task, weights), span=task.span,
+        id=task.id,
+        intent=ability.intent,
+        target=ability.target,
+        modality=ability.modality,
+        structures=wanted,
+        weight_name=ability.id,
+        dependency=task.region_from,
+        condition_on=_condition(task, weights),
+        span=task.span,
     )
 
 

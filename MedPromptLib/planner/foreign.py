@@ -40,7 +40,7 @@ def without_foreign(prompt: str) -> Foreign:
         words = match.group().strip()
         if words:
             found.append(words)
-        return " . " .center(len(match.group())) if len(match.group()) > 4 else " " * len(match.group())
+        return " . ".center(len(match.group())) if len(match.group()) > 4 else " " * len(match.group())
 
     text = _INVISIBLE.sub(" ", prompt)
     return Foreign(_STRETCHES.sub(blank, text), tuple(found))

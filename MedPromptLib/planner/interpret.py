@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field, replace
 
 from ..plan import Intent
@@ -72,7 +73,21 @@ class Interpreter:
             self.sentence_number = number
             self._question_as_condition(sentence, following)
             self._sentence(sentence)
+        self._bare_image()
         return self.out
+
+    def _bare_image(self) -> None:
+        """ "liver ct" alone: the organ named with the image is all there is to ask for."""
+        if (
+            self.out.asks
+            or self.out.leftovers
+            or any(i.kind in (*ASKING, "RUN", "NEG", "PRON", "META") for i in self.reading.items)
+        ):
+            return
+        for item in self.reading.items:
+            if item.kind == "M" and item.concepts and self._served(item.concepts[0]):
+                self.out.asks.append(Ask(None, item.concepts, item.start, item.end, modality=item.modality))
+                self.out.doubts.append("no verb says what to do")
 
     # -- one sentence -------------------------------------------------------------------------------------------------
 
@@ -81,22 +96,35 @@ class Interpreter:
         self._carried = getattr(self, "_next_carried", None)
         self._next_carried: When | None = None
         clauses = sentence.clauses
-        if sentence.question and following is not None and following.clauses and len(clauses) == 1 and not clauses[0].lead:
-            if following.continues and clauses[0].has("T") and not any(map(is_verb, clauses[0].items)):
+        if (
+            sentence.question
+            and following is not None
+            and following.clauses
+            and len(clauses) == 1
+            and not clauses[0].lead
+        ):
+            states = clauses[0].has("POS", "NEGRES") or any(i.text in {"present", "found"} for i in clauses[0].items)
+            elliptic = states and not any(i.kind in ASKING or i.text in {"is", "are", "was"} for i in clauses[0].items)
+            if (following.continues or elliptic) and clauses[0].has("T") and not any(map(is_verb, clauses[0].items)):
                 clauses[0].lead = "IF"
                 self._next_carried = when(clauses[0], list(self.checks), self.lexicon, self.prompt)
                 self.last_condition = self._next_carried
-        for this, after in zip(clauses, clauses[1:], strict=False):
+        for this, after in itertools.pairwise(clauses):
             if not this.lead and after.joint in ("colon", "dash") and not any(i.kind in ASKING for i in this.items):
-                if this.has("POS", "NEGRES", "YES", "NO") or this.has("T") and this.has("SEEN"):
+                if this.has("POS", "NEGRES", "YES", "NO") or (this.has("T") and this.has("SEEN")):
                     this.lead = "IF"
-            if not this.lead and after.joint in ("comma", "colon", "arrow", "none") and [i.kind for i in this.items] in (["YES"], ["NO"]):
+            if (
+                not this.lead
+                and after.joint in ("comma", "colon", "arrow", "none")
+                and [i.kind for i in this.items] in (["YES"], ["NO"])
+            ):
                 this.lead = "IF"
 
     def _sentence(self, sentence: Sentence) -> None:
         self.condition = self._carried
         self._negated = False
         self._dead = False
+        self._question = sentence.question
         self._verb = Verb()
         self._header: Modality | None = None
         self.group += 1
@@ -109,6 +137,8 @@ class Interpreter:
             if clause.joint == "cancel" and self._takes_back(clause):
                 self._cancel()
             self._story(clause)
+            if clause.lead == "ELSE" and index and clauses[index - 1].lead == "UNLESS" and not clause.items:
+                continue
             if clause.lead == "ELSE":
                 base = self.last_condition or When((), tuple(self.checks), text=self._text(clause.start, clause.end))
                 self.condition = base.other() if base.subjects or base.before else None
@@ -165,6 +195,13 @@ class Interpreter:
     def _condition_clause(self, clause: Clause, clauses: list[Clause], index: int, asked_before: int) -> None:
         if self._dead:
             return
+        if (
+            clause.has("SEG")
+            and not clause.has(*RESULTS, "SIZE", "PREP")
+            and self._text(clause.start - 6, clause.end).lower().startswith(("once", "when"))
+        ):
+            self._action(replace(clause, lead=""), clauses, index)
+            return
         asked = when(clause, list(self.checks), self.lexicon, self.prompt)
         alternative = self.condition is not None and self.condition.inverted != asked.inverted
         if not asked.subjects and alternative and self.condition is not None and not self._points_at_last(clause):
@@ -173,14 +210,27 @@ class Interpreter:
             subject.sentence, subject.clause, subject.group = self.sentence_number, self.clause, self.group
             if subject.modality is None:
                 subject.modality = self._header
+        several = clause.all("BOTH")
+        if several and not asked.subjects and self.checks:
+            last = [
+                c for c in self.checks if c.sentence == self.checks[-1].sentence and c.intent is not Intent.SEGMENTATION
+            ]
+            asked = replace(asked, subjects=tuple(last), every=several[0].text != "either")
         self._open(asked, clauses, index, asked_before)
         self.antecedents += [replace(s) for s in asked.subjects]
         self.checks += [s for s in asked.subjects if s not in self.checks]
 
     def _points_at_last(self, clause: Clause) -> bool:
         """ "… and if that is positive": the nearest check, not the one of the condition before."""
-        words = self.prompt[clause.start - 12 : clause.end].lower() if clause.start >= 12 else self.prompt[: clause.end].lower()
-        return any(f" {w} " in f" {words.replace(chr(39), ' ')} " for w in ("that", "this", "diese", "eso", "cela", "isso", "latter"))
+        words = (
+            self.prompt[clause.start - 12 : clause.end].lower()
+            if clause.start >= 12
+            else self.prompt[: clause.end].lower()
+        )
+        return any(
+            f" {w} " in f" {words.replace(chr(39), ' ')} "
+            for w in ("that", "this", "diese", "eso", "cela", "isso", "latter")
+        )
 
     def _open(self, asked: When, clauses: list[Clause], index: int, asked_before: int) -> None:
         """Attach a condition to what follows it or, at the end of a sentence, to what stands before it."""
@@ -198,11 +248,15 @@ class Interpreter:
         direct = clause.joint == "none" and index > 0
         points_back = not asked.subjects and acts
         if earlier and (not acts or (direct and not points_back and not self._verbless_after_comma(clauses, index))):
-            before = tuple(a for a in asked.before if a not in earlier) if len(earlier) < len(asked.before) else asked.before
+            before = (
+                tuple(a for a in asked.before if a not in earlier) if len(earlier) < len(asked.before) else asked.before
+            )
             asked = replace(asked, before=before if before else asked.before)
             if not asked.subjects and all(a.intent is Intent.SEGMENTATION for a in asked.before):
                 # "Segment the tumour if there is one": the condition is about the very thing that is asked for.
-                asked = replace(asked, subjects=(replace(earlier[-1], intent=Intent.CLASSIFICATION, condition=None, negated=False),))
+                asked = replace(
+                    asked, subjects=(replace(earlier[-1], intent=Intent.CLASSIFICATION, condition=None, negated=False),)
+                )
                 self.checks += asked.subjects
             for ask in earlier:
                 ask.condition = asked.other() if ask.negated else asked
@@ -221,16 +275,35 @@ class Interpreter:
     def _action(self, clause: Clause, clauses: list[Clause], index: int) -> None:
         has_verb = any(map(is_verb, clause.items)) or any(i.kind in ("SEG", "CLS") for i in clause.items)
         if self._dead:
-            if self._dead_for_good or not (clause.has("SEG", "CLS", "SOFT") and clause.has("T")) or clause.has("OTHER", "META", "STORY"):
+            if (
+                self._dead_for_good
+                or not (clause.has("SEG", "CLS", "SOFT") and clause.has("T"))
+                or clause.has("OTHER", "META", "STORY")
+            ):
                 if not clause.has("META", "STORY") and clause.items:
                     self.out.leftovers.append(Leftover(clause.start, clause.end, "address"))
                 return
             self._dead = False
+        if self._is_history(clause):
+            self.out.doubts.append(f"'{self._text(clause.start, clause.end)}' was taken as the patient's history")
+            return
         own = self.reader.own_verb(clause)
+        if index and clauses[index - 1].lead in ("IF", "UNLESS"):
+            self.group += 1
         negates = clause.has("NEG", "POSTNEG")
         keeps = (
-            self._negated and not negates and clause.joint in ("and", "or", "comma") and not clause.has("ONLY", "BUT", "RUN")
-            and (not has_verb or (clause.joint != "comma" and all(i.form in ("n", "") or i.text.endswith("ing") for i in clause.items if i.kind in ASKING)))
+            self._negated
+            and not negates
+            and clause.joint in ("and", "or", "comma")
+            and not clause.has("ONLY", "BUT", "RUN")
+            and (clause.joint != "comma" or any(c.joint in ("and", "or") for c in clauses[index + 1 :]))
+            and (
+                not has_verb
+                or (
+                    clause.joint != "comma"
+                    and all(i.form in ("n", "") or i.text.endswith("ing") for i in clause.items if i.kind in ASKING)
+                )
+            )
         )
         if any(map(is_verb, clause.items)) or own.kind:
             self.group += 1
@@ -238,6 +311,7 @@ class Interpreter:
         if clause.has("ALL"):
             self._everything(clause, own if own.kind else inherited)
         found, ends_negated = self.reader.asks(clause, inherited, keeps)
+        self._other_place(clause, found)
         if not found and not clause.has("T"):
             found = self._without_term(clause, clauses, index, own, inherited, keeps)
             ends_negated = keeps or clause.has("NEG")
@@ -253,10 +327,61 @@ class Interpreter:
             self._add(ask, clause, own)
         self._images_of(clause, found, clauses, index)
 
+    def _other_place(self, clause: Clause, found: list[Ask]) -> None:
+        """ "a nodule in the thyroid or in the lung": the second place repeats the finding."""
+        if (
+            clause.joint not in ("and", "or")
+            or len(found) != 1
+            or not clause.items
+            or clause.items[0].kind != "PREP"
+            or not self.out.asks
+        ):
+            return
+        last = self.out.asks[-1].concepts[0] if self.out.asks[-1].concepts else ""
+        key = found[0].concepts[0]
+        if (
+            ":" in last
+            and not last.startswith("*")
+            and ":" not in key
+            and self.lexicon.vocabulary.concept(key).kind == "anatomy"
+        ):
+            found[0].concepts = (f"{key.partition('@')[0]}:{last.partition(':')[2]}",)
+            found[0].intent = self.out.asks[-1].intent
+
+    def _is_history(self, clause: Clause) -> bool:
+        """ "The patient had TB": a remark, not a request."""
+        if not clause.has("T") or any(
+            i.kind in (*ASKING, "RUN", "ALL", "ASPECT", "MAL", "NEG", "ONLY") for i in clause.items
+        ):
+            return False
+        words = {i.text for i in clause.items} | set(self.prompt[clause.start : clause.end].lower().split())
+        if words & {
+            "history",
+            "known",
+            "had",
+            "suffers",
+            "previously",
+            "underwent",
+            "prior",
+            "transplant",
+            "diagnosed",
+        }:
+            return True
+        return (
+            bool(words & {"patient", "she", "he", "man", "woman"})
+            and bool(words & {"has", "with", "have"})
+            and not self._question
+        )
+
     def _only_place(self, clause: Clause, clauses: list[Clause], index: int) -> bool:
         """ "In the liver, segment the tumour": the first clause only says where."""
         first = clause.items[0] if clause.items else None
-        if first is None or first.kind != "PREP" or index + 1 >= len(clauses) or any(i.kind in ASKING for i in clause.items):
+        if (
+            first is None
+            or first.kind != "PREP"
+            or index + 1 >= len(clauses)
+            or any(i.kind in ASKING for i in clause.items)
+        ):
             return False
         after = clauses[index + 1]
         return after.joint == "comma" and after.has("T") and after.has("SEG", "CLS", "SOFT")
@@ -267,7 +392,9 @@ class Interpreter:
         if ask.unknown:
             start = min(ask.start, clause.start) if ask.unknown in ("action", "measured") else ask.start
             if not ask.negated:
-                self.out.leftovers.append(Leftover(start, clause.end, "action" if ask.unknown in ("action", "measured") else "unknown"))
+                self.out.leftovers.append(
+                    Leftover(start, clause.end, "action" if ask.unknown in ("action", "measured") else "unknown")
+                )
             if ask.unknown in ("action", "measured"):
                 return
         regardless = clause.has("REGARDLESS")
@@ -300,13 +427,22 @@ class Interpreter:
     ) -> list[Ask]:
         described = [i for i in clause.items if i.kind == "M"]
         pictured = bool(described) or self._header is not None
-        if own.kind and index and clause.joint in ("colon", "dash", "comma", "none", "and") and self._consumed(clauses, index):
+        if (
+            own.kind
+            and index
+            and clause.joint in ("colon", "dash", "comma", "none", "and")
+            and self._consumed(clauses, index)
+        ):
             return []
         place = next((i for i in described if i.concepts and self._served(i.concepts[0])), None)
         if place is not None and own.kind == "SEG" and not clause.has("PRON", "BOTH"):
-            return [Ask(Intent.SEGMENTATION, place.concepts, clause.start, clause.end, negated=negated or clause.has("NEG"))]
+            return [
+                Ask(Intent.SEGMENTATION, place.concepts, clause.start, clause.end, negated=negated or clause.has("NEG"))
+            ]
         if place is not None and inherited.kind == "SEG" and not own.kind:
-            return [Ask(Intent.SEGMENTATION, place.concepts, clause.start, clause.end, negated=negated or clause.has("NEG"))]
+            return [
+                Ask(Intent.SEGMENTATION, place.concepts, clause.start, clause.end, negated=negated or clause.has("NEG"))
+            ]
         if clause.has("MAL") and clause.joint == "or" and index and clauses[index - 1].has("MAL"):
             return []
         live = [a for a in self.antecedents if a.concepts]
@@ -323,9 +459,11 @@ class Interpreter:
         if clause.has("NEG", "NOTHING") or negated:
             self.out.refused = True
             return
-        if own.kind == "OTHER" or (inherited.kind == "OTHER" and unknown):
-            self.out.leftovers.append(Leftover(clause.start, clause.end, "action"))
-        elif own.aspect in ("measure", "histology", "grade") and not described:
+        if (
+            own.kind == "OTHER"
+            or (inherited.kind == "OTHER" and unknown)
+            or (own.aspect in ("measure", "histology", "grade") and not described)
+        ):
             self.out.leftovers.append(Leftover(clause.start, clause.end, "action"))
         elif unknown and (own.kind in ("SEG", "CLS", "SOFT", "GRADE") or inherited.kind in ("SEG", "CLS", "SOFT")):
             self.out.leftovers.append(Leftover(clause.start, clause.end, "unknown"))
@@ -333,6 +471,13 @@ class Interpreter:
             self.out.foreign_topic = True
             if clause.has("RUN"):
                 self.out.doubts.append(f"'{self._text(clause.start, clause.end)}' was not understood")
+        elif (
+            not own.kind
+            and inherited.kind
+            and not described
+            and any(i.kind == "W" and not i.is_small for i in clause.items)
+        ):
+            self.out.doubts.append(f"'{self._text(clause.start, clause.end)}' was not understood")
         elif own.kind or described or clause.has("RUN", "PRON", "MAL", "IMG"):
             self.out.vague = True
 
@@ -353,7 +498,23 @@ class Interpreter:
 
     def _everything(self, clause: Clause, verb: Verb) -> None:
         words = " ".join(i.text for i in clause.items if i.kind == "ALL")
-        classify = any(w in words for w in ("disease", "infection", "patholog", "abnormal", "finding", "classifier", "test", "enfermedad", "maladie", "krank", "doenca", "疾病"))
+        classify = any(
+            w in words
+            for w in (
+                "disease",
+                "infection",
+                "patholog",
+                "abnormal",
+                "finding",
+                "classifier",
+                "test",
+                "enfermedad",
+                "maladie",
+                "krank",
+                "doenca",
+                "疾病",
+            )
+        )
         segment = any(w in words for w in ("structure", "organ", "segmentation"))
         intent = verb.intent or (Intent.CLASSIFICATION if classify else Intent.SEGMENTATION if segment else None)
         negated = clause.has("NEG") and clause.items[0].kind == "NEG"
@@ -377,7 +538,12 @@ class Interpreter:
     def _assign_images(self, first: int, sentence: Sentence) -> None:
         """Give each term the image description of its verb group: the one before the terms or the next one after."""
         asks = self.out.asks[first:]
-        marks = [(i.start, i.modality, number) for number, c in enumerate(sentence.clauses) for i in c.items if i.modality is not None]
+        marks = [
+            (i.start, i.modality, number)
+            for number, c in enumerate(sentence.clauses)
+            for i in c.items
+            if i.modality is not None and not (c.lead in ("IF", "UNLESS") and c.has("T"))
+        ]
         if not marks or not asks:
             return
         for ask in asks:
@@ -398,15 +564,22 @@ class Interpreter:
                 chosen = [m for m in marks_in if m[0] < ask.start][-1]
             else:
                 after = [m for m in marks_in if m[0] >= ask.start]
-                chosen = after[0] if after else (marks_in[-1] if marks_in else None)
-            if chosen is not None:
-                ask.modality = chosen[1]
+                if not after and not marks_in:
+                    continue
+                chosen = after[0] if after else marks_in[-1]
+            ask.modality = chosen[1]
 
-    def _leads_next(self, mark: tuple[int, Modality, int], sentence: Sentence, ceiling: int, asks: list[Ask], ask: Ask) -> bool:
+    def _leads_next(
+        self, mark: tuple[int, Modality, int], sentence: Sentence, ceiling: int, asks: list[Ask], ask: Ask
+    ) -> bool:
         """Whether an image description opens the next group ("…; on the cardiac MRI outline …")."""
         if mark[0] < ask.end:
             return False
         clause = sentence.clauses[mark[2]]
-        return any(mark[0] < a.start and clause.start <= a.start <= clause.end and a.group != ask.group for a in asks) or (
-            mark[2] + 1 < len(sentence.clauses) and sentence.clauses[mark[2] + 1].joint == "open" and not clause.has("T")
+        return any(
+            mark[0] < a.start and clause.start <= a.start <= clause.end and a.group != ask.group for a in asks
+        ) or (
+            mark[2] + 1 < len(sentence.clauses)
+            and sentence.clauses[mark[2] + 1].joint == "open"
+            and not clause.has("T")
         )

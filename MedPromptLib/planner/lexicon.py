@@ -18,14 +18,43 @@ from .vocabulary import SIDES, Vocabulary, Words, vocabulary, words_of
 from .words import NEIGHBOURS, ORDINARY, SMALL
 
 _ASPECT_WORDS = {
-    "type": "type", "subtype": "type", "kind": "type", "grade": "grade", "grading": "grade", "severity": "grade", "stage": "stage",
-    "malignancy": "malignancy", "histology": "histology", "status": "", "presence": "", "detection": "", "classification": "",
-    "segmentation": "", "mask": "", "region": "", "area": "", "classifier": "", "diagnosis": "", "screening": "", "binary": "",
-    "multiclass": "", "multi": "", "class": "", "the": "", "and": "", "of": "", "or": "", "in": "", "on": "", "lateral": "",
+    "type": "type",
+    "subtype": "type",
+    "kind": "type",
+    "grade": "grade",
+    "grading": "grade",
+    "severity": "grade",
+    "stage": "stage",
+    "malignancy": "malignancy",
+    "histology": "histology",
+    "status": "",
+    "presence": "",
+    "detection": "",
+    "classification": "",
+    "segmentation": "",
+    "mask": "",
+    "region": "",
+    "area": "",
+    "classifier": "",
+    "diagnosis": "",
+    "screening": "",
+    "binary": "",
+    "multiclass": "",
+    "multi": "",
+    "class": "",
+    "the": "",
+    "and": "",
+    "of": "",
+    "or": "",
+    "in": "",
+    "on": "",
+    "lateral": "",
 }
-_NORMAL = frozenset("normal healthy negative none no not non absent other background unremarkable".split())
-_BENIGN = frozenset("benign".split())
-_MALIGNANT = frozenset("malignant cancer cancerous carcinoma malignancy".split())
+_NORMAL = frozenset(
+    ["normal", "healthy", "negative", "none", "no", "not", "non", "absent", "other", "background", "unremarkable"]
+)
+_BENIGN = frozenset(["benign"])
+_MALIGNANT = frozenset(["malignant", "cancer", "cancerous", "carcinoma", "malignancy"])
 _SIDE_OF = {singular_word: side for side, group in SIDES.items() for singular_word in group}
 
 
@@ -89,7 +118,9 @@ class Lexicon:
         for card in self.cards:
             self._add_own_words(card)
         self.longest = max(map(len, [*self.meanings, *self._cues]))
-        self._cjk = {words[0]: words for words in [*self.meanings, *self._cues] if len(words) == 1 and not words[0].isascii()}
+        self._cjk = {
+            words[0]: words for words in [*self.meanings, *self._cues] if len(words) == 1 and not words[0].isascii()
+        }
         self._longest_cjk = max(map(len, self._cjk), default=1)
         self._known = self._known_words()
         self._corrections: dict[str, tuple[str, int] | None] = {}
@@ -125,7 +156,9 @@ class Lexicon:
             card.aspects |= aspects
         for structure in ability.structures:
             names = (structure.name, *structure.synonyms)
-            keys = frozenset(self._read_term(n, ability, card.modality, fallback=f"own:{structure.name}")[0] for n in names)
+            keys = frozenset(
+                self._read_term(n, ability, card.modality, fallback=f"own:{structure.name}")[0] for n in names
+            )
             card.structures.append((structure.name, keys))
         if len(card.structures) > 1 and any(card.main in keys for _, keys in card.structures):
             # "optic disc and cup" reads like its last structure; the card as a whole is something else.
@@ -192,7 +225,9 @@ class Lexicon:
             return exact, set()
         aspects = {_ASPECT_WORDS[w] for w in words if w in _ASPECT_WORDS} - {""}
         core = tuple(w for w in words if w not in _ASPECT_WORDS)
-        core = tuple(w for w in core if not (self.meanings.get((w,)) and self.meanings[(w,)].modality and len(core) > 1))
+        core = tuple(
+            w for w in core if not (self.meanings.get((w,)) and self.meanings[(w,)].modality and len(core) > 1)
+        )
         key = self._exact(core, modality) or self._composed(core) or fallback
         return key or "own:" + " ".join(core or words), aspects
 
@@ -228,6 +263,7 @@ class Lexicon:
         for structure, (_, keys) in zip(card.ability.structures, card.structures, strict=True):
             terms += [(t, sorted(keys)[0]) for t in (structure.name, *structure.synonyms)]
         terms += [(name.replace("_", " "), key) for name, key in card.classes if key]
+        terms += [(word, key) for word, key in self._telling_words(card)]
         for term, key in terms:
             words = words_of(term.replace("_", " "))
             core = tuple(w for w in words if w not in _ASPECT_WORDS) or words
@@ -239,11 +275,22 @@ class Lexicon:
                     continue
                 if len(form) == 1 and (form[0] in SMALL or form in self._cues):
                     continue
-                if self._exact(form, card.modality) or (self._composed(form) and not term == card.ability.target):
+                if self._exact(form, card.modality) or (self._composed(form) and term != card.ability.target):
                     continue
                 self.meanings[form] = Meaning(concepts=(*(known.concepts if known else ()), key), own=True)
                 if term.isupper() and len(term) <= 3 and form[0] in ORDINARY | SMALL:
                     self.cased[form] = frozenset((term,))
+
+    def _telling_words(self, card: Card) -> list[tuple[str, str]]:
+        """Words that only one class of a card has: "bacterial" stands for "bacterial pneumonia"."""
+        named = [(set(words_of(name.replace("_", " "))), key) for name, key in card.classes if key]
+        target = set(words_of(card.ability.target))
+        found = []
+        for words, key in named:
+            others = set().union(*(w for w, k in named if k != key))
+            if len(words) > 1:
+                found += [(w, key) for w in sorted(words - others - target) if len(w) > 3 and w not in ORDINARY]
+        return found
 
     def _known_words(self) -> dict[str, list[str]]:
         """Words that a typing error may be corrected to, by first letter."""
@@ -259,7 +306,9 @@ class Lexicon:
                 found.update(words)
         keys = {k for card in self.cards for k in (*card.keys, *(key for _, group in card.structures for key in group))}
         places = keys | {self.region_of(k) for k in keys}
-        self._served = {w for words, m in self.meanings.items() if m.modality or places & set(m.concepts) for w in words}
+        self._served = {
+            w for words, m in self.meanings.items() if m.modality or places & set(m.concepts) for w in words
+        }
         found |= {"scan", "image", "otherwise", "negative", "positive", "whether", "malignancy"}
         by_letter: dict[str, list[str]] = {}
         for word in sorted(found):
@@ -317,7 +366,9 @@ class Lexicon:
         if meaning is not None and words in self.cased and "".join(raw) not in self.cased[words]:
             meaning = None
         cue = self._cues.get(words)
-        if meaning is not None and (meaning.own or cue is None or len(words) > 1 or meaning.concepts or meaning.modality):
+        if meaning is not None and (
+            meaning.own or cue is None or len(words) > 1 or meaning.concepts or meaning.modality
+        ):
             return meaning
         return Meaning(cue=cue) if cue else None
 
@@ -327,7 +378,12 @@ class Lexicon:
         unknown, place = "", 0
         while place < len(run):
             size = next(
-                (n for n in range(min(self._longest_cjk, len(run) - place), 0, -1) if run[place : place + n] in self._cjk), 0
+                (
+                    n
+                    for n in range(min(self._longest_cjk, len(run) - place), 0, -1)
+                    if run[place : place + n] in self._cjk
+                ),
+                0,
             )
             if not size:
                 unknown += run[place]
@@ -350,6 +406,14 @@ class Lexicon:
             return False
         own = card.modality.region or next((self.region_of(k) for k in card.keys), "")
         return self.vocabulary.together(asked.region, own)
+
+    def is_finding(self, key: str) -> bool:
+        """Whether a concept is something a classifier tells: a finding, or any target or class of a classification card."""
+        return self.vocabulary.concept(key).kind == "finding" or any(
+            key in c.keys or any(key == name for _, name in c.classes)
+            for c in self.cards
+            if c.ability.intent is Intent.CLASSIFICATION
+        )
 
     def name(self, key: str) -> str:
         """A concept in the catalogue's term if a card is named after it, else the vocabulary's."""

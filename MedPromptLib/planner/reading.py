@@ -2,23 +2,73 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..catalog import Ability
+from ..errors import InvalidInput
 from .cues import guess_language
 from .lexicon import Lexicon, Modality, lexicon_for
 from .text import Token, is_cjk, singular, tokenize
 from .vocabulary import SIDES
 from .words import ORDINARY, SMALL
 
+MAXIMUM_TERMS = 200
+"""Most medical terms in one prompt; reading takes time quadratic in their number."""
+
 _SIDE_OF = {word: side for side, group in SIDES.items() for word in group}
-_UNITS = {"ml": 1.0, "cc": 1.0, "cm3": 1.0, "milliliter": 1.0, "millilitre": 1.0, "cm2": 1.0, "mm3": 0.001, "mm2": 0.01, "litre": 1000.0}
-_MARK_KINDS = {
-    ".": "STOP", "!": "STOP", ";": "SEMI", "?": "ASK", ",": "COMMA", ":": "COLON", "(": "OPEN", ")": "CLOSE", "[": "OPEN",
-    "]": "CLOSE", "—": "DASH", "-": "DASH", "&": "AND", "/": "OR", "+": "AND", ">": "SIZE", "\"": "QUOTE",
+_UNITS = {
+    "ml": 1.0,
+    "cc": 1.0,
+    "cm3": 1.0,
+    "milliliter": 1.0,
+    "millilitre": 1.0,
+    "cm2": 1.0,
+    "mm3": 0.001,
+    "mm2": 0.01,
+    "litre": 1000.0,
 }
-_ARTICLES = frozenset("a an the its their no any this that some my his her your each one".split())
+_MARK_KINDS = {
+    ".": "STOP",
+    "!": "STOP",
+    ";": "SEMI",
+    "?": "ASK",
+    ",": "COMMA",
+    ":": "COLON",
+    "(": "OPEN",
+    ")": "CLOSE",
+    "[": "OPEN",
+    "]": "CLOSE",
+    "—": "DASH",
+    "-": "DASH",
+    "&": "AND",
+    "/": "OR",
+    "+": "AND",
+    ">": "SIZE",
+    '"': "QUOTE",
+}
+_ENDINGS = (
+    "segmentierung",
+    "segmentation",
+    "maske",
+    "masken",
+    "kontur",
+    "konturen",
+    "umriss",
+    "klassifikation",
+    "klassifizierung",
+    "erkennung",
+    "prufung",
+    "diagnose",
+    "screening",
+    "test",
+    "typ",
+    "befund",
+)
+_ARTICLES = frozenset(
+    ["a", "an", "the", "its", "their", "no", "any", "this", "that", "some", "my", "his", "her", "your", "each", "one"]
+)
 
 
 @dataclass(slots=True)
@@ -74,8 +124,13 @@ def read(prompt: str, text: str, abilities: Sequence[Ability]) -> Reading:
     if cjk:
         tokens = _divided(tokens, lexicon)
     doubts: list[str] = []
+    tokens = _divided_compounds(tokens, lexicon)
     tokens = [_corrected(t, lexicon, doubts) for t in tokens]
-    items = _matched(tokens, lexicon)
+    items = _spelled_out(_matched(tokens, lexicon))
+    if sum(i.kind == "T" for i in items) > MAXIMUM_TERMS:
+        raise InvalidInput(
+            f"The prompt names more than {MAXIMUM_TERMS} medical terms where a request has a few; please shorten or divide it."
+        )
     items = _sides(items)
     items = _verbs_or_nouns(items)
     items = _image_descriptions(items, lexicon)
@@ -86,11 +141,21 @@ def read(prompt: str, text: str, abilities: Sequence[Ability]) -> Reading:
 def _without_hyphens(tokens: list[Token]) -> list[Token]:
     kept: list[Token] = []
     for index, token in enumerate(tokens):
+        if token.text in "+-" and index and tokens[index - 1].end == token.start and tokens[index - 1].kind == "word":
+            after = tokens[index + 1] if index + 1 < len(tokens) else None
+            if after is None or after.start > token.end or after.text in {":", ",", ";", "?", ")"}:
+                kept.append(replace(token, text="positive" if token.text == "+" else "negative", kind="word"))
+                continue
         if token.text == "-" and 0 < index < len(tokens) - 1:
             before, after = tokens[index - 1], tokens[index + 1]
             if before.end == token.start and token.end == after.start:
                 continue
-        if token.text == "." and index + 1 < len(tokens) and tokens[index - 1].text in {"dr", "mr", "vs", "e", "i", "approx"} and index:
+        if (
+            token.text == "."
+            and index + 1 < len(tokens)
+            and tokens[index - 1].text in {"dr", "mr", "vs", "e", "i", "approx"}
+            and index
+        ):
             continue
         kept.append(token)
     return kept
@@ -106,6 +171,38 @@ def _divided(tokens: list[Token], lexicon: Lexicon) -> list[Token]:
         for part in lexicon.divide(token.text):
             out.append(Token(part, part, place, place + len(part), "word"))
             place += len(part)
+    return out
+
+
+def _divided_compounds(tokens: list[Token], lexicon: Lexicon) -> list[Token]:
+    """German compounds of a term and a noun that asks: "Lungensegmentierung" is "Lunge", "Segmentierung"."""
+    out: list[Token] = []
+    for token in tokens:
+        ending = next((e for e in _ENDINGS if token.text.endswith(e) and len(token.text) - len(e) >= 4), "")
+        if not ending or token.kind != "word" or lexicon.is_known(token.text):
+            out.append(token)
+            continue
+        head = token.text[: -len(ending)]
+        stems = (head, head.rstrip("s"), head.removesuffix("n"), head.removesuffix("en"), head.removesuffix("s") + "e")
+        stem = next((s for s in stems if lexicon.lookup((singular(s),), [s]) is not None), "")
+        if not stem:
+            out.append(token)
+            continue
+        cut = token.start + len(token.raw) - len(ending)
+        out += [replace(token, text=stem, end=cut), replace(token, text=ending, start=cut)]
+    return out
+
+
+def _spelled_out(items: list[Item]) -> list[Item]:
+    """Divide "everything but" into its two parts."""
+    out: list[Item] = []
+    for item in items:
+        if item.kind == "ALLBUT":
+            out += [replace(item, kind="ALL"), replace(item, kind="NEG", start=item.end)]
+        elif item.kind == "POLITE":
+            out.append(replace(item, kind="W", form="small"))
+        else:
+            out.append(item)
     return out
 
 
@@ -165,7 +262,9 @@ def _phrase(tokens: list[Token], lexicon: Lexicon) -> Item | None:
 
 
 def _mark(token: Token) -> Item:
-    kind = {"arrow": "ARROW", "newline": "STOP", "ellipsis": "ELLIPSIS"}.get(token.kind) or _MARK_KINDS.get(token.text, "W")
+    kind = {"arrow": "ARROW", "newline": "STOP", "ellipsis": "ELLIPSIS"}.get(token.kind) or _MARK_KINDS.get(
+        token.text, "W"
+    )
     return Item(kind, "small" if kind == "W" else "", token.text, token.start, token.end)
 
 
@@ -173,7 +272,7 @@ def _word(token: Token, lexicon: Lexicon) -> Item:
     text = token.text
     if text in _SIDE_OF:
         return Item("SIDE", _SIDE_OF[text], text, token.start, token.end)
-    if text[0].isdigit():
+    if re.fullmatch(r"[0-9]{1,12}(?:[.,][0-9]{1,12})?", text):
         return Item("NUM", "", text, token.start, token.end, number=float(text.replace(",", ".")))
     if text in SMALL:
         form = "small"
@@ -201,6 +300,15 @@ def _sides(items: list[Item]) -> list[Item]:
             index += 1
             continue
         following = items[index + 1 :]
+        known = next((o for o in reversed(out) if o.kind == "T"), None)
+        if pending and known is not None and item.text in {"one", "ones", "side"}:
+            base = replace(
+                known, start=item.start, end=item.end, concepts=tuple(c.partition("@")[0] for c in known.concepts)
+            )
+            out.append(_sided(base, *pending))
+            pending = []
+            index += 1
+            continue
         if pending and item.kind in ("AND", "OR", "COMMA") and following and following[0].kind == "SIDE":
             index += 1
             continue
@@ -222,7 +330,7 @@ def _sides(items: list[Item]) -> list[Item]:
 
 
 def _term_follows(items: list[Item], index: int) -> bool:
-    rest = [i for i in items[index + 1 : index + 3]]
+    rest = list(items[index + 1 : index + 3])
     return bool(rest) and (rest[0].kind == "T" or (rest[0].kind == "SIDE" and len(rest) > 1 and rest[1].kind == "T"))
 
 
@@ -240,12 +348,24 @@ def _verbs_or_nouns(items: list[Item]) -> list[Item]:
             continue
         before = items[index - 1] if index else None
         noun = before is not None and (
-            before.kind in ("T", "M", "PRON") or before.text in _ARTICLES or before.kind == "W" and before.form != "small"
-            and before.text not in {"please", "pls", "plz", "kindly", "to", "now"} or before.kind in ("SEG", "CLS") or before.kind == "NEG"
-            and before.text in {"no", "no need for", "the", "skip", "already have"}
+            before.kind in ("T", "M", "PRON")
+            or before.text in _ARTICLES
+            or (
+                before.kind == "W"
+                and before.form != "small"
+                and before.text not in {"please", "pls", "plz", "kindly", "to", "now"}
+            )
+            or before.kind in ("SEG", "CLS")
+            or (before.kind == "NEG" and before.text in {"no", "no need for", "the", "skip", "already have"})
         )
         after = items[index + 1] if index + 1 < len(items) else None
-        if noun and before is not None and before.kind in ("T", "M") and after is not None and after.text in {"the", "a", "this", "both"}:
+        if (
+            noun
+            and before is not None
+            and before.kind in ("T", "M")
+            and after is not None
+            and after.text in {"the", "a", "this", "both"}
+        ):
             noun = False
         item.form = "n" if noun else "v"
     return items
@@ -260,18 +380,34 @@ def _image_descriptions(items: list[Item], lexicon: Lexicon) -> list[Item]:
             if previous.kind == "M":
                 continue
             if _is_place(previous, lexicon):
-                out[-1] = Item("M", "", previous.text, previous.start, item.end, previous.concepts, Modality("", _place(previous)))
+                out[-1] = Item(
+                    "M", "", previous.text, previous.start, item.end, previous.concepts, Modality("", _place(previous))
+                )
                 continue
         if item.kind == "M" and item.modality is not None and previous is not None:
-            if previous.kind == "M" and previous.modality is not None and _joinable(previous.modality, item.modality, lexicon):
-                merged = Modality(previous.modality.name or item.modality.name, previous.modality.region or item.modality.region)
+            if (
+                previous.kind == "M"
+                and previous.modality is not None
+                and _joinable(previous.modality, item.modality, lexicon)
+            ):
+                merged = Modality(
+                    previous.modality.name or item.modality.name, previous.modality.region or item.modality.region
+                )
                 out[-1] = replace(previous, end=item.end, modality=merged)
                 continue
             if _is_place(previous, lexicon) and lexicon.vocabulary.together(_place(previous), item.modality.region):
                 region = item.modality.region or _place(previous)
                 if region != _place(previous) and region in lexicon.vocabulary.ancestors(_place(previous)):
                     region = _place(previous)
-                out[-1] = Item("M", "", item.text, previous.start, item.end, previous.concepts, Modality(item.modality.name, region))
+                out[-1] = Item(
+                    "M",
+                    "",
+                    item.text,
+                    previous.start,
+                    item.end,
+                    previous.concepts,
+                    Modality(item.modality.name, region),
+                )
                 continue
         if item.kind == "T" and previous is not None and _is_place(item, lexicon):
             image, link = _before(out)
@@ -296,7 +432,21 @@ def _before(out: list[Item]) -> tuple[Item | None, bool]:
     for item in reversed(out):
         if item.kind == "M":
             return item, link
-        if item.kind == "PREP" and item.text in {"of", "de", "del", "der", "des", "du", "da", "do", "von", "vom", "d", "dos", "das"}:
+        if item.kind == "PREP" and item.text in {
+            "of",
+            "de",
+            "del",
+            "der",
+            "des",
+            "du",
+            "da",
+            "do",
+            "von",
+            "vom",
+            "d",
+            "dos",
+            "das",
+        }:
             link = True
         elif not (item.is_small or item.kind == "IMG"):
             return None, False
@@ -320,7 +470,9 @@ def _composed(items: list[Item], lexicon: Lexicon) -> list[Item]:
     for item in items:
         if item.kind == "T" and out:
             link, before = False, len(out) - 1
-            while before >= 0 and (out[before].is_small or out[before].kind == "PREP" or out[before].text in {"visible", "seen", "located"}):
+            while before >= 0 and (
+                out[before].is_small or out[before].kind == "PREP" or out[before].text in {"visible", "seen", "located"}
+            ):
                 link = link or out[before].kind == "PREP"
                 before -= 1
             neighbour = out[before] if before >= 0 else None
@@ -352,18 +504,24 @@ def _joined(first: Item, family: Item, organ: Item, lexicon: Lexicon) -> Item:
     kind = "lesion" if family.concepts[0] == "cancer" else family.concepts[0][2:].partition("@")[0]
     key = f"{base}:{kind}"
     form = "malignant" if family.concepts[0] == "cancer" else "sided" if side else ""
-    return replace(first, concepts=(key,), end=max(first.end, family.end), text=f"{first.text} {family.text}", form=form, kind="T")
+    return replace(
+        first, concepts=(key,), end=max(first.end, family.end), text=f"{first.text} {family.text}", form=form, kind="T"
+    )
 
 
 def _weak_terms(items: list[Item], lexicon: Lexicon) -> list[Item]:
     """Keep a short form such as "disc" or "cup" only where the prompt speaks of the same body region."""
-    regions = [lexicon.region_of(c) for i in items if i.kind == "T" and not i.weak for c in i.concepts if not c.startswith("*")]
+    regions = [
+        lexicon.region_of(c) for i in items if i.kind == "T" and not i.weak for c in i.concepts if not c.startswith("*")
+    ]
     regions += [i.modality.region for i in items if i.modality is not None and i.modality.region]
     for item in items:
         if item.kind != "T" or not item.weak:
             continue
         item.concepts = tuple(
-            c for c in item.concepts if any(r and lexicon.vocabulary.together(_root(c, lexicon), _root(r, lexicon)) for r in regions)
+            c
+            for c in item.concepts
+            if any(r and lexicon.vocabulary.together(_root(c, lexicon), _root(r, lexicon)) for r in regions)
         )
         if not item.concepts:
             item.kind, item.form = "W", "unknown"

@@ -113,7 +113,9 @@ class Resolver:
             return Found(card)
         names = tuple(name for name, keys in card.structures if key in keys)
         if not names and "@" not in key:
-            parts = {name: {k.partition("@")[2] for k in keys if k.startswith(f"{key}@")} for name, keys in card.structures}
+            parts = {
+                name: {k.partition("@")[2] for k in keys if k.startswith(f"{key}@")} for name, keys in card.structures
+            }
             parts = {name: sides for name, sides in parts.items() if sides}
             if len(parts) > 1:
                 names = tuple(parts)
@@ -161,14 +163,18 @@ class Resolver:
         return [
             c
             for c in self.classifiers
-            if c.keys & wanted or any(k in wanted for _, k in c.classes) or any(wanted & set(self.vocabulary.generals(k)) for k in c.keys)
+            if c.keys & wanted
+            or any(k in wanted for _, k in c.classes)
+            or any(wanted & set(self.vocabulary.generals(k)) for k in c.keys)
         ]
 
     # -- a term without an organ --------------------------------------------------------------------------------------
 
     def _family(self, wish: Wish) -> Outcome:
         family = "lesion" if wish.concepts[0] == "cancer" else wish.concepts[0][2:].partition("@")[0]
-        aspect = wish.aspect or ("malignancy" if wish.concepts[0] == "cancer" and wish.intent is not Intent.SEGMENTATION else "")
+        aspect = wish.aspect or (
+            "malignancy" if wish.concepts[0] == "cancer" and wish.intent is not Intent.SEGMENTATION else ""
+        )
         stated = wish.modality.region if wish.modality else ""
         hinted = wish.hint.region if wish.hint else ""
         places = [p for p in dict.fromkeys((stated, *wish.places, hinted)) if p]
@@ -184,12 +190,18 @@ class Resolver:
         blocked = next((p for p in wish.places if self.vocabulary.concept(p).kind != "region"), "")
         asked = wish.modality or wish.hint
         if not stated and not blocked and asked is not None:
-            found = self._anywhere(family, wish, aspect, asked)
-            if found is not None:
-                return found
+            somewhere = self._anywhere(family, wish, aspect, asked)
+            if somewhere is not None:
+                return somewhere
         word = self.vocabulary.concept(f"*:{family}").canonical
-        if stated or blocked or (asked is not None and not any(self.lexicon.fits(c, asked) for c in self.lexicon.cards)):
-            return Unserved(self._sorry(wish, f"{self.lexicon.name(stated or blocked)} {word}" if stated or blocked else word))
+        if (
+            stated
+            or blocked
+            or (asked is not None and not any(self.lexicon.fits(c, asked) for c in self.lexicon.cards))
+        ):
+            return Unserved(
+                self._sorry(wish, f"{self.lexicon.name(stated or blocked)} {word}" if stated or blocked else word)
+            )
         return Vague(f"Which {word} is meant: please name the organ and the imaging modality.")
 
     def _organs(self, place: str) -> list[str]:
@@ -209,13 +221,16 @@ class Resolver:
 
     def _of_family(self, card: Card, family: str) -> bool:
         return any(
-            k.endswith(f":{family}") or any(g.endswith(f":{family}") for g in (self.vocabulary.concept(k).is_a, *self.vocabulary.generals(k)))
+            k.endswith(f":{family}")
+            or any(g.endswith(f":{family}") for g in (self.vocabulary.concept(k).is_a, *self.vocabulary.generals(k)))
             for k in card.keys
         )
 
     def _within(self, place: str, family: str, wish: Wish, aspect: str) -> Outcome | None:
         cards = [c for c in self._pool(wish, aspect) if self._of_family(c, family)]
-        inside = [c for c in cards if any(place in (self.lexicon.region_of(k), *self.vocabulary.ancestors(k)) for k in c.keys)]
+        inside = [
+            c for c in cards if any(place in (self.lexicon.region_of(k), *self.vocabulary.ancestors(k)) for k in c.keys)
+        ]
         return self._choose([Found(c) for c in inside], wish, f"{place}:{family}") if inside else None
 
     def _anywhere(self, family: str, wish: Wish, aspect: str, asked: Modality) -> Outcome | None:
@@ -235,7 +250,9 @@ class Resolver:
         if not fitting:
             made_for = ", ".join(dict.fromkeys(f.card.ability.modality for f in candidates))
             doing = "segments" if candidates[0].card.ability.intent is Intent.SEGMENTATION else "classifies"
-            return Unserved(f"The installed weight that {doing} {name} was made for {made_for}, not for the images named.")
+            return Unserved(
+                f"The installed weight that {doing} {name} was made for {made_for}, not for the images named."
+            )
         if len(fitting) > 1 and wish.hint is not None:
             fitting = [f for f in fitting if self.lexicon.fits(f.card, wish.hint)] or fitting
         whole = [f for f in fitting if key in f.card.keys or any(key in k for _, k in f.card.structures)] or fitting
@@ -243,7 +260,9 @@ class Resolver:
             whole = [f for f in whole if key == f.card.main] or [f for f in whole if key in f.card.keys] or whole
         modalities = {f.card.modality.name for f in whole}
         if len(whole) > 1 and len(modalities) > 1 and (wish.modality is None or not wish.modality.name):
-            return Vague(f"On which images is {name} meant: {' or '.join(dict.fromkeys(f.card.ability.modality for f in whole))}?")
+            return Vague(
+                f"On which images is {name} meant: {' or '.join(dict.fromkeys(f.card.ability.modality for f in whole))}?"
+            )
         best = whole[0]
         if len(whole) > 1:
             others = ", ".join(f.card.ability.id for f in whole[1:])
@@ -265,8 +284,12 @@ class Resolver:
                 points += 1
             if wish.modality is not None and wish.modality.name and wish.modality.name == card.modality.name:
                 points += 1.5
-            places = {p for k in wish.concepts for p in (k, k.partition(":")[0], *self.vocabulary.ancestors(k))} - {"body"}
-            own = {p for k in card.keys for p in (k, self.lexicon.region_of(k), *self.vocabulary.ancestors(k))} - {"body"}
+            places = {p for k in wish.concepts for p in (k, k.partition(":")[0], *self.vocabulary.ancestors(k))} - {
+                "body"
+            }
+            own = {p for k in card.keys for p in (k, self.lexicon.region_of(k), *self.vocabulary.ancestors(k))} - {
+                "body"
+            }
             return points + 2 * bool(places & own)
 
         if not self.lexicon.cards:
@@ -277,7 +300,6 @@ class Resolver:
 
 def _with(wish: Wish, aspect: str) -> Wish:
     return replace(wish, aspect=aspect)
-
 
 
 def _distinct(cards: Sequence[Card]) -> list[Card]:

@@ -49,7 +49,11 @@ class RulePlanner:
         said = Interpreter(reading).run()
         result = Assembler(prompt, reading.lexicon, said, foreign.stretches).build()
         plan = Plan(
-            prompt=prompt, status=result.status, pipeline=result.tasks, omissions=result.omissions, message=result.message,
+            prompt=prompt,
+            status=result.status,
+            pipeline=result.tasks,
+            omissions=result.omissions,
+            message=result.message,
             planner=self.name,
         )
         return Draft(plan, result.doubts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 _SPECIAL = str.maketrans({"ß": "ss", "œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "’": "'", "‘": "'", "`": "'", "´": "'"})
@@ -45,6 +45,20 @@ def fold(text: str) -> str:
             continue
         out.append("".join(c for c in unicodedata.normalize("NFD", char) if not unicodedata.combining(c)))
     return "".join(out)
+
+
+def unfolded(table: str) -> Iterator[str]:
+    """The lines of a data table; an indented line continues the one before, `#` opens a comment."""
+    line = ""
+    for part in table.splitlines():
+        if part.startswith(" ") and line:
+            line += part.strip() if line.endswith("-") else " " + part.strip()
+            continue
+        if line:
+            yield line
+        line = "" if part.startswith("#") else part.strip()
+    if line:
+        yield line
 
 
 def singular(word: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from .text import fold, is_cjk, singular, tokenize
+from .text import fold, is_cjk, singular, tokenize, unfolded
 from .vocabulary_anatomy import ANATOMY
 from .vocabulary_findings import FINDINGS
 from .vocabulary_modalities import MODALITIES
@@ -15,10 +15,41 @@ Words = tuple[str, ...]
 """Folded, singular words of a surface form, in order."""
 
 SIDES = {
-    "left": ("left", "lefthand", "izquierdo", "izquierda", "izquierdos", "linke", "linken", "linker", "linkes", "gauche",
-             "gauches", "esquerdo", "esquerda", "左侧", "左側", "左"),
-    "right": ("right", "righthand", "derecho", "derecha", "rechte", "rechten", "rechter", "rechtes", "droit", "droite",
-              "direito", "direita", "右侧", "右側", "右"),
+    "left": (
+        "left",
+        "lefthand",
+        "izquierdo",
+        "izquierda",
+        "izquierdos",
+        "linke",
+        "linken",
+        "linker",
+        "linkes",
+        "gauche",
+        "gauches",
+        "esquerdo",
+        "esquerda",
+        "左侧",
+        "左側",
+        "左",
+    ),
+    "right": (
+        "right",
+        "righthand",
+        "derecho",
+        "derecha",
+        "rechte",
+        "rechten",
+        "rechter",
+        "rechtes",
+        "droit",
+        "droite",
+        "direito",
+        "direita",
+        "右侧",
+        "右側",
+        "右",
+    ),
     "anterior": ("anterior", "front", "vordere", "vorderen", "vorderer", "anterieur", "anterieure", "前部"),
     "posterior": ("posterior", "rear", "hintere", "hinteren", "hinterer", "posterieur", "posterieure", "后部", "後部"),
     "superior": ("superior", "upper", "obere", "oberen", "superieur", "superieure"),
@@ -82,10 +113,9 @@ def _forms(text: str, meaning: str, modality: bool) -> Iterator[Form]:
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:
-    for line in text.strip().splitlines():
-        if line and not line.startswith("#"):
-            head, _, forms = line.partition(" : ")
-            yield head.strip(), forms
+    for line in unfolded(text):
+        head, _, forms = line.partition(" : ")
+        yield head.strip(), forms
 
 
 class Vocabulary:
@@ -111,7 +141,7 @@ class Vocabulary:
         malignant, name = name.endswith("!"), name.rstrip("!")
         family = name.startswith("*:") and name != "*:vessel"
         kind = "finding" if is_finding or family else "anatomy" if parent else "region"
-        canonical = forms.split(",")[0].split(";")[0].strip()
+        canonical = forms.split(",", maxsplit=1)[0].split(";", maxsplit=1)[0].strip()
         if "@" in name:
             base, side = name.split("@")
             canonical = f"{side} {base}"
@@ -123,6 +153,8 @@ class Vocabulary:
         known = self.concepts.get(key)
         if known is not None:
             return known
+        if key.startswith("own:"):
+            return Concept(key, "anatomy", "", "", False, key.removeprefix("own:"))
         base, at, side = key.partition("@")
         if at:
             whole = self.concept(base)
@@ -134,7 +166,7 @@ class Vocabulary:
             word = general.canonical if general else family
             made = Concept(key, kind, organ, f"*:{family}", bool(general and general.malignant), f"{organ} {word}")
         else:
-            made = Concept(key, "finding" if key.startswith("own-finding") else "anatomy", "", "", False, key)
+            made = Concept(key, "anatomy", "", "", False, key)
         return made
 
     def ancestors(self, key: str) -> Iterator[str]:
