@@ -1,6 +1,6 @@
 """The rule planner on prompts over catalogues that are not the development set.
 
-A gold plan is a string: the status, then tasks `weight[structure,…]<parent=result@region`; `_` stands for a space in names.
+A gold plan is a string: the status, then tasks `weight[structure,…]<parent=result@region`; `_` stands for a space.
 """
 
 from __future__ import annotations
@@ -208,11 +208,13 @@ CASES = [
     ),
     (
         "Look for glaucoma. Positive: cup segmentation. Negative: grade the diabetic retinopathy.",
-        "ok glaucoma_cls_fundus disc_cup_seg_fundus[optic_cup]<glaucoma_cls_fundus=positive dr_grade_cls_fundus<glaucoma_cls_fundus=negative",
+        "ok glaucoma_cls_fundus disc_cup_seg_fundus[optic_cup]<glaucoma_cls_fundus=positive "
+        "dr_grade_cls_fundus<glaucoma_cls_fundus=negative",
     ),
     (
         "Segment the heart if there is a lung nodule, otherwise both lungs.",
-        "ok nodule_cls_cxr chest_seg_cxr[heart]<nodule_cls_cxr=positive chest_seg_cxr[right_lung,left_lung]<nodule_cls_cxr=negative",
+        "ok nodule_cls_cxr chest_seg_cxr[heart]<nodule_cls_cxr=positive "
+        "chest_seg_cxr[right_lung,left_lung]<nodule_cls_cxr=negative",
     ),
     (
         "glaucoma -> optic disc mask",
@@ -280,7 +282,8 @@ CASES = [
     ("分割脾脏和胰腺。", "ok spleen_seg_ct pancreas_seg_ct"),
     (
         "如果有青光眼,就分割视杯,否则分割视盘。",
-        "ok glaucoma_cls_fundus disc_cup_seg_fundus[optic_cup]<glaucoma_cls_fundus=positive disc_cup_seg_fundus[optic_disc]<glaucoma_cls_fundus=negative",
+        "ok glaucoma_cls_fundus disc_cup_seg_fundus[optic_cup]<glaucoma_cls_fundus=positive "
+        "disc_cup_seg_fundus[optic_disc]<glaucoma_cls_fundus=negative",
     ),
     ("分割左肾,不要分割右肾。", "ok kidney_seg_ct[left_kidney]"),
     (
@@ -334,6 +337,23 @@ CASES = [
     ),
     ("If covid, and only then, segment the spleen.", "ok covid_cls_ct spleen_seg_ct<covid_cls_ct=positive"),
     ("I don't want anything but the spleen.", "ok spleen_seg_ct"),
+    ("What is the probability of glaucoma in this fundus photo?", "ok glaucoma_cls_fundus"),
+    ("Confirm or exclude glaucoma.", "ok glaucoma_cls_fundus"),
+    (
+        "With glaucoma confirmed, segment the cup.",
+        "ok glaucoma_cls_fundus disc_cup_seg_fundus[optic_cup]<glaucoma_cls_fundus=positive",
+    ),
+    ("No matter what else is found, segment the spleen.", "ok spleen_seg_ct"),
+    ("I am not interested in the pancreas, only in the spleen.", "ok spleen_seg_ct"),
+    (
+        "Classify the thyroid nodule and, where one is found, outline it.",
+        "ok thyroid_nodule_cls_us thyroid_nodule_seg_us<thyroid_nodule_cls_us=positive",
+    ),
+    (
+        "En cas de glaucome, délimite le disque optique.",
+        "ok glaucoma_cls_fundus disc_cup_seg_fundus[optic_disc]<glaucoma_cls_fundus=positive",
+    ),
+    ("没有青光眼就分割视盘。", "ok glaucoma_cls_fundus disc_cup_seg_fundus[optic_disc]<glaucoma_cls_fundus=negative"),
 ]
 
 
@@ -577,6 +597,7 @@ def test_a_description_names_steps_conditions_and_what_is_left_out() -> None:
 def test_planning_imports_no_heavy_library() -> None:
     import subprocess
 
-    code = "import sys, MedPromptLib.planner; print([m for m in ('torch','transformers','slicer','vtk','numpy') if m in sys.modules])"
+    heavy = ("torch", "transformers", "slicer", "vtk", "numpy")
+    code = f"import sys, MedPromptLib.planner; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

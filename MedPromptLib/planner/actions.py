@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 
 from ..plan import Intent
 from .clauses import Clause, is_verb
+from .items import Item
+from .joining import is_family
 from .lexicon import Lexicon, Modality
-from .reading import Item, is_family
 
 ASKING = ("SEG", "SEGIT", "CLS", "SOFT", "OTHER", "GRADE")
 """Kinds that say what to do."""
@@ -104,7 +105,7 @@ class Ask:
         modality: image description that belongs to this term.
         condition: a `conditions.When`, or None.
         on_segmented: concepts of the region a classifier is to work on, if the text says so.
-        loose: the intent was inherited from a noun in a list ("lung mask, tuberculosis"), so the other one may be meant.
+        loose: the intent was inherited from a noun in a list ("lung mask, tuberculosis"), so another may be meant.
         clause: number of the clause, for terms that describe one finding in several words.
         unknown: text of an object that no vocabulary knows.
         everything: the ask is for all weights of the modality.
@@ -159,7 +160,10 @@ class Reader:
         segmented = self._segmented_region(items)
         negated = negated_before
         for index, item in enumerate(items):
-            if item.kind == "NEG":
+            if item.kind == "NEG" and item.text == "exclude" and self._excludes_finding(items[index + 1 :]):
+                self.doubts.append("'exclude' was read as 'rule out'")
+                inherited = Verb("CLS", Intent.CLASSIFICATION)
+            elif item.kind == "NEG":
                 negated = True
             elif item.text in {"anything but", "nothing but"} or (
                 item.kind in ("BUT", "ONLY") and (index == 0 or not any(i.kind == "T" for i in items[index:]))
@@ -237,6 +241,11 @@ class Reader:
             return Verb("CLS", Intent.CLASSIFICATION)
         return inherited
 
+    def _excludes_finding(self, items: list[Item]) -> bool:
+        """ "Exclude tuberculosis" asks a question; "exclude the heart" leaves something out."""
+        term = next((i for i in items if i.kind == "T"), None)
+        return term is not None and self._is_finding(term)
+
     def _is_finding(self, item: Item) -> bool:
         return self.lexicon.is_finding(item.concepts[0])
 
@@ -248,9 +257,10 @@ class Reader:
         if index and items[index - 1].kind == "NEAR":
             return True
         key = item.concepts[0]
-        if self.lexicon.vocabulary.concept(key).kind == "region" and not any(key in c.keys for c in self.lexicon.cards):
-            if has_finding or any(i.kind == "T" and i is not item for i in items):
-                return True
+        asked_for = any(key in c.keys for c in self.lexicon.cards)
+        others = has_finding or any(i.kind == "T" and i is not item for i in items)
+        if self.lexicon.vocabulary.concept(key).kind == "region" and others and not asked_for:
+            return True
         if verb.intent is not Intent.SEGMENTATION and has_finding:
             return True
         if index and items[index - 1].kind == "PREP" and items[index - 1].text in _PLACING:

@@ -8,8 +8,8 @@ from ..plan import Condition, Intent, Omission, Status, Task
 from .actions import Ask
 from .conditions import When, as_condition
 from .interpret import Interpretation
+from .joining import is_family
 from .lexicon import Card, Lexicon, Modality
-from .reading import is_family
 from .resolve import Found, Outcome, Resolver, Unserved, Vague, Wish
 
 Parent = tuple[int, Card, tuple[Ask, ...]]
@@ -103,12 +103,12 @@ class Assembler:
         aspect = ask.aspect or (
             "malignancy" if ask.form == "malignant" and ask.intent is not Intent.SEGMENTATION else ""
         )
-        return Wish(ask.intent, concepts, aspect, hard, hint, self._places(ask), ask.soft)
+        return Wish(ask.intent, concepts, aspect, hard, hint, self._places(ask))
 
     def _borrowed(self, ask: Ask, wanted: list[Ask]) -> tuple[Modality | None, Modality | None]:
         """The images an ask without its own description is about: (certain, probable).
 
-        "Segment the lungs and check for TB on this chest CT": the CT belongs to both, because nothing on CT is served. In
+        "Segment the lungs and check for TB on this chest CT": the CT belongs to both, as nothing on CT is served. In
         "segment the polyp, then run the melanoma classifier on the dermoscopy image" it belongs to melanoma alone.
         """
         if self.said.contexts:
@@ -150,7 +150,7 @@ class Assembler:
         return tuple(dict.fromkeys(self.lexicon.region_of(a.concepts[0]) for a in near))
 
     def _describe_together(self, wanted: list[Ask]) -> None:
-        """Drop unserved words that only describe a served finding of the same clause ("a consolidation pointing to …")."""
+        """Drop unserved words that only describe a served finding of their clause ("a consolidation pointing to …")."""
         for ask in wanted:
             outcome = self.outcomes[id(ask)][1]
             if isinstance(outcome, Found) or ask.intent is Intent.SEGMENTATION:
@@ -394,9 +394,10 @@ class Assembler:
         kept = tuple(n for n in wanted if not keys & bases[n])
         if draft.card.structures and kept and len(kept) < len(wanted):
             draft.structures = kept
-        elif draft.card.keys & keys or (wanted and not kept):
-            if not any((d.condition and d.condition.task_id == number) or d.dependency == number for d in self.drafts):
-                self._remove(number)
+            return
+        needed = any((d.condition and d.condition.task_id == number) or d.dependency == number for d in self.drafts)
+        if not needed and (draft.card.keys & keys or (wanted and not kept)):
+            self._remove(number)
 
     def _remove(self, number: int) -> None:
         del self.drafts[number - 1]

@@ -20,6 +20,7 @@ def checked_prompt(prompt: str) -> str:
         )
     if len(prompt) > MAXIMUM_LENGTH:
         raise InvalidInput(
-            f"The prompt has {len(prompt)} characters where at most {MAXIMUM_LENGTH} are expected; please shorten or divide it."
+            f"The prompt has {len(prompt)} characters where at most {MAXIMUM_LENGTH} are expected; "
+            "please shorten or divide it."
         )
     return prompt

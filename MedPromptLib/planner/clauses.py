@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from .reading import Item
+from .items import Item
 
 RESULTS = ("POS", "SEEN", "NEGRES", "MAL", "YES", "SIZE", "NOTHING")
 """Kinds that state a result."""
@@ -107,8 +107,8 @@ class Clause:
 
     Attributes:
         lead: `IF`, `UNLESS`, `ELSE`, `IFPOS`, `IFNEG`, or empty for an action.
-        joint: how it is joined to what stands before: `start`, `comma`, `and`, `or`, `then`, `but`, `colon`, `arrow`, `open`,
-            `close`, `dash`, `cancel` or `none` (no mark at all).
+        joint: how it is joined to what stands before: `start`, `comma`, `and`, `or`, `then`, `but`, `colon`, `arrow`,
+            `open`, `close`, `dash`, `cancel` or `none` (no mark at all).
         negated: for a condition: true if its lead-in denies it ("if no …").
     """
 
@@ -234,6 +234,14 @@ def _sentence(items: list[Item], question: bool) -> Sentence:
             if current.lead not in ("IFPOS", "IFNEG"):
                 current.lead = "IF" if current.lead in ("", "IF") else current.lead
                 current.negated ^= kind == "NEGCONDEND"
+            close("none")
+        elif (
+            item.text in {"就", "则", "便"}
+            and not current.lead
+            and current.has("T")
+            and not any(map(is_verb, current.items))
+        ):
+            current.lead = "IF"
             close("none")
         elif kind in _BREAKS and not (kind == "THEN" and conditional and not content):
             if conditional and kind in ("AND", "OR", "COMMA") and (not content or _continues(items, index, kind)):

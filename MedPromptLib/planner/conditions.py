@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from ..plan import NEGATIVE, POSITIVE, Condition, Intent
 from .actions import Ask
 from .clauses import Clause
+from .items import Item
+from .joining import is_family
 from .lexicon import Card, Lexicon
-from .reading import Item, is_family, unit_factor
+from .reading import unit_factor
 from .vocabulary import words_of
 
 
@@ -82,6 +84,11 @@ def _subjects(clause: Clause, lexicon: Lexicon, joined: str) -> tuple[Ask, ...]:
     segmentation = size or clause.has("SEG")
     asks = []
     for item in specific:
+        if lexicon.is_finding(f"{item.concepts[0]}:lesion") and any(
+            f"{item.concepts[0]}:lesion" == key for c in lexicon.cards for _, key in c.classes
+        ):
+            # "a pituitary one": the class of the tumours of that organ
+            item.concepts = (f"{item.concepts[0]}:lesion",)
         intent = Intent.SEGMENTATION if segmentation else Intent.CLASSIFICATION
         aspect = "malignancy" if clause.has("MAL") else ""
         asks.append(

@@ -1,7 +1,7 @@
 """Words that carry the grammar of a request, in each language: verbs, conditions, negations, results, conjunctions.
 
-A line is `KIND.form : phrases`. The kinds are explained in `KINDS`; forms of verbs are `v` (finite or gerund), `n` (noun),
-`vn` (either, by position) and `p` (participle).
+A line is `KIND.form : phrases`. The kinds are explained in `KINDS`; forms of verbs are `v` (finite or gerund), `n`
+(noun), `vn` (either, by position) and `p` (participle).
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ SEG.p : segmented, outlined, contoured, delineated, masked, traced, highlighted,
     isolated, annotated
 CLS.v : look, have a look, take a look, examine, examining, inspect, analyse, analyze, analysing, analyzing, review,
     study, classify, classifies, classifying, categorise, categorize, diagnose, diagnosing, screen, screens,
-    screening, determine, determining, assess, assessing, evaluate, evaluating, verify, confirm whether, decide,
+    screening, determine, determining, assess, assessing, evaluate, evaluating, verify, confirm whether, confirm
+    or exclude, exclude or confirm, confirm or rule out, decide,
     decide whether, establish, establishing, rule out, exclude the presence of, rate, distinguish, differentiate,
     tell, tell me, tell me if, tell me whether, whether or not, say if, say whether, say, let me know, know whether,
     know if, see if, see whether, is there, are there, is this, is that, is it, are these, does, do you see, could
@@ -127,7 +128,8 @@ IF : once, if, when, whenever, in case of, in case, in the case of, in case the,
     confirmation of, upon confirmation, upon, once confirmed, suppose, supposing, supposing that, in positive cases
     only, even if, where there is, in patients with, follow up if, in which case, should it, should there, as soon
     as, subject to, on finding, after confirming, if only, and only if, but only in, only after confirming
-IFPOS : in positive cases, in positive cases only, in the positive case, in a positive case, if it is positive then,
+IFPOS : where one is found, where found, where one is present, if one is found, when one is found, in positive
+    cases, in positive cases only, in the positive case, in a positive case, if it is positive then,
     if this is the case, if that is the case, in that case, if so, if yes, if it is, if there is, if there are, if
     it does, if present, if they are, if found, if it is there, if one is present, if true, in this case, if any, if
     any is found, where positive, upon confirmation then, when so, if confirmed, if detected
@@ -296,7 +298,7 @@ SEEN : vorliegt, vorhanden, gefunden, nachgewiesen, erkannt, sichtbar, besteht, 
 NEGRES : negativ, unauffallig, gesund, normal, ausgeschlossen, abwesend, negatives
 MAL.benign : gutartig, gutartige, gutartiger, benigne, gutartiges
 MAL.malignant : bosartig, bosartige, bosartiger, maligne, bosartiges, malignitat
-ASPECT.type : typ, art, arten, sorte, tumortyp, welcher typ, typs, subtyp
+ASPECT.type : typ, art, arten, sorte, welcher typ, typs, subtyp
 ASPECT.grade : schweregrad, grad, stadium
 ASPECT.measure : wie viele, grosse
 PRON : es, ihn, sie, ihr, ihre, ihren, diese@x, davon, dessen, deren
@@ -459,17 +461,18 @@ IMG : 图像, 影像, 图片, 照片, 扫描, 图, 片子, 画像, 写真, ス�
 LANGUAGES = {"en": ENGLISH, "es": SPANISH, "de": GERMAN, "fr": FRENCH, "pt": PORTUGUESE, "cjk": EAST_ASIAN}
 
 MARKERS = {
-    "en": "as no be been need by or which if when unless otherwise then at him her them their its segment check classify outline give tell run "
-    "mask the this that is are of on for if and with check please me from does there it to image scan a i in an you my was not "
-    "show whether what find has have only any just",
-    "es": "el la los las en esta este por del si hay una un es y dime que con para de no solo quiero favor imagen nada tiene hazme "
-    "o comprueba segun ambos su lo al mi",
-    "de": "die der das den dem im auf dieses diesem diese falls wenn ist und ein eine einen bitte nicht nur mit ob gibt es zu des auf "
-    "kein keine segmentiere zeige ich sowie",
-    "fr": "le la les sur cette cet ce dans est une un et il y du des si pas avec moi ou au mais je sinon s l d qu ne aux segmente "
-    "montre cherche puis",
-    "pt": "o os as na no nas nos em esta este se um uma e ha nao dos da do das com apenas por favor imagem caso houver segmente qual "
-    "ao tem pelo raio nesta neste",
+    "en": "as no be been need by or which if when unless otherwise then at him her them their its segment check "
+    "classify outline give tell run mask the this that is are of on for if and with check please me from does "
+    "there it to image scan a i in an you my was not show whether what find has have only any just",
+    "es": "el la los las en esta este por del si hay una un es y dime que con para de no solo quiero favor imagen "
+    "nada tiene hazme o comprueba segun ambos su lo al mi",
+    "de": "die der das den dem im auf dieses diesem diese falls wenn ist und ein eine einen bitte nicht nur mit ob "
+    "gibt es zu des auf kein keine segmentiere zeige ich sowie",
+    "fr": "cas en quel delimite le la les sur cette cet ce dans est une un et il y du des si pas "
+    "avec moi ou au mais je sinon s l d qu "
+    "ne aux segmente montre cherche puis",
+    "pt": "o os as na no nas nos em esta este se um uma e ha nao dos da do das com apenas por favor imagem caso "
+    "houver segmente qual ao tem pelo raio nesta neste",
 }
 """Frequent small words by which the language of a prompt is guessed."""
 
@@ -493,8 +496,7 @@ def cues(language: str) -> dict[tuple[str, ...], Cue]:
         for line in unfolded(LANGUAGES[name]):
             head, _, phrases = line.partition(" : ")
             kind, _, form = head.strip().partition(".")
-            for phrase in phrases.split(","):
-                phrase = phrase.strip()
+            for phrase in map(str.strip, phrases.split(",")):
                 if not phrase or phrase.endswith("@x"):
                     continue
                 words = tuple(fold(phrase).split())

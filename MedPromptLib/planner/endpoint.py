@@ -1,4 +1,4 @@
-"""The planner that asks a language model at an OpenAI-compatible chat endpoint. The model proposes; this file disposes."""
+"""The planner that asks a language model at an OpenAI-compatible chat endpoint. It proposes; this file disposes."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ MAXIMUM_ANSWER = 1_000_000
 class EndpointPlanner:
     """Plans with a language model that the user runs or has chosen (Ollama, vLLM, llama.cpp server, a hosted service).
 
-    Privacy: nothing is sent before `plan` is called. Then the text of the prompt and the words of the catalogue (ids, targets,
-    modalities, classes, structures, synonyms) go to the configured address and nowhere else: no pixels, no file names, no DICOM
-    tags, no patient data other than what the user typed. Redirects to another host are refused, and for an address on this
-    machine the proxies of the environment are not used. The answer is data: it is checked against a closed schema and the
-    catalogue, and nothing in it is executed, opened or followed.
+    Privacy: nothing is sent before `plan` is called. Then the text of the prompt and the words of the catalogue
+    (ids, targets, modalities, classes, structures, synonyms) go to the configured address and nowhere else: no
+    pixels, no file names, no DICOM tags, no patient data other than what the user typed. Redirects to another host
+    are refused, and for an address on this machine the proxies of the environment are not used. The answer is data:
+    it is checked against a closed schema and the catalogue, and nothing in it is executed, opened or followed.
 
     Args:
         url: base address, for example `http://localhost:11434/v1`; `/chat/completions` is appended if missing.
@@ -89,7 +89,8 @@ class EndpointPlanner:
             return parsed_answer(self._ask(talk, form), prompt, abilities, self.name)
         except AnswerRejected as error:
             raise EndpointFailed(
-                f"The model '{self.model}' answered twice with something that is not a valid plan ({_short(error)}); try another model "
+                f"The model '{self.model}' answered twice with something that is not a valid plan "
+                f"({_short(error)}); try another model "
                 "or plan without the endpoint."
             ) from error
         except _FormatRejected as error:
@@ -121,7 +122,8 @@ class EndpointPlanner:
                 if error.code == 400 and form is not None:
                     raise _FormatRejected(f"The endpoint {self._host} rejected the request (HTTP 400).") from error
                 raise EndpointFailed(
-                    f"The endpoint {self._host} answered with HTTP {error.code} ({error.reason}); check its address, model name and key."
+                    f"The endpoint {self._host} answered with HTTP {error.code} ({error.reason}); "
+                    "check its address, model name and key."
                 ) from error
         except TimeoutError as error:
             raise self._too_slow() from error
@@ -129,7 +131,8 @@ class EndpointPlanner:
             if isinstance(getattr(error, "reason", None), TimeoutError):
                 raise self._too_slow() from error
             raise EndpointFailed(
-                f"The endpoint {self._host} could not be reached ({_short(getattr(error, 'reason', error))}); check that it runs and its address."
+                f"The endpoint {self._host} could not be reached "
+                f"({_short(getattr(error, 'reason', error))}); check that it runs and its address."
             ) from error
         except Exception as error:  # http.client raises its own family for broken replies
             raise EndpointFailed(
@@ -146,7 +149,8 @@ class EndpointPlanner:
             content = json.loads(raw.decode("utf-8"))["choices"][0]["message"]["content"]
         except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
             raise EndpointFailed(
-                f"The endpoint {self._host} did not answer in the chat-completions format; check that its address ends in /v1 or the like."
+                f"The endpoint {self._host} did not answer in the chat-completions format; "
+                "check that its address ends in /v1 or the like."
             ) from error
         if not isinstance(content, str):
             raise EndpointFailed(f"The endpoint {self._host} answered without text; try another model.")
@@ -154,7 +158,8 @@ class EndpointPlanner:
 
     def _too_slow(self) -> EndpointFailed:
         return EndpointFailed(
-            f"The endpoint {self._host} did not answer within {self.timeout:g} s; use a longer timeout or a smaller model."
+            f"The endpoint {self._host} did not answer within {self.timeout:g} s; "
+            "use a longer timeout or a smaller model."
         )
 
 
@@ -163,7 +168,7 @@ class _FormatRejected(Exception):
 
 
 class _SameHostOnly(urllib.request.HTTPRedirectHandler):
-    """Follows a redirect only to the same scheme, host and port, so that the prompt and key stay where the user sent them."""
+    """Follows a redirect only to the same scheme, host and port, so that prompt and key stay where they were sent."""
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
         old, new = urlsplit(req.full_url), urlsplit(newurl)

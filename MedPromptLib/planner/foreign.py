@@ -13,7 +13,7 @@ _STRETCHES = re.compile(
     r"|<\s*(system|sys|instruction|instructions|prompt|assistant|admin|script|inst)\b[^>]*>.*?(?:<\s*/\s*\1\s*>|$)"
     r"|\[\s*(?:system|inst|admin)\b[^\]]*\](?:.*?\[\s*/\s*(?:system|inst|admin)\s*\])?"
     r"|```.*?(?:```|$)"
-    r"|\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}"
+    r"|\{(?=[^{}]*[\":{])[^{}]*(?:\{[^{}]*\}[^{}]*)*\}"
     r"|<\s*/?\s*[a-z|][^<>]*>"
     r"|\b(?:system|assistant|developer|admin|root)\s*(?:prompt|message|note)?\s*:[^\n]*"
     r"|\bnote\s+to\s+(?:the\s+)?(?:ai|model|llm|assistant|bot|system)\b[^.\n]*(?:\.|$)"

@@ -9,8 +9,9 @@ from ..plan import Intent
 from .actions import ASKING, Ask, Reader, Verb, referring
 from .clauses import RESULTS, Clause, Sentence, is_verb, sentences
 from .conditions import When, when
+from .items import Item
 from .lexicon import Modality
-from .reading import Item, Reading
+from .reading import Reading
 
 
 @dataclass(slots=True)
@@ -66,6 +67,7 @@ class Interpreter:
 
     def run(self) -> Interpretation:
         """Read all sentences."""
+        self.reader.doubts = self.out.doubts
         self.out.modalities = [i.modality for i in self.reading.items if i.modality is not None]
         pending: list[Sentence] = list(sentences(self.reading.items))
         for number, sentence in enumerate(pending):
@@ -110,15 +112,38 @@ class Interpreter:
                 self._next_carried = when(clauses[0], list(self.checks), self.lexicon, self.prompt)
                 self.last_condition = self._next_carried
         for this, after in itertools.pairwise(clauses):
-            if not this.lead and after.joint in ("colon", "dash") and not any(i.kind in ASKING for i in this.items):
-                if this.has("POS", "NEGRES", "YES", "NO") or (this.has("T") and this.has("SEEN")):
-                    this.lead = "IF"
+            self._with_finding(this, after)
+            states = this.has("POS", "NEGRES", "YES", "NO") or (this.has("T") and this.has("SEEN"))
+            asks = any(i.kind in ASKING for i in this.items)
+            if not this.lead and after.joint in ("colon", "dash") and states and not asks:
+                this.lead = "IF"
             if (
                 not this.lead
                 and after.joint in ("comma", "colon", "arrow", "none")
                 and [i.kind for i in this.items] in (["YES"], ["NO"])
             ):
                 this.lead = "IF"
+
+    def _with_finding(self, this: Clause, after: Clause) -> None:
+        """ "With TB confirmed, segment …" and "Without TB, check …" are conditions."""
+        first = self.prompt[max(0, this.start - 10) : this.start + 8].lower().split()
+        terms = this.all("T")
+        if (
+            this.lead
+            or after.joint != "comma"
+            or len(terms) != 1
+            or any(i.kind in (*ASKING, "RUN") for i in this.items)
+        ):
+            return
+        served = any(
+            terms[0].concepts[0] in (*c.keys, *(k for _, k in c.classes)) for c in self.lexicon.cards if c.classes
+        )
+        if (
+            served
+            and this.joint == "start"
+            and ("without" in first or ("with" in first and this.has("SEEN", "POS", "NEGRES")))
+        ):
+            this.lead = "IF"
 
     def _sentence(self, sentence: Sentence) -> None:
         self.condition = self._carried
@@ -247,7 +272,7 @@ class Interpreter:
             acts = acts or later.has("T", *ASKING, "RUN", "NOTHING")
         direct = clause.joint == "none" and index > 0
         points_back = not asked.subjects and acts
-        if earlier and (not acts or (direct and not points_back and not self._verbless_after_comma(clauses, index))):
+        if earlier and (not acts or (direct and not points_back)):
             before = (
                 tuple(a for a in asked.before if a not in earlier) if len(earlier) < len(asked.before) else asked.before
             )
@@ -264,11 +289,10 @@ class Interpreter:
             self.last_condition = asked
             self.condition = None
             return
+        if not acts and index:
+            self.out.doubts.append(f"'{self._text(clause.start, clause.end)}' belongs to nothing that was asked")
         self.condition = asked
         self._negated = False
-
-    def _verbless_after_comma(self, clauses: list[Clause], index: int) -> bool:
-        return False
 
     # -- actions ------------------------------------------------------------------------------------------------------
 
@@ -284,6 +308,12 @@ class Interpreter:
                     self.out.leftovers.append(Leftover(clause.start, clause.end, "address"))
                 return
             self._dead = False
+        if (
+            clause.items
+            and clause.items[0].kind == "REGARDLESS"
+            and not any(i.kind in (*ASKING, "RUN") for i in clause.items)
+        ):
+            return
         if self._is_history(clause):
             self.out.doubts.append(f"'{self._text(clause.start, clause.end)}' was taken as the patient's history")
             return

@@ -1,7 +1,7 @@
 """The catalogue in words: every card's own terms, widened by the vocabulary concepts they match.
 
-A card whose target the vocabulary does not know is understood by its target and synonyms alone; a request that matches a
-concept no card serves is recognised as such, so that it is refused by name and not sent to something similar.
+A card whose target the vocabulary does not know is understood by its target and synonyms alone; a request that matches
+a concept no card serves is recognised as such, so that it is refused by name and not sent to something similar.
 """
 
 from __future__ import annotations
@@ -248,9 +248,11 @@ class Lexicon:
         for cut in range(1, len(words)):
             for first, second in ((words[:cut], words[cut:]), (words[cut:], words[:cut])):
                 organ, family = self.meanings.get(first), self.meanings.get(second)
-                if organ and family and organ.concepts and family.concepts and family.concepts[0].startswith("*:"):
-                    if self.vocabulary.concept(organ.concepts[0]).kind != "finding":
-                        return organ.concepts[0] + family.concepts[0][1:]
+                if not (organ and family and organ.concepts and family.concepts):
+                    continue
+                place, general = organ.concepts[0], family.concepts[0]
+                if general.startswith("*:") and self.vocabulary.concept(place).kind != "finding":
+                    return place + general[1:]
         return ""
 
     def region_of(self, key: str) -> str:
@@ -408,7 +410,7 @@ class Lexicon:
         return self.vocabulary.together(asked.region, own)
 
     def is_finding(self, key: str) -> bool:
-        """Whether a concept is something a classifier tells: a finding, or any target or class of a classification card."""
+        """Whether a classifier may tell of a concept: a finding, or any target or class of a classification card."""
         return self.vocabulary.concept(key).kind == "finding" or any(
             key in c.keys or any(key == name for _, name in c.classes)
             for c in self.cards

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from ..plan import Intent
+from .joining import is_family
 from .lexicon import Card, Lexicon, Modality
-from .reading import is_family
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,6 @@ class Wish:
     modality: Modality | None = None
     hint: Modality | None = None
     places: Sequence[str] = field(default_factory=tuple)
-    soft: bool = False
 
 
 class Resolver:
@@ -260,9 +259,8 @@ class Resolver:
             whole = [f for f in whole if key == f.card.main] or [f for f in whole if key in f.card.keys] or whole
         modalities = {f.card.modality.name for f in whole}
         if len(whole) > 1 and len(modalities) > 1 and (wish.modality is None or not wish.modality.name):
-            return Vague(
-                f"On which images is {name} meant: {' or '.join(dict.fromkeys(f.card.ability.modality for f in whole))}?"
-            )
+            kinds = " or ".join(dict.fromkeys(f.card.ability.modality for f in whole))
+            return Vague(f"On which images is {name} meant: {kinds}?")
         best = whole[0]
         if len(whole) > 1:
             others = ", ".join(f.card.ability.id for f in whole[1:])

@@ -1,4 +1,4 @@
-"""The planner that needs no model: a clause parser over the catalogue's words. Deterministic, a millisecond a prompt."""
+"""The planner that needs no model: a clause parser over the catalogue's words, deterministic and fast."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Findings and diseases in words: `id < organ ^ is-a : English forms ; forms in other languages`.
 
-`organ:family` ids are composed as well: "liver" beside "tumour" is `liver:lesion` without being listed. `*:family` lines
-hold the words of a family that name no organ. `!` after the id marks a finding that is malignant by definition. The marks
-on forms are those of `vocabulary_anatomy`.
+`organ:family` ids are composed as well: "liver" beside "tumour" is `liver:lesion` without being listed. `*:family`
+lines hold the words of a family that name no organ. `!` after the id marks a finding that is malignant by definition.
+The marks on forms are those of `vocabulary_anatomy`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FINDINGS = """
     calcul, calculs, pedra, pedras, 结石, 結石
 *:fracture : fracture, fractures, fractured, broken bone, break in the bone ; fractura, fracturas, fraktur,
     frakturen, bruch, bruche, knochenbruch, fratura, fraturas, 骨折
-*:infection : infection, infected, inflammation, inflamed, inflammatory ; infeccion, inflamacion, infektion,
+*:infection : infection, inflammation, inflamed, inflammatory ; infeccion, inflamacion, infektion,
     entzundung, inflammation, infeccao, inflamacao, 感染, 炎症
 *:effusion : effusion, effusions ; derrame, erguss, epanchement, 积液
 *:hemorrhage : hemorrhage, haemorrhage, bleeding, bleed, hematoma, haematoma ; hemorragia, sangrado, hematoma,

@@ -1,4 +1,4 @@
-"""Imaging modalities in words: `id @ region : English forms ; forms in other languages`. Marks as in `vocabulary_anatomy`.
+"""Imaging modalities in words: `id @ region : English forms ; other languages`. Marks as in `vocabulary_anatomy`.
 
 Several lines may share an id: they name the same modality of different body regions.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -75,9 +76,10 @@ def mask_scores(predicted: Sequence[Array], truth: Sequence[Array], structures: 
         iou = compute_iou(y_pred, y, ignore_empty=True, include_background=False)[0].numpy()
         distance = np.full(structures, np.nan)
         if (both := has_truth & has_prediction).any():
-            distance = np.where(
-                both, compute_hausdorff_distance(y_pred, y, include_background=False, percentile=95)[0].numpy(), np.nan
-            )
+            with warnings.catch_warnings():  # MONAI 1.6 warns about an option that it sets itself
+                warnings.simplefilter("ignore", FutureWarning)
+                measured = compute_hausdorff_distance(y_pred, y, include_background=False, percentile=95)[0].numpy()
+            distance = np.where(both, measured, np.nan)
         rows["dice"].append(dice)
         rows["iou"].append(iou)
         rows["hd95"].append(distance)

@@ -1,0 +1,261 @@
+"""Neighbouring items into one: sides, image descriptions, organ and finding; and verbs told from nouns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .items import Item
+from .lexicon import Lexicon, Modality
+
+_ARTICLES = frozenset(
+    ["a", "an", "the", "its", "their", "no", "any", "this", "that", "some", "my", "his", "her", "your", "each", "one"]
+)
+
+
+def sides(items: list[Item]) -> list[Item]:
+    """Join side words to their term: "left kidney", "right and left lungs", "pulmón izquierdo"."""
+    out: list[Item] = []
+    pending: list[Item] = []
+    index = 0
+    while index < len(items):
+        item = items[index]
+        if item.kind == "SIDE":
+            if out and out[-1].kind == "T" and not pending and not _term_follows(items, index):
+                out[-1] = _sided(out[-1], item)
+            else:
+                pending.append(item)
+            index += 1
+            continue
+        following = items[index + 1 :]
+        known = next((o for o in reversed(out) if o.kind == "T"), None)
+        if pending and known is not None and item.text in {"one", "ones", "side"}:
+            base = replace(
+                known, start=item.start, end=item.end, concepts=tuple(c.partition("@")[0] for c in known.concepts)
+            )
+            out.append(_sided(base, *pending))
+            pending = []
+            index += 1
+            continue
+        if pending and item.kind in ("AND", "OR", "COMMA") and following and following[0].kind == "SIDE":
+            index += 1
+            continue
+        if pending and item.kind == "T":
+            sides = {p.form for p in pending}
+            if {"left", "right"} <= sides:
+                out.append(item)
+            else:
+                out.append(_sided(item, *pending))
+            pending = []
+        else:
+            if item.kind != "W" or not item.is_small:
+                out.extend(Item("W", "ordinary", p.text, p.start, p.end) for p in pending)
+                pending = []
+            out.append(item)
+        index += 1
+    out.extend(Item("W", "ordinary", p.text, p.start, p.end) for p in pending)
+    return out
+
+
+def _term_follows(items: list[Item], index: int) -> bool:
+    rest = list(items[index + 1 : index + 3])
+    return bool(rest) and (rest[0].kind == "T" or (rest[0].kind == "SIDE" and len(rest) > 1 and rest[1].kind == "T"))
+
+
+def _sided(term: Item, *sides: Item) -> Item:
+    name = "-".join(dict.fromkeys(s.form for s in sides))
+    concepts = tuple(c if "@" in c else f"{c}@{name}" for c in term.concepts)
+    start, end = min(term.start, *(s.start for s in sides)), max(term.end, *(s.end for s in sides))
+    return replace(term, concepts=concepts, start=start, end=end)
+
+
+def verbs_or_nouns(items: list[Item]) -> list[Item]:
+    """Decide forms that are verb or noun by position: "outline the lung", "the lung outline"."""
+    for index, item in enumerate(items):
+        if item.form != "vn":
+            continue
+        before = items[index - 1] if index else None
+        noun = before is not None and (
+            before.kind in ("T", "M", "PRON")
+            or before.text in _ARTICLES
+            or (
+                before.kind == "W"
+                and before.form != "small"
+                and before.text not in {"please", "pls", "plz", "kindly", "to", "now"}
+            )
+            or before.kind in ("SEG", "CLS")
+            or (before.kind == "NEG" and before.text in {"no", "no need for", "the", "skip", "already have"})
+        )
+        after = items[index + 1] if index + 1 < len(items) else None
+        if (
+            noun
+            and before is not None
+            and before.kind in ("T", "M")
+            and after is not None
+            and after.text in {"the", "a", "this", "both"}
+        ):
+            noun = False
+        item.form = "n" if noun else "v"
+    return items
+
+
+def image_descriptions(items: list[Item], lexicon: Lexicon) -> list[Item]:
+    """Join "chest CT", "MRI of the brain", "eye picture" into one image description each."""
+    out: list[Item] = []
+    for index, item in enumerate(items):
+        previous = out[-1] if out else None
+        if item.kind == "IMG" and previous is not None:
+            if previous.kind == "M":
+                continue
+            if _is_place(previous, lexicon):
+                out[-1] = Item(
+                    "M", "", previous.text, previous.start, item.end, previous.concepts, Modality("", _place(previous))
+                )
+                continue
+        if item.kind == "M" and item.modality is not None and previous is not None:
+            if (
+                previous.kind == "M"
+                and previous.modality is not None
+                and _joinable(previous.modality, item.modality, lexicon)
+            ):
+                merged = Modality(
+                    previous.modality.name or item.modality.name, previous.modality.region or item.modality.region
+                )
+                out[-1] = replace(previous, end=item.end, modality=merged)
+                continue
+            if _is_place(previous, lexicon) and lexicon.vocabulary.together(_place(previous), item.modality.region):
+                region = item.modality.region or _place(previous)
+                if region != _place(previous) and region in lexicon.vocabulary.ancestors(_place(previous)):
+                    region = _place(previous)
+                out[-1] = Item(
+                    "M",
+                    "",
+                    item.text,
+                    previous.start,
+                    item.end,
+                    previous.concepts,
+                    Modality(item.modality.name, region),
+                )
+                continue
+        if item.kind == "T" and previous is not None and _is_place(item, lexicon):
+            image, link = _before(out)
+            region_only = lexicon.vocabulary.concept(item.concepts[0]).kind == "region"
+            free = link or index + 1 >= len(items) or items[index + 1].kind not in ("T", "SEG")
+            open_image = image is not None and image.modality is not None and not image.modality.region
+            if image is not None and image.modality is not None and open_image and (link or region_only) and free:
+                image.modality = Modality(image.modality.name, _place(item))
+                image.concepts, image.end = item.concepts, item.end
+                continue
+        out.append(item)
+    return out
+
+
+def _joinable(one: Modality, other: Modality, lexicon: Lexicon) -> bool:
+    same = not one.name or not other.name or one.name == other.name
+    return same and lexicon.vocabulary.together(one.region, other.region)
+
+
+def _before(out: list[Item]) -> tuple[Item | None, bool]:
+    """The image description just before, and whether "of" links it to what follows."""
+    link = False
+    for item in reversed(out):
+        if item.kind == "M":
+            return item, link
+        if item.kind == "PREP" and item.text in {
+            "of",
+            "de",
+            "del",
+            "der",
+            "des",
+            "du",
+            "da",
+            "do",
+            "von",
+            "vom",
+            "d",
+            "dos",
+            "das",
+        }:
+            link = True
+        elif not (item.is_small or item.kind == "IMG"):
+            return None, False
+    return None, False
+
+
+def _is_place(item: Item, lexicon: Lexicon) -> bool:
+    if item.kind != "T" or not item.concepts or item.weak:
+        return False
+    key = item.concepts[0]
+    return ":" not in key and lexicon.vocabulary.concept(key).kind != "finding" and not key.startswith("own:")
+
+
+def _place(item: Item) -> str:
+    return item.concepts[0].partition("@")[0]
+
+
+def composed(items: list[Item], lexicon: Lexicon) -> list[Item]:
+    """Join organ and family: "liver tumour", "growth in the brain", "vessels of the liver"."""
+    out: list[Item] = []
+    for item in items:
+        if item.kind == "T" and out:
+            link, before = False, len(out) - 1
+            while before >= 0 and (
+                out[before].is_small or out[before].kind == "PREP" or out[before].text in {"visible", "seen", "located"}
+            ):
+                link = link or out[before].kind == "PREP"
+                before -= 1
+            neighbour = out[before] if before >= 0 else None
+            if neighbour is not None and neighbour.kind == "T":
+                if not link and before == len(out) - 1 and _is_place(neighbour, lexicon) and is_family(item.concepts):
+                    out[-1] = _joined(neighbour, item, neighbour, lexicon)
+                    continue
+                if link and is_family(neighbour.concepts) and _is_place(item, lexicon):
+                    del out[before + 1 :]
+                    out[before] = _joined(neighbour, neighbour, item, lexicon)
+                    out[before].end = item.end
+                    continue
+                if not link and before == len(out) - 1 and is_family(neighbour.concepts) and _is_place(item, lexicon):
+                    # "tumor cerebral", "nódulo hepático": the adjective follows in Romance languages.
+                    out[before] = _joined(neighbour, neighbour, item, lexicon)
+                    out[before].end = item.end
+                    continue
+        out.append(item)
+    return out
+
+
+def is_family(concepts: tuple[str, ...]) -> bool:
+    """Whether a term names no organ ("lesion", "vessels", "cancer")."""
+    return bool(concepts) and (concepts[0].startswith("*:") or concepts[0] == "cancer")
+
+
+def _joined(first: Item, family: Item, organ: Item, lexicon: Lexicon) -> Item:
+    base, _, side = organ.concepts[0].partition("@")
+    kind = "lesion" if family.concepts[0] == "cancer" else family.concepts[0][2:].partition("@")[0]
+    key = f"{base}:{kind}"
+    form = "malignant" if family.concepts[0] == "cancer" else "sided" if side else ""
+    return replace(
+        first, concepts=(key,), end=max(first.end, family.end), text=f"{first.text} {family.text}", form=form, kind="T"
+    )
+
+
+def weak_terms(items: list[Item], lexicon: Lexicon) -> list[Item]:
+    """Keep a short form such as "disc" or "cup" only where the prompt speaks of the same body region."""
+    regions = [
+        lexicon.region_of(c) for i in items if i.kind == "T" and not i.weak for c in i.concepts if not c.startswith("*")
+    ]
+    regions += [i.modality.region for i in items if i.modality is not None and i.modality.region]
+    for item in items:
+        if item.kind != "T" or not item.weak:
+            continue
+        item.concepts = tuple(
+            c
+            for c in item.concepts
+            if any(r and lexicon.vocabulary.together(_root(c, lexicon), _root(r, lexicon)) for r in regions)
+        )
+        if not item.concepts:
+            item.kind, item.form = "W", "unknown"
+    return items
+
+
+def _root(key: str, lexicon: Lexicon) -> str:
+    chain = [key, *lexicon.vocabulary.ancestors(key)]
+    return next((c for c in reversed(chain) if c not in ("body", "head", "limb")), key)
