@@ -37,6 +37,8 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/planner/endpoint_schema.py"
   "MedPromptLib/planner/foreign.py"
   "MedPromptLib/planner/interpret.py"
+  "MedPromptLib/planner/items.py"
+  "MedPromptLib/planner/joining.py"
   "MedPromptLib/planner/lexicon.py"
   "MedPromptLib/planner/reading.py"
   "MedPromptLib/planner/resolve.py"
@@ -76,4 +78,6 @@ set(MEDPROMPT_RESOURCES
   )
 
 set(MEDPROMPT_WEIGHTS
+  "weights/chest_structures_seg_cxr/card.json"
+  "weights/chest_structures_seg_cxr/model.safetensors"
   )
