@@ -54,7 +54,9 @@ def test_a_damaged_file_is_refused(a_catalog, damage, said):
 
 def test_tensors_of_another_shape_are_refused(tmp_path):
     card = write_weight(tmp_path, a_card("lungs_seg_cxr"))
-    wider = card.model_copy(update={"network": card.network.model_copy(update={"options": {**card.network.options, "width": 24}})})
+    wider = card.model_copy(
+        update={"network": card.network.model_copy(update={"options": {**card.network.options, "width": 24}})}
+    )
     with pytest.raises(WeightCorrupt, match="does not fit its network"):
         load_weight(tmp_path / card.id, wider, CPU)
 

@@ -150,7 +150,9 @@ def test_a_prompt_that_cannot_be_done(medprompt, a_picture, tmp_path, prompt, co
 def test_an_input_that_is_missing_or_no_image(medprompt, tmp_path):
     (tmp_path / "notes.txt").write_text("no image")
     for name, said in (("nothing.png", "nothing.png"), ("notes.txt", "notes.txt")):
-        code, _, err = medprompt("run", "--prompt", "Check for TB.", "--input", tmp_path / name, "--out", tmp_path / "o")
+        code, _, err = medprompt(
+            "run", "--prompt", "Check for TB.", "--input", tmp_path / name, "--out", tmp_path / "o"
+        )
         assert_one_sentence(code, err, 2, said)
 
 
@@ -160,7 +162,9 @@ def test_nothing_to_do_is_said(medprompt, a_picture, tmp_path):
 
 
 def test_two_inputs_of_one_name_are_refused(medprompt, a_picture, tmp_path):
-    code, _, err = medprompt("run", "--prompt", "TB?", "--input", a_picture, "--input", a_picture, "--out", tmp_path / "o")
+    code, _, err = medprompt(
+        "run", "--prompt", "TB?", "--input", a_picture, "--input", a_picture, "--out", tmp_path / "o"
+    )
     assert_one_sentence(code, err, 2, "rename one")
 
 
@@ -196,12 +200,16 @@ def test_a_damaged_weight_stops_the_run_before_anything_is_written(a_picture, tm
 
 def test_an_output_that_cannot_be_written_is_noticed_before_the_networks_run(medprompt, a_picture, tmp_path):
     (tmp_path / "file").write_text("kept")
-    code, _, err = medprompt("run", "--prompt", "Check for TB.", "--input", a_picture, "--out", tmp_path / "file" / "out")
+    code, _, err = medprompt(
+        "run", "--prompt", "Check for TB.", "--input", a_picture, "--out", tmp_path / "file" / "out"
+    )
     assert_one_sentence(code, err, 6, "cannot be written")
     assert (tmp_path / "file").read_text() == "kept"
 
 
-def test_a_disk_that_fills_up_leaves_the_older_results_and_nothing_half_written(medprompt, a_picture, tmp_path, monkeypatch):
+def test_a_disk_that_fills_up_leaves_the_older_results_and_nothing_half_written(
+    medprompt, a_picture, tmp_path, monkeypatch
+):
     out = tmp_path / "out"
     arguments = ("run", "--prompt", "Check this chest x-ray for TB.", "--input", a_picture, "--out", out)
     assert medprompt(*arguments)[0] == 0

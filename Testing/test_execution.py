@@ -95,7 +95,9 @@ def test_a_skipped_task_skips_what_depends_on_it(a_catalog, an_image):
     assert result.provenance.tasks[2].reason == "Task 2, on which it depends, did not run."
 
 
-@pytest.mark.parametrize(("target", "smallest", "runs"), [("all", 0, True), ("none", 0, False), ("all", 4.9, True), ("all", 5.1, False)])
+@pytest.mark.parametrize(
+    ("target", "smallest", "runs"), [("all", 0, True), ("none", 0, False), ("all", 4.9, True), ("all", 5.1, False)]
+)
 def test_a_condition_on_a_segmentation_is_that_it_found_enough(a_catalog, an_image, target, smallest, runs):
     # the film is 50 × 80 pixels of 0.5 × 0.25 mm = 5 cm²
     condition = Condition(task_id=1, minimum_size=smallest)

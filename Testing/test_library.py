@@ -20,7 +20,7 @@ def test_importing_the_library_imports_nothing_heavy():
 
 def test_planning_imports_no_torch_and_no_slicer():
     code = (
-        "from MedPromptLib.session import Session; import sys; Session().plan('Segment the lungs on this chest x-ray.');"
+        "from MedPromptLib.session import Session; import sys; Session().plan('Segment the lungs on this chest film.');"
         "assert not {'torch', 'transformers', 'slicer', 'vtk'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=LIBRARY.parent)
@@ -34,7 +34,9 @@ def imports(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            base = ".".join((*package[: len(package) - node.level + 1], node.module or "") if node.level else (node.module or "",))
+            base = ".".join(
+                (*package[: len(package) - node.level + 1], node.module or "") if node.level else (node.module or "",)
+            )
             found |= {f"{base.rstrip('.')}.{alias.name}" for alias in node.names}
     return found
 

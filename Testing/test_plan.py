@@ -51,8 +51,12 @@ def test_a_reference_that_leads_nowhere_is_refused(tasks, said):
         "[]",
         json.dumps({"prompt": "x", "status": "ok", "surprise": 1}),
         json.dumps({"prompt": "x", "status": "perhaps"}),
-        json.dumps({"prompt": "x", "status": "ok", "pipeline": [{"id": 1, "intent": "registration", "target": "lung"}]}),
-        json.dumps({"prompt": "x", "status": "ok", "pipeline": [{"id": 1, "intent": "segmentation", "target": "a"}] * 2}),
+        json.dumps(
+            {"prompt": "x", "status": "ok", "pipeline": [{"id": 1, "intent": "registration", "target": "lung"}]}
+        ),
+        json.dumps(
+            {"prompt": "x", "status": "ok", "pipeline": [{"id": 1, "intent": "segmentation", "target": "a"}] * 2}
+        ),
     ],
 )
 def test_a_malformed_plan_is_refused_in_one_sentence(broken):

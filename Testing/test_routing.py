@@ -17,7 +17,9 @@ def an_ability(weight_id, intent, target, modality, **more):
 CATALOG = (
     an_ability("lungs_seg_cxr", "segmentation", "lungs", "chest x-ray", synonyms=("lung fields",)),
     an_ability("left_atrium_seg_mri", "segmentation", "left atrium", "cardiac mri"),
-    an_ability("tb_cls_cxr", "classification", "tuberculosis", "chest x-ray", classes=("normal", "tb"), positive=("tb",)),
+    an_ability(
+        "tb_cls_cxr", "classification", "tuberculosis", "chest x-ray", classes=("normal", "tb"), positive=("tb",)
+    ),
     an_ability("kidney_seg_ct", "segmentation", "kidney", "abdominal ct"),
     an_ability("kidney_seg_mri", "segmentation", "kidney", "abdominal mri"),
 )
@@ -119,7 +121,10 @@ def test_the_papers_score_is_one_plus_both_weighted_cosines():
 
 
 def test_the_papers_rule_accepts_what_the_default_refuses():
-    assert Router(CATALOG, "paper").route(a_plan("right atrium", "cardiac mri")).route(1).weight_id == "left_atrium_seg_mri"
+    assert (
+        Router(CATALOG, "paper").route(a_plan("right atrium", "cardiac mri")).route(1).weight_id
+        == "left_atrium_seg_mri"
+    )
 
 
 def test_the_papers_threshold_refuses():

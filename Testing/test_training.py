@@ -18,6 +18,7 @@ from MedPromptLib.training.data import read_cases
 from MedPromptLib.training.evaluation import evaluate, replace_measurements
 from MedPromptLib.training.metrics import (
     bootstrap,
+    calibration_error_by_chance,
     expected_calibration_error,
     fit_temperature,
     mask_scores,
@@ -94,7 +95,9 @@ def test_images_and_masks_move_together():
     x = torch.zeros(8, 3, 64, 64)
     x[:, :, 16:40, 20:36] = 1
     masks = (x[:, 0] > 0).long()
-    still = Augmentation(gamma=0, contrast=0, brightness=0, noise=0, rotate=30, scale=0.3, shift=0.1, flip_horizontal=0.5)
+    still = Augmentation(
+        gamma=0, contrast=0, brightness=0, noise=0, rotate=30, scale=0.3, shift=0.1, flip_horizontal=0.5
+    )
     moved, moved_masks = augment(x, masks, still, torch.Generator().manual_seed(3))
     assert not torch.equal(moved, x)
     assert ((moved[:, 0] > 0.5).long() == moved_masks).float().mean() > 0.995
@@ -133,6 +136,11 @@ def test_calibration_error_of_known_cases():
     assert expected_calibration_error(np.full(10, 1.0), right) == pytest.approx(0.2)
 
 
+def test_a_perfectly_calibrated_classifier_shows_an_error_on_few_images_only():
+    assert calibration_error_by_chance(np.full(40, 0.8)) > 0.04
+    assert calibration_error_by_chance(np.full(40_000, 0.8), rounds=20) < 0.004
+
+
 def test_the_fitted_temperature_undoes_overconfidence():
     random = np.random.default_rng(0)
     logits = random.normal(size=(4000, 3)) * 1.5
@@ -152,7 +160,9 @@ def test_the_bootstrap_draws_patients_not_images():
 
 def test_evaluating_a_segmentation_gives_every_metric_with_an_interval(a_data_set, tmp_path):
     card = write_weight(tmp_path / "weights", a_card("lungs_seg_cxr"))
-    found = evaluate(load_weight(tmp_path / "weights" / card.id, card, torch.device("cpu")), a_data_set, "test", "the command")
+    found = evaluate(
+        load_weight(tmp_path / "weights" / card.id, card, torch.device("cpu")), a_data_set, "test", "the command"
+    )
     rows = {(m.metric, m.subject): m for m in found}
     for metric in ("Dice", "IoU", "paper's soft Dice over background and foreground"):
         for subject in ("right lung", "left lung", "all structures (mean)"):
@@ -163,7 +173,9 @@ def test_evaluating_a_segmentation_gives_every_metric_with_an_interval(a_data_se
 
 
 def test_evaluating_a_classification_gives_every_metric_and_replaces_older_numbers(a_data_set, tmp_path):
-    card = write_weight(tmp_path / "weights", a_card("tb_cls_cxr", classes=("normal", "tb"), positive=("tb",)), bias=[1, 0])
+    card = write_weight(
+        tmp_path / "weights", a_card("tb_cls_cxr", classes=("normal", "tb"), positive=("tb",)), bias=[1, 0]
+    )
     weight = load_weight(tmp_path / "weights" / card.id, card, torch.device("cpu"))
     rows = {(m.metric, m.subject): m.value for m in evaluate(weight, a_data_set, "test", "the command")}
     assert rows["accuracy", "all classes"] == 0.5

@@ -31,9 +31,13 @@ LUNG = Terminology(
 def a_card(weight_id: str, **changes) -> WeightCard:
     """A segmentation card of two structures, or with `classes` a classification card."""
     classes = changes.get("classes", ())
-    structures = () if classes else (
-        Structure(name="right lung", label=1, terminology=LUNG, color=(0.7, 0.5, 0.9)),
-        Structure(name="left lung", label=2, terminology=LUNG, color=(0.3, 0.7, 0.9)),
+    structures = (
+        ()
+        if classes
+        else (
+            Structure(name="right lung", label=1, terminology=LUNG, color=(0.7, 0.5, 0.9)),
+            Structure(name="left lung", label=2, terminology=LUNG, color=(0.3, 0.7, 0.9)),
+        )
     )
     options = {"task": "classification" if classes else "segmentation", "classes": len(classes) or 3}
     if not classes:

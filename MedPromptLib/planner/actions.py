@@ -81,6 +81,10 @@ _SEGMENTED = frozenset(
 )
 
 
+_UNNAMED_PARTS = frozenset(["part", "portion", "half", "section", "end", "tip", "edge", "third", "quarter", "bit", "piece"])
+"""Heads of "the middle part of the hippocampus": no weight segments it, and the whole was not asked for."""
+
+
 @dataclass(slots=True)
 class Verb:
     """What governs a term: an intent, and whether it says so weakly ("find") or forbids ("measure")."""
@@ -204,7 +208,8 @@ class Reader:
         before = items[index - 1] if index else None
         if before is not None and before.kind == "PREP" and before.text == "of" and index > 1:
             head = items[index - 2]
-            if head.kind == "W" and head.form == "unknown" and head.end + 4 >= before.start:
+            named = head.form == "unknown" or head.text in _UNNAMED_PARTS
+            if head.kind == "W" and named and head.end + 4 >= before.start:
                 ask.unknown = self.prompt[head.start : items[index].end]
 
     def _aspect(self, items: list[Item]) -> str:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from ..plan import Condition, Intent, Omission, Status, Task
 from .actions import Ask
 from .conditions import When, as_condition
-from .interpret import Interpretation
+from .interpretation import Interpretation
 from .joining import is_family
 from .lexicon import Card, Lexicon, Modality
 from .resolve import Found, Outcome, Resolver, Unserved, Vague, Wish
+from .text import MARKS
+from .wholes import drop_wholes
 
 Parent = tuple[int, Card, tuple[Ask, ...]]
 """The task a condition waits for, its card, and the asks whose classes count."""
@@ -26,6 +28,7 @@ class Draft:
     span: tuple[int, int]
     dependency: int | None = None
     modality_stated: bool = False
+    alternatives: tuple[Card, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class Assembler:
         for ask in sorted(wanted, key=lambda a: a.modality is None):
             self._outcome(ask, wanted)
         self._describe_together(wanted)
+        drop_wholes(wanted, self.outcomes, self.lexicon, self.prompt)
         for ask in wanted:
             if ask.everything:
                 self._place_everything(ask, asks)
@@ -176,22 +180,34 @@ class Assembler:
         dependency = self._input_region(ask) if outcome.card.ability.intent is Intent.CLASSIFICATION else None
         for condition in conditions:
             number = self._task(
-                outcome.card, outcome.structures, condition, (ask.start, ask.end), ask.modality is not None
+                outcome.card,
+                outcome.structures,
+                condition,
+                (ask.start, ask.end),
+                ask.modality is not None,
+                outcome.alternatives,
             )
             self.placed[id(ask)] = number
             if dependency is not None:
                 self.drafts[number - 1].dependency = dependency
 
     def _task(
-        self, card: Card, structures: tuple[str, ...], condition: Condition | None, span: tuple[int, int], stated: bool
+        self,
+        card: Card,
+        structures: tuple[str, ...],
+        condition: Condition | None,
+        span: tuple[int, int],
+        stated: bool,
+        alternatives: tuple[Card, ...] = (),
     ) -> int:
         for number, draft in enumerate(self.drafts, 1):
             if draft.card is card and draft.condition == condition:
                 both = tuple(n for n, _ in card.structures if n in draft.structures or n in structures)
                 whole = not draft.structures or not structures or len(both) == len(card.structures)
                 draft.structures = () if whole else both
+                draft.alternatives = tuple(c for c in draft.alternatives if any(c is a for a in alternatives))
                 return number
-        self.drafts.append(Draft(card, structures, condition, span, None, stated))
+        self.drafts.append(Draft(card, structures, condition, span, None, stated, alternatives))
         return len(self.drafts)
 
     def _input_region(self, ask: Ask) -> int | None:
@@ -330,7 +346,7 @@ class Assembler:
             if number is None:
                 continue
             if outcome.card.ability.intent is Intent.CLASSIFICATION:
-                if asked.character and "malignancy" not in outcome.card.aspects:
+                if asked.character in ("benign", "malignant") and "malignancy" not in outcome.card.aspects:
                     continue
                 alike = [a for a in asked.before if a.sentence == earlier.sentence and self.placed.get(id(a)) == number]
                 return number, outcome.card, tuple(alike)
@@ -354,7 +370,7 @@ class Assembler:
     # -- what is left out ---------------------------------------------------------------------------------------------
 
     def _text(self, start: int, end: int) -> str:
-        return self.prompt[start:end].strip(" \t\n,.;:!?-—")
+        return self.prompt[start:end].strip(MARKS)
 
     def _omit(self, ask: Ask, outcome: Outcome) -> None:
         if isinstance(outcome, Vague):
@@ -461,9 +477,9 @@ class Assembler:
             id=number,
             intent=ability.intent,
             target=ability.target,
-            modality=ability.modality,
+            modality=None if draft.alternatives else ability.modality,
             structures=draft.structures,
-            weight_name=ability.id,
+            weight_name=None if draft.alternatives else ability.id,
             dependency=draft.dependency,
             condition_on=draft.condition,
             span=self._text(*draft.span),

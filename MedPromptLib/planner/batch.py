@@ -9,6 +9,7 @@ from typing import Any
 from ..catalog import Ability
 from ..errors import MedPromptError
 from ..plan import Condition, Intent, Plan, Status, Task
+from ..routing import is_for
 
 
 def plan_batch(
@@ -43,9 +44,9 @@ def plan_batch(
         yield {
             "id": entry["id"],
             "status": plan.status.value,
-            "decision": decision(plan, doubts),
+            "decision": _of_row(plan, doubts),
             "seconds": round(time.perf_counter() - started, 6),
-            "tasks": [_row(task) for task in plan.pipeline],
+            "tasks": [_row(task, abilities) for task in plan.pipeline],
         }
 
 
@@ -63,11 +64,23 @@ def _drafted(planner: Any, prompt: str, abilities: Sequence[Ability]) -> tuple[P
     return planner.plan(prompt, abilities), ()
 
 
-def _row(task: Task) -> dict[str, Any]:
+def _of_row(plan: Plan, doubts: Sequence[str]) -> str:
+    """`decision`, but a weight the router is still to choose by the image counts as a doubt."""
+    open_weight = any(task.weight_name is None for task in plan.pipeline)
+    return "confirm" if open_weight else decision(plan, doubts)
+
+
+def _weight(task: Task, abilities: Sequence[Ability]) -> str | None:
+    """The task's weight; if the image is to decide between several, the first of them."""
+    fitting = (a.id for a in abilities if a.intent is task.intent and is_for(a, task))
+    return task.weight_name or next(fitting, None)
+
+
+def _row(task: Task, abilities: Sequence[Ability]) -> dict[str, Any]:
     on = task.condition_on
     return {
         "id": task.id,
-        "weight": task.weight_name,
+        "weight": _weight(task, abilities),
         "structures": list(task.structures),
         "depends_on": on.task_id if on else None,
         "condition": _result(on) if on else None,

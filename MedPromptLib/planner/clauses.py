@@ -204,14 +204,7 @@ def _sentence(items: list[Item], question: bool) -> Sentence:
         conditional = current.lead in ("IF", "UNLESS")
         content = conditional and (current.has("T", "PRON", "SEG", *RESULTS) or current.has("M") or current.has("NEG"))
         asking = next((i for i in reversed(items[:index]) if i.kind != "ONLY"), None)
-        if (
-            kind == "IF"
-            and asking is not None
-            and asking.kind in ("CLS", "SOFT")
-            and asking.form == "v"
-            and item.text in _WHETHER
-            and not conditional
-        ):
+        if asking is not None and not conditional and _is_whether(item, asking, items[index + 1 :]):
             pass
         elif kind in ("IF", "UNLESS", "ELSE", "IFPOS", "IFNEG"):
             if kind == "IF" and not current.items and current.lead == "IF":
@@ -256,7 +249,7 @@ def _sentence(items: list[Item], question: bool) -> Sentence:
         elif kind == "DESERVES" and _only_subject(current):
             current.lead = "IF"
             close("none")
-        elif content and (is_verb(item) or _new_noun_phrase(current, items, index)):
+        elif content and (item.text in _ENDING or _forbids(items, index) or is_verb(item) or _new_noun_phrase(current, items, index)):
             close("none")
             current.items.append(item)
         else:
@@ -272,8 +265,19 @@ def _sentence(items: list[Item], question: bool) -> Sentence:
 
 
 _CASES = frozenset(["case", "cases", "patients", "patient", "instances", "results", "result", "findings"])
+_SKIPPING = frozenset(["skip", "omit", "leave out", "hold off", "hold off on", "no need for", "spare me"])
+_ENDING = frozenset(["stop", "do nothing", "end", "leave it", "no action"])
 _THEN = frozenset(["then", "dann", "entonces", "alors", "entao", "则", "就", "那就", "and", "then"])
 _WHETHER = frozenset(("if", "si", "se", "s il", "s il y a", "ob", "falls", "wenn", "whether"))
+
+
+def _is_whether(item: Item, asking: Item, following: list[Item]) -> bool:
+    """Whether "if" opens what is asked: "tell me if it is cancer", "check if …"; "tell me if so" is a condition."""
+    if asking.kind not in ("CLS", "SOFT") or asking.form != "v":
+        return False
+    after = next((i for i in following if not i.is_small), None)
+    names = after is not None and after.kind in ("T", "MAL")
+    return (item.kind == "IF" and item.text in _WHETHER) or (item.kind == "IFPOS" and names)
 
 
 def _inverted_condition(items: list[Item], question: bool) -> list[Item]:
@@ -349,6 +353,16 @@ def _continues(items: list[Item], index: int, kind: str) -> bool:
         and closed not in ("IF", "UNLESS")
         and (kind == "OR" or closed != "" or any(i.kind in RESULTS for i in chunk))
     )
+
+
+def _forbids(items: list[Item], index: int) -> bool:
+    """Whether a comma-free condition ends here: "if it is a naevus skip the outline", "if benign do not segment it"."""
+    item = items[index]
+    if item.kind != "NEG" or items[index - 1].kind in ("AND", "OR", "COMMA", "BUT"):
+        return False
+    after = next((i for i in items[index + 1 :] if not i.is_small), None)
+    orders = after is not None and after.kind in ("SEG", "SEGIT", "CLS", "RUN") and is_verb(after)
+    return item.text in _SKIPPING or (item.text in {"do not", "never", "no need to"} and orders)
 
 
 def _only_subject(clause: Clause) -> bool:

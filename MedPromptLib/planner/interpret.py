@@ -3,49 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from ..plan import Intent
-from .actions import ASKING, Ask, Reader, Verb, referring
+from .actions import ASKING, Ask, Reader, Verb
 from .clauses import RESULTS, Clause, Sentence, is_verb, sentences
 from .conditions import When, when
-from .items import Item
+from .imaging import assign_images
+from .interpretation import Interpretation, Leftover
 from .lexicon import Modality
 from .reading import Reading
-
-
-@dataclass(slots=True)
-class Leftover:
-    """Words that did not become an ask, and the kind of reason: `action`, `address`, `unknown`."""
-
-    start: int
-    end: int
-    kind: str
-    revived: bool = False
-
-
-@dataclass(slots=True)
-class Interpretation:
-    """Everything a prompt asks for, before any weight is looked up.
-
-    Attributes:
-        asks: in order; excluded ones have `negated` set.
-        leftovers: what no weight does.
-        vague: asked for something without saying what.
-        refused: the prompt only says what not to do.
-        foreign_topic: words that have nothing to do with images.
-        modality: the only image description in the prompt, if there is just one.
-        contexts: image descriptions in sentences that ask for nothing ("Here is a chest CT.").
-    """
-
-    asks: list[Ask] = field(default_factory=list)
-    leftovers: list[Leftover] = field(default_factory=list)
-    vague: bool = False
-    refused: bool = False
-    foreign_topic: bool = False
-    modalities: list[Modality] = field(default_factory=list)
-    contexts: list[Modality] = field(default_factory=list)
-    doubts: list[str] = field(default_factory=list)
+from .remarks import is_context, is_history, only_place, points_at_last, takes_back, with_finding
+from .termless import Termless, everything, served
+from .text import MARKS
 
 
 class Interpreter:
@@ -57,8 +27,10 @@ class Interpreter:
         self.prompt = reading.prompt
         self.out = Interpretation(doubts=list(reading.doubts))
         self.reader = Reader(self.lexicon, self.prompt)
+        self.termless = Termless(self.reader, self.out)
         self.antecedents: list[Ask] = []
         self.checks: list[Ask] = []
+        self.opened: list[When] = []
         self.condition: When | None = None
         self.last_condition: When | None = None
         self.group = 0
@@ -75,8 +47,16 @@ class Interpreter:
             self.sentence_number = number
             self._question_as_condition(sentence, following)
             self._sentence(sentence)
+        self._idle_conditions()
         self._bare_image()
         return self.out
+
+    def _idle_conditions(self) -> None:
+        """ "If TB is present, stop" and "if it is broken, tell me" ask for the check alone: nothing hangs on it."""
+        for condition in self.opened:
+            used = [s for a in self.out.asks if isinstance(a.condition, When) for s in a.condition.subjects]
+            if not any(s is u for s in condition.subjects for u in used):
+                self.out.asks += [replace(s, condition=None) for s in condition.subjects]
 
     def _bare_image(self) -> None:
         """ "liver ct" alone: the organ named with the image is all there is to ask for."""
@@ -87,7 +67,7 @@ class Interpreter:
         ):
             return
         for item in self.reading.items:
-            if item.kind == "M" and item.concepts and self._served(item.concepts[0]):
+            if item.kind == "M" and item.concepts and served(self.lexicon, item.concepts[0]):
                 self.out.asks.append(Ask(None, item.concepts, item.start, item.end, modality=item.modality))
                 self.out.doubts.append("no verb says what to do")
 
@@ -112,7 +92,7 @@ class Interpreter:
                 self._next_carried = when(clauses[0], list(self.checks), self.lexicon, self.prompt)
                 self.last_condition = self._next_carried
         for this, after in itertools.pairwise(clauses):
-            self._with_finding(this, after)
+            with_finding(this, after, self.lexicon, self.prompt)
             states = this.has("POS", "NEGRES", "YES", "NO") or (this.has("T") and this.has("SEEN"))
             asks = any(i.kind in ASKING for i in this.items)
             if not this.lead and after.joint in ("colon", "dash") and states and not asks:
@@ -124,27 +104,6 @@ class Interpreter:
             ):
                 this.lead = "IF"
 
-    def _with_finding(self, this: Clause, after: Clause) -> None:
-        """ "With TB confirmed, segment …" and "Without TB, check …" are conditions."""
-        first = self.prompt[max(0, this.start - 10) : this.start + 8].lower().split()
-        terms = this.all("T")
-        if (
-            this.lead
-            or after.joint != "comma"
-            or len(terms) != 1
-            or any(i.kind in (*ASKING, "RUN") for i in this.items)
-        ):
-            return
-        served = any(
-            terms[0].concepts[0] in (*c.keys, *(k for _, k in c.classes)) for c in self.lexicon.cards if c.classes
-        )
-        if (
-            served
-            and this.joint == "start"
-            and ("without" in first or ("with" in first and this.has("SEEN", "POS", "NEGRES")))
-        ):
-            this.lead = "IF"
-
     def _sentence(self, sentence: Sentence) -> None:
         self.condition = self._carried
         self._negated = False
@@ -155,11 +114,11 @@ class Interpreter:
         self.group += 1
         asked_before = len(self.out.asks)
         clauses = sentence.clauses
-        if self._is_context(sentence):
+        if is_context(sentence):
             self.out.contexts += [i.modality for c in clauses for i in c.items if i.modality is not None]
         for index, clause in enumerate(clauses):
             self.clause += 1
-            if clause.joint == "cancel" and self._takes_back(clause):
+            if clause.joint == "cancel" and takes_back(clause):
                 self._cancel()
             self._story(clause)
             if clause.lead == "ELSE" and index and clauses[index - 1].lead == "UNLESS" and not clause.items:
@@ -177,14 +136,7 @@ class Interpreter:
                 self._action(clause, clauses, index)
             if clause.has("REGARDLESS"):
                 self.condition = None
-        self._assign_images(asked_before, sentence)
-
-    def _is_context(self, sentence: Sentence) -> bool:
-        items = [i for c in sentence.clauses for i in c.items]
-        return any(i.kind == "M" for i in items) and not any(i.kind in ("T", *ASKING) for i in items)
-
-    def _takes_back(self, clause: Clause) -> bool:
-        return bool(clause.items or clause.lead) and not any(i.text in {"also", "as well", "too"} for i in clause.items)
+        assign_images(self.out.asks[asked_before:], sentence)
 
     def _cancel(self) -> None:
         live = [a for a in self.out.asks if not a.cancelled]
@@ -196,7 +148,7 @@ class Interpreter:
         self.condition = None
 
     def _text(self, start: int, end: int) -> str:
-        return self.prompt[start:end].strip(" \t\n,.;:!?-—")
+        return self.prompt[start:end].strip(MARKS)
 
     def _story(self, clause: Clause) -> None:
         """Topics no image can answer silence the rest of the sentence; orders to the program only their own clause."""
@@ -229,7 +181,12 @@ class Interpreter:
             return
         asked = when(clause, list(self.checks), self.lexicon, self.prompt)
         alternative = self.condition is not None and self.condition.inverted != asked.inverted
-        if not asked.subjects and alternative and self.condition is not None and not self._points_at_last(clause):
+        if (
+            not asked.subjects
+            and alternative
+            and self.condition is not None
+            and not points_at_last(clause, self.prompt)
+        ):
             asked = replace(asked, subjects=self.condition.subjects, before=self.condition.before)
         for subject in asked.subjects:
             subject.sentence, subject.clause, subject.group = self.sentence_number, self.clause, self.group
@@ -245,22 +202,11 @@ class Interpreter:
         self.antecedents += [replace(s) for s in asked.subjects]
         self.checks += [s for s in asked.subjects if s not in self.checks]
 
-    def _points_at_last(self, clause: Clause) -> bool:
-        """ "… and if that is positive": the nearest check, not the one of the condition before."""
-        words = (
-            self.prompt[clause.start - 12 : clause.end].lower()
-            if clause.start >= 12
-            else self.prompt[: clause.end].lower()
-        )
-        return any(
-            f" {w} " in f" {words.replace(chr(39), ' ')} "
-            for w in ("that", "this", "diese", "eso", "cela", "isso", "latter")
-        )
-
     def _open(self, asked: When, clauses: list[Clause], index: int, asked_before: int) -> None:
         """Attach a condition to what follows it or, at the end of a sentence, to what stands before it."""
         clause = clauses[index]
         self.last_condition = asked
+        self.opened.append(asked)
         if not asked.subjects and not asked.before and not self.antecedents:
             self.out.vague = True
         earlier = [a for a in self.out.asks[asked_before:] if a.condition is None and not a.cancelled]
@@ -314,7 +260,7 @@ class Interpreter:
             and not any(i.kind in (*ASKING, "RUN") for i in clause.items)
         ):
             return
-        if self._is_history(clause):
+        if is_history(clause, self.prompt, self._question):
             self.out.doubts.append(f"'{self._text(clause.start, clause.end)}' was taken as the patient's history")
             return
         own = self.reader.own_verb(clause)
@@ -343,9 +289,11 @@ class Interpreter:
         found, ends_negated = self.reader.asks(clause, inherited, keeps)
         self._other_place(clause, found)
         if not found and not clause.has("T"):
-            found = self._without_term(clause, clauses, index, own, inherited, keeps)
+            found = self.termless.asks(
+                clauses, index, own, inherited, keeps, self._header, self.antecedents, self.condition is not None
+            )
             ends_negated = keeps or clause.has("NEG")
-        if found and clause.joint == "start" and self._only_place(clause, clauses, index):
+        if found and clause.joint == "start" and only_place(clause, clauses, index):
             self.antecedents += found
             return
         self._negated = ends_negated
@@ -377,44 +325,6 @@ class Interpreter:
         ):
             found[0].concepts = (f"{key.partition('@')[0]}:{last.partition(':')[2]}",)
             found[0].intent = self.out.asks[-1].intent
-
-    def _is_history(self, clause: Clause) -> bool:
-        """ "The patient had TB": a remark, not a request."""
-        if not clause.has("T") or any(
-            i.kind in (*ASKING, "RUN", "ALL", "ASPECT", "MAL", "NEG", "ONLY") for i in clause.items
-        ):
-            return False
-        words = {i.text for i in clause.items} | set(self.prompt[clause.start : clause.end].lower().split())
-        if words & {
-            "history",
-            "known",
-            "had",
-            "suffers",
-            "previously",
-            "underwent",
-            "prior",
-            "transplant",
-            "diagnosed",
-        }:
-            return True
-        return (
-            bool(words & {"patient", "she", "he", "man", "woman"})
-            and bool(words & {"has", "with", "have"})
-            and not self._question
-        )
-
-    def _only_place(self, clause: Clause, clauses: list[Clause], index: int) -> bool:
-        """ "In the liver, segment the tumour": the first clause only says where."""
-        first = clause.items[0] if clause.items else None
-        if (
-            first is None
-            or first.kind != "PREP"
-            or index + 1 >= len(clauses)
-            or any(i.kind in ASKING for i in clause.items)
-        ):
-            return False
-        after = clauses[index + 1]
-        return after.joint == "comma" and after.has("T") and after.has("SEG", "CLS", "SOFT")
 
     def _add(self, ask: Ask, clause: Clause, own: Verb) -> None:
         ask.group, ask.sentence, ask.clause = self.group, self.sentence_number, self.clause
@@ -452,106 +362,11 @@ class Interpreter:
                 return own if noun or late else Verb()
         return Verb()
 
-    def _without_term(
-        self, clause: Clause, clauses: list[Clause], index: int, own: Verb, inherited: Verb, negated: bool
-    ) -> list[Ask]:
-        described = [i for i in clause.items if i.kind == "M"]
-        pictured = bool(described) or self._header is not None
-        if (
-            own.kind
-            and index
-            and clause.joint in ("colon", "dash", "comma", "none", "and")
-            and self._consumed(clauses, index)
-        ):
-            return []
-        place = next((i for i in described if i.concepts and self._served(i.concepts[0])), None)
-        if place is not None and own.kind == "SEG" and not clause.has("PRON", "BOTH"):
-            return [
-                Ask(Intent.SEGMENTATION, place.concepts, clause.start, clause.end, negated=negated or clause.has("NEG"))
-            ]
-        if place is not None and inherited.kind == "SEG" and not own.kind:
-            return [
-                Ask(Intent.SEGMENTATION, place.concepts, clause.start, clause.end, negated=negated or clause.has("NEG"))
-            ]
-        if clause.has("MAL") and clause.joint == "or" and index and clauses[index - 1].has("MAL"):
-            return []
-        live = [a for a in self.antecedents if a.concepts]
-        if clause.has("MAL") and not live and pictured and not clause.has("SEG"):
-            return [Ask(Intent.CLASSIFICATION, ("*:lesion",), clause.start, clause.end, "malignancy", form="")]
-        found = referring(clause, live, inherited, negated, self.condition is not None)
-        if found:
-            return found
-        self._nothing_found(clause, own, inherited, described, negated)
-        return []
-
-    def _nothing_found(self, clause: Clause, own: Verb, inherited: Verb, described: list[Item], negated: bool) -> None:
-        unknown = [i for i in clause.items if i.kind == "W" and i.form == "unknown"]
-        if clause.has("NEG", "NOTHING") or negated:
-            self.out.refused = True
-            return
-        if (
-            own.kind == "OTHER"
-            or (inherited.kind == "OTHER" and unknown)
-            or (own.aspect in ("measure", "histology", "grade") and not described)
-        ):
-            self.out.leftovers.append(Leftover(clause.start, clause.end, "action"))
-        elif unknown and (own.kind in ("SEG", "CLS", "SOFT", "GRADE") or inherited.kind in ("SEG", "CLS", "SOFT")):
-            self.out.leftovers.append(Leftover(clause.start, clause.end, "unknown"))
-        elif unknown and not described and not own.kind:
-            self.out.foreign_topic = True
-            if clause.has("RUN"):
-                self.out.doubts.append(f"'{self._text(clause.start, clause.end)}' was not understood")
-        elif (
-            not own.kind
-            and inherited.kind
-            and not described
-            and any(i.kind == "W" and not i.is_small for i in clause.items)
-        ):
-            self.out.doubts.append(f"'{self._text(clause.start, clause.end)}' was not understood")
-        elif own.kind or described or clause.has("RUN", "PRON", "MAL", "IMG"):
-            self.out.vague = True
-
-    def _consumed(self, clauses: list[Clause], index: int) -> bool:
-        """Whether the clause's verb already served a list before it ("Lungs: segment")."""
-        before = clauses[index - 1]
-        while index and not before.lead:
-            if self.reader.own_verb(before).kind:
-                return False
-            if before.has("T"):
-                return True
-            index -= 1
-            before = clauses[index - 1] if index else before
-        return False
-
-    def _served(self, key: str) -> bool:
-        return any(key in c.keys or any(key in ks for _, ks in c.structures) for c in self.lexicon.cards)
-
     def _everything(self, clause: Clause, verb: Verb) -> None:
-        words = " ".join(i.text for i in clause.items if i.kind == "ALL")
-        classify = any(
-            w in words
-            for w in (
-                "disease",
-                "infection",
-                "patholog",
-                "abnormal",
-                "finding",
-                "classifier",
-                "test",
-                "enfermedad",
-                "maladie",
-                "krank",
-                "doenca",
-                "疾病",
-            )
-        )
-        segment = any(w in words for w in ("structure", "organ", "segmentation"))
-        intent = verb.intent or (Intent.CLASSIFICATION if classify else Intent.SEGMENTATION if segment else None)
-        negated = clause.has("NEG") and clause.items[0].kind == "NEG"
-        if negated:
+        ask = everything(clause, verb)
+        if ask is None:
             self.out.refused = True
             return
-        ask = Ask(intent, (), clause.start, clause.end, everything=True)
         ask.condition = self.condition
         ask.group, ask.sentence, ask.clause = self.group, self.sentence_number, self.clause
         self.out.asks.append(ask)
@@ -564,52 +379,3 @@ class Interpreter:
             return
         if not found and not any(i.kind == "T" for i in clause.items):
             self._header = described[-1].modality
-
-    def _assign_images(self, first: int, sentence: Sentence) -> None:
-        """Give each term the image description of its verb group: the one before the terms or the next one after."""
-        asks = self.out.asks[first:]
-        marks = [
-            (i.start, i.modality, number)
-            for number, c in enumerate(sentence.clauses)
-            for i in c.items
-            if i.modality is not None and not (c.lead in ("IF", "UNLESS") and c.has("T"))
-        ]
-        if not marks or not asks:
-            return
-        for ask in asks:
-            if ask.modality is not None:
-                continue
-            group = [a for a in asks if a.group == ask.group]
-            low = min(a.start for a in group)
-            later_groups = [a.start for a in asks if a.group > ask.group]
-            earlier_groups = [a.end for a in asks if a.group < ask.group]
-            floor, ceiling = max(earlier_groups, default=-1), min(later_groups, default=10**9)
-            if earlier_groups and any(m[0] < floor for m in marks):
-                marks_in = [m for m in marks if floor <= m[0] < ceiling]
-            else:
-                marks_in = [m for m in marks if m[0] < ceiling]
-            marks_in = [m for m in marks_in if m[0] < ceiling and not self._leads_next(m, sentence, ceiling, asks, ask)]
-            before = [m for m in marks_in if m[0] < low]
-            if before and before[0][0] < low and (len(marks_in) == len(before) or before[0][0] < low):
-                chosen = [m for m in marks_in if m[0] < ask.start][-1]
-            else:
-                after = [m for m in marks_in if m[0] >= ask.start]
-                if not after and not marks_in:
-                    continue
-                chosen = after[0] if after else marks_in[-1]
-            ask.modality = chosen[1]
-
-    def _leads_next(
-        self, mark: tuple[int, Modality, int], sentence: Sentence, ceiling: int, asks: list[Ask], ask: Ask
-    ) -> bool:
-        """Whether an image description opens the next group ("…; on the cardiac MRI outline …")."""
-        if mark[0] < ask.end:
-            return False
-        clause = sentence.clauses[mark[2]]
-        return any(
-            mark[0] < a.start and clause.start <= a.start <= clause.end and a.group != ask.group for a in asks
-        ) or (
-            mark[2] + 1 < len(sentence.clauses)
-            and sentence.clauses[mark[2] + 1].joint == "open"
-            and not clause.has("T")
-        )

@@ -6,10 +6,20 @@ from dataclasses import replace
 
 from .items import Item
 from .lexicon import Lexicon, Modality
+from .words import word_set
 
 _ARTICLES = frozenset(
     ["a", "an", "the", "its", "their", "no", "any", "this", "that", "some", "my", "his", "her", "your", "each", "one"]
 )
+
+
+_PARTS = word_set(
+    """
+    part parts portion half section end aspect teil halfte abschnitt partie moitie portion parte porcion
+    mitad porcao metade 部分 部
+    """
+)
+"""Words between a side and its term: "the anterior part of the hippocampus"."""
 
 
 def sides(items: list[Item]) -> list[Item]:
@@ -22,11 +32,26 @@ def sides(items: list[Item]) -> list[Item]:
         if item.kind == "SIDE":
             if out and out[-1].kind == "T" and not pending and not _term_follows(items, index):
                 out[-1] = _sided(out[-1], item)
+            elif len(out) > 1 and out[-1].text in {"的", "の"} and out[-2].kind == "T" and not _term_follows(items, index):
+                out[-2:] = [_sided(out[-2], item)]
             else:
                 pending.append(item)
             index += 1
             continue
         following = items[index + 1 :]
+        if pending and item.text in _PARTS and _part_of_term(following):
+            index += 1 + next(n for n, i in enumerate(following) if i.kind == "T")
+            out.append(_sided(items[index], *pending))
+            pending = []
+            index += 1
+            continue
+        if pending and item.kind == "PREP" and out and out[-1].text in _PARTS and _part_of_term([item, *following]):
+            # "la partie antérieure de l'hippocampe"
+            index += 1 + next(n for n, i in enumerate(following) if i.kind == "T")
+            out[-1] = _sided(items[index], *pending)
+            pending = []
+            index += 1
+            continue
         known = next((o for o in reversed(out) if o.kind == "T"), None)
         if pending and known is not None and item.text in {"one", "ones", "side"}:
             base = replace(
@@ -54,6 +79,12 @@ def sides(items: list[Item]) -> list[Item]:
         index += 1
     out.extend(Item("W", "ordinary", p.text, p.start, p.end) for p in pending)
     return out
+
+
+def _part_of_term(following: list[Item]) -> bool:
+    """Whether "of the hippocampus" comes next."""
+    kinds = [i.kind for i in following if not i.is_small][:2]
+    return kinds[:1] == ["T"] or kinds == ["PREP", "T"]
 
 
 def _term_follows(items: list[Item], index: int) -> bool:
@@ -199,7 +230,10 @@ def composed(items: list[Item], lexicon: Lexicon) -> list[Item]:
         if item.kind == "T" and out:
             link, before = False, len(out) - 1
             while before >= 0 and (
-                out[before].is_small or out[before].kind == "PREP" or out[before].text in {"visible", "seen", "located"}
+                out[before].is_small
+                or out[before].kind == "PREP"
+                or out[before].text in _STATING
+                or out[before].text in {"visible", "seen", "located"}
             ):
                 link = link or out[before].kind == "PREP"
                 before -= 1
@@ -213,6 +247,10 @@ def composed(items: list[Item], lexicon: Lexicon) -> list[Item]:
                     out[before] = _joined(neighbour, neighbour, item, lexicon)
                     out[before].end = item.end
                     continue
+                states = all(i.text in _STATING for i in out[before + 1 :])
+                if states and before < len(out) - 1 and _is_place(neighbour, lexicon) and is_family(item.concepts):
+                    out[before:] = [_joined(neighbour, item, neighbour, lexicon)]
+                    continue
                 if not link and before == len(out) - 1 and is_family(neighbour.concepts) and _is_place(item, lexicon):
                     # "tumor cerebral", "nódulo hepático": the adjective follows in Romance languages.
                     out[before] = _joined(neighbour, neighbour, item, lexicon)
@@ -220,6 +258,12 @@ def composed(items: list[Item], lexicon: Lexicon) -> list[Item]:
                     continue
         out.append(item)
     return out
+
+
+_STATING = frozenset(
+    ["is", "are", "was", "has", "have", "looks", "seems", "shows", "contains", "a", "an", "ist", "est"]
+)
+"""Words between an organ and what is said of it: "the wrist is broken", "the liver has a tumour"."""
 
 
 def is_family(concepts: tuple[str, ...]) -> bool:

@@ -15,7 +15,7 @@ from ..plan import Intent
 from .cues import Cue, cues
 from .text import distance, edit_limit
 from .vocabulary import SIDES, Vocabulary, Words, vocabulary, words_of
-from .words import NEIGHBOURS, ORDINARY, SMALL
+from .words import NEIGHBOURS, ORDINARY, SMALL, word_set
 
 _ASPECT_WORDS = {
     "type": "type",
@@ -55,6 +55,12 @@ _NORMAL = frozenset(
 )
 _BENIGN = frozenset(["benign"])
 _MALIGNANT = frozenset(["malignant", "cancer", "cancerous", "carcinoma", "malignancy"])
+_GRADES = word_set(
+    """
+    mild moderate severe proliferative minimal early advanced low high grade stage 1 2 3 4 5 i ii iii iv
+    """
+)
+"""Words of classes that are degrees of one finding."""
 _SIDE_OF = {singular_word: side for side, group in SIDES.items() for singular_word in group}
 
 
@@ -114,6 +120,7 @@ class Lexicon:
         self.cased: dict[Words, frozenset[str]] = {}
         self._fill_from_vocabulary()
         self._cues = cues(language)
+        self._named_alike: set[Words] = set()
         self.cards = [self._card(ability) for ability in abilities]
         for card in self.cards:
             self._add_own_words(card)
@@ -160,6 +167,7 @@ class Lexicon:
                 self._read_term(n, ability, card.modality, fallback=f"own:{structure.name}")[0] for n in names
             )
             card.structures.append((structure.name, keys))
+        self._tell_apart(card)
         if len(card.structures) > 1 and any(card.main in keys for _, keys in card.structures):
             # "optic disc and cup" reads like its last structure; the card as a whole is something else.
             card.keys.discard(card.main)
@@ -168,6 +176,13 @@ class Lexicon:
         if ability.intent is Intent.CLASSIFICATION:
             self._add_classes(card)
         return card
+
+    def _tell_apart(self, card: Card) -> None:
+        """Give structures that the vocabulary takes for one and the same the concept of their own name."""
+        for index, (name, keys) in enumerate(card.structures):
+            if any(keys == others for other, others in card.structures if other != name):
+                card.structures[index] = (name, frozenset((f"own:{name}",)))
+                self._named_alike.add(words_of(name))
 
     def _add_classes(self, card: Card) -> None:
         findings = 0
@@ -189,7 +204,10 @@ class Lexicon:
                 if concept.malignant and not card.aspects & {"type"}:
                     card.aspects.add("malignancy")
             card.classes.append((name, key))
-        if findings > 1:
+        graded = sum(bool(_GRADES & set(words_of(name.replace("_", " ")))) for name in card.ability.classes)
+        if graded > 1:
+            card.aspects |= {"grade", "presence"}
+        elif findings > 1:
             card.aspects.add("type")
         if self.vocabulary.concept(card.main).malignant:
             card.aspects.add("malignancy")
@@ -271,7 +289,7 @@ class Lexicon:
             core = tuple(w for w in words if w not in _ASPECT_WORDS) or words
             for form in {words, core}:
                 known = self.meanings.get(form)
-                if known and (known.concepts or known.modality) and not known.own:
+                if known and (known.concepts or known.modality) and not known.own and form not in self._named_alike:
                     continue
                 if known and known.own and key in known.concepts:
                     continue

@@ -13,6 +13,7 @@ from .cues import guess_language
 from .items import Item
 from .joining import composed, image_descriptions, sides, verbs_or_nouns, weak_terms
 from .lexicon import Lexicon, lexicon_for
+from .sizes import sizes
 from .text import Token, is_cjk, singular, tokenize
 from .vocabulary import SIDES
 from .words import ORDINARY, SMALL
@@ -71,6 +72,13 @@ _ENDINGS = (
 )
 
 
+_SINGLE = frozenset(["every", "each", "any", "jede", "jeden", "jedes", "cada", "chaque"])
+_EVERY = _SINGLE | {"all", "alle", "todas", "todos", "toutes", "tous", "所有", "所有的", "すべての", "全ての"}
+_WEIGHTS = frozenset(
+    ["model", "models", "weight", "weights", "classifiers", "segmenters", "modelos", "modeles", "modelle"]
+)
+
+
 @dataclass(slots=True)
 class Reading:
     """A prompt, read.
@@ -105,8 +113,8 @@ def read(prompt: str, text: str, abilities: Sequence[Ability]) -> Reading:
             "please shorten or divide it."
         )
     items = sides(items)
-    items = verbs_or_nouns(items)
-    items = image_descriptions(items, lexicon)
+    items = verbs_or_nouns(sizes(items, lexicon))
+    items = _every_kind(image_descriptions(items, lexicon))
     items = _only_or_if(composed(items, lexicon), lexicon)
     return Reading(prompt, language, weak_terms(items, lexicon), lexicon, doubts)
 
@@ -177,6 +185,22 @@ def _spelled_out(items: list[Item]) -> list[Item]:
         else:
             out.append(item)
     return out
+
+
+def _every_kind(items: list[Item]) -> list[Item]:
+    """ "All fundus checks", "every chest x-ray classification": all weights of that kind, unless a term says which."""
+    for index, item in enumerate(items):
+        if item.text not in _EVERY or item.kind not in ("W", "BOTH"):
+            continue
+        for noun in items[index + 1 :]:
+            if noun.kind in ("SEG", "CLS") or noun.text in _WEIGHTS:
+                single = item.text in _SINGLE or not noun.text.isascii()
+                if noun.form != "p" and (single or noun.text.endswith(("s", "n"))):
+                    item.kind, noun.form = "ALL", "n" if noun.kind != "W" else noun.form
+                break
+            if noun.kind != "M" and not noun.is_small and noun.kind != "PREP":
+                break
+    return items
 
 
 def _only_or_if(items: list[Item], lexicon: Lexicon) -> list[Item]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from ..plan import Intent
+from ..plan import Intent, Task
+from ..routing import is_for
 from .joining import is_family
 from .lexicon import Card, Lexicon, Modality
 
@@ -17,6 +18,8 @@ class Found:
     card: Card
     structures: tuple[str, ...] = ()
     doubt: str = ""
+    alternatives: tuple[Card, ...] = ()
+    """Cards for the same target on other images, if the request leaves the images open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,16 @@ class Resolver:
                 break
         if not candidates:
             candidates = self._children(key, self.segmenters)
+        sided = [] if candidates else self._one_side(key)
+        if sided:
+            return Vague(f"Only the {' and the '.join(sided)} can be segmented: is that meant?")
         return self._choose(candidates, wish, key)
+
+    def _one_side(self, key: str) -> list[str]:
+        """What the catalogue segments of a pair or a part: the left atrium, where "the atria" were asked for."""
+        keys = [k for c in self.segmenters for group in (c.keys, *(g for _, g in c.structures)) for k in group]
+        names = [self.vocabulary.concept(k).canonical for k in keys if k.startswith(f"{key}@")]
+        return list(dict.fromkeys(names))
 
     def _part_of_card(self, card: Card, key: str) -> Found | None:
         """The card if its target is `key`, or those of its structures that are."""
@@ -259,6 +271,8 @@ class Resolver:
             whole = [f for f in whole if key == f.card.main] or [f for f in whole if key in f.card.keys] or whole
         modalities = {f.card.modality.name for f in whole}
         if len(whole) > 1 and len(modalities) > 1 and (wish.modality is None or not wish.modality.name):
+            if _alike(whole):
+                return replace(whole[0], alternatives=tuple(f.card for f in whole[1:]))
             kinds = " or ".join(dict.fromkeys(f.card.ability.modality for f in whole))
             return Vague(f"On which images is {name} meant: {kinds}?")
         best = whole[0]
@@ -298,6 +312,16 @@ class Resolver:
 
 def _with(wish: Wish, aspect: str) -> Wish:
     return replace(wish, aspect=aspect)
+
+
+def _alike(found: Sequence[Found]) -> bool:
+    """Whether one task, without its modality, stands for all of these: the router then decides by the image."""
+    first = found[0]
+    return first.card.ability.intent is Intent.SEGMENTATION and all(
+        f.structures == first.structures
+        and is_for(f.card.ability, Task(id=1, intent=Intent.SEGMENTATION, target=first.card.ability.target))
+        for f in found
+    )
 
 
 def _distinct(cards: Sequence[Card]) -> list[Card]:

@@ -14,6 +14,9 @@ _TOKEN = re.compile(
     r"|(?P<ellipsis>\.{2,}|…)|(?P<newline>\n+)|(?P<mark>[.,;:!?()\[\]{}/&+<>=%*\"²³–—。，、；：！？（）「」【】¿¡-])"
 )
 _CJK_RUN = re.compile(f"[{_CJK}]")
+MARKS = " \t\n,.;:!?-—"
+"""What is cut off both ends of words quoted from a prompt."""
+
 _MARKS = {"。": ".", "，": ",", "、": ",", "；": ";", "：": ":", "！": "!", "？": "?", "（": "(", "）": ")", "–": "—"}
 
 

@@ -175,7 +175,10 @@ abdominal organs < abdomen : abdominal organs, abdominal structures, organs of t
     organos abdominales, bauchorgane, organes abdominaux, orgaos abdominais, 腹部器官, 腹部臓器
 # pelvis
 prostate < pelvis : prostate, prostatic, prostate gland ; prostata, prostatico, prostate, 前列腺
-prostate zone < prostate : peripheral zone, transition zone, prostate zones ; zona periferica, 外周带, 移行带
+prostate zone < prostate : prostate zones, prostatic zones
+peripheral zone < prostate : peripheral zone, PZ ; zona periferica, zone peripherique, periphere zone, 外周带, 辺縁域
+transition zone < prostate : transition zone, transitional zone, TZ ; zona de transicion, zone de transition,
+    transitionszone, ubergangszone, zona de transicao, 移行带, 移行域
 seminal vesicle < pelvis : seminal vesicle, seminal vesicles ; vesicula seminal, samenblase, 精囊
 bladder < pelvis : bladder, urinary bladder, vesical ; vejiga, vejiga urinaria, harnblase, blase, vessie, bexiga,
     膀胱

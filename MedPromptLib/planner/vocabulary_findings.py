@@ -16,7 +16,7 @@ FINDINGS = """
 *:cyst : cyst, cysts, cystic lesion ; quiste, quistes, zyste, zysten, kyste, kystes, cisto, cistos, 囊肿, 嚢胞, 囊腫
 *:stone : stone, stones, calculus, calculi, lithiasis ; calculo, calculos, piedra, piedras, stein, steine, pierre,
     calcul, calculs, pedra, pedras, 结石, 結石
-*:fracture : fracture, fractures, fractured, broken bone, break in the bone ; fractura, fracturas, fraktur,
+*:fracture : fracture, fractures, fractured, broken, broken bone, break in the bone ; fractura, fracturas, fraktur,
     frakturen, bruch, bruche, knochenbruch, fratura, fraturas, 骨折
 *:infection : infection, inflammation, inflamed, inflammatory ; infeccion, inflamacion, infektion,
     entzundung, inflammation, infeccao, inflamacao, 感染, 炎症

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 
-def _set(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text."""
     return frozenset(text.split())
 
 
-ORDINARY = _set(
+ORDINARY = word_set(
     """
 probability likelihood odds chances risk infected
 1st 2d 2nd 3d 3rd a ablation able abnormal abnormalities abnormality about above according accordingly accurate
@@ -81,7 +82,7 @@ write wrong y yeah year years yellow yes yesterday yet you young your yours your
 )
 """Words of ordinary requests."""
 
-NEIGHBOURS = _set(
+NEIGHBOURS = word_set(
     """
 abnormally abs access acme acne acre adder aerial affection air alarm anal analysis aortic arctic arm army arrest ask
 asses assess atom atrial attic augment avid axis back ball ban banal band bark basic basis bear beast beasts bell
@@ -125,7 +126,7 @@ wrist x xl year yellow yet young zone zones
 )
 """Real words one typing error away from a medical one ("lesson" and "lesion"); they are what they say."""
 
-SMALL = _set(
+SMALL = word_set(
     """
 a al all also am an and any ao are as at au auf aux be bei bitte both by can ce ces cet cette con could d da dans das
 de del dem den der des did die diese diesem diesen dieser dieses do does dos du each ein eine einem einen einer el

@@ -90,7 +90,9 @@ class Schedule(_Strict):
         encoder_factor: the pretrained encoder's share of it.
         freeze_epochs: epochs during which the stem and the first two stages stay as pretrained.
         ema: decay per step of the averaged weights that are evaluated and shipped.
-        patience: epochs of the last phase without a better validation score before it stops.
+        select: ship the epoch of the last phase with the `best` validation score, or the `last` one where the
+            validation split is too small to tell epochs apart.
+        patience: with `best`, epochs of the last phase without a better score before training stops.
         class_balance: exponent of the inverse class frequency in the cross entropy; 0 none, 1 full.
         auxiliary_masks: classification only: a segmentation head learns the masks beside it and is not shipped.
     """
@@ -102,6 +104,7 @@ class Schedule(_Strict):
     freeze_epochs: int = 0
     ema: float = 0.99
     label_smoothing: float = 0.0
+    select: Literal["best", "last"] = "best"
     patience: int = 20
     class_balance: float = 0.0
     auxiliary_masks: float = 0.0

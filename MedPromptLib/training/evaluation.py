@@ -20,7 +20,9 @@ from .metrics import (
     Estimate,
     Floats,
     bootstrap,
+    calibration_error_by_chance,
     expected_calibration_error,
+    f1,
     mask_scores,
     paper_soft_dice,
 )
@@ -137,7 +139,7 @@ def _merged_dice(card: WeightCard, predicted: list[npt.NDArray[np.uint8]], cases
 
 
 def _classification(weight: LoadedWeight, cases: Cases, report: Report) -> list[Row]:
-    from sklearn.metrics import f1_score, roc_auc_score
+    from sklearn.metrics import roc_auc_score
 
     card = weight.card
     unknown = sorted(set(cases.labels) - set(card.classes))
@@ -154,7 +156,8 @@ def _classification(weight: LoadedWeight, cases: Cases, report: Report) -> list[
     best = probabilities.argmax(1)
     positive = [card.classes.index(name) for name in card.positive]
     finding, score = np.isin(truth, positive), probabilities[:, positive].sum(1)
-    every = range(len(card.classes))
+
+    by_chance = calibration_error_by_chance(probabilities.max(1))
 
     def auc(chosen: npt.NDArray[np.intp]) -> float:
         y = finding[chosen]
@@ -163,18 +166,23 @@ def _classification(weight: LoadedWeight, cases: Cases, report: Report) -> list[
     def calibration(chosen: npt.NDArray[np.intp]) -> float:
         return expected_calibration_error(probabilities.max(1)[chosen], (best == truth)[chosen])
 
+    def chance(chosen: npt.NDArray[np.intp]) -> float:
+        return by_chance
+
     def finding_accuracy(chosen: npt.NDArray[np.intp]) -> float:
         return float((np.isin(best, positive)[chosen] == finding[chosen]).mean())
 
+    def accuracy(chosen: npt.NDArray[np.intp]) -> float:
+        return float((best == truth)[chosen].mean())
+
+    def macro_f1(chosen: npt.NDArray[np.intp]) -> float:
+        return float(np.mean([f1(truth[chosen] == n, best[chosen] == n) for n in range(len(card.classes))]))
+
     statistics: list[tuple[str, str, Callable[[npt.NDArray[np.intp]], float], int]] = [
-        ("accuracy", "all classes", lambda c: float((best == truth)[c].mean()), len(truth)),
-        (
-            "macro F1",
-            "all classes",
-            lambda c: float(f1_score(truth[c], best[c], labels=list(every), average="macro", zero_division=0)),
-            len(truth),
-        ),
+        ("accuracy", "all classes", accuracy, len(truth)),
+        ("macro F1", "all classes", macro_f1, len(truth)),
         ("ECE", "all classes", calibration, len(truth)),
+        ("ECE of perfect calibration on as many images", "all classes", chance, len(truth)),
     ]
     if len(card.classes) > 2:
         statistics.append(("accuracy", "finding against none", finding_accuracy, len(truth)))
@@ -182,7 +190,7 @@ def _classification(weight: LoadedWeight, cases: Cases, report: Report) -> list[
     for number, name in enumerate(card.classes):
 
         def one_f1(c: npt.NDArray[np.intp], n: int = number) -> float:
-            return float(f1_score(truth[c] == n, best[c] == n, zero_division=0))
+            return f1(truth[c] == n, best[c] == n)
 
         def recall(c: npt.NDArray[np.intp], n: int = number) -> float:
             of_class = truth[c] == n

@@ -115,6 +115,21 @@ def expected_calibration_error(confidence: Floats, correct: npt.NDArray[np.bool_
     return float(error)
 
 
+def calibration_error_by_chance(confidence: Floats, rounds: int = 1000) -> float:
+    """The ECE that a perfectly calibrated classifier with these confidences shows on average, on as many images.
+
+    With few images the bins' frequencies scatter, so an ECE below this value cannot be expected.
+    """
+    random = np.random.default_rng(0)
+    drawn = (expected_calibration_error(confidence, random.random(len(confidence)) < confidence) for _ in range(rounds))
+    return float(np.mean(list(drawn)))
+
+
+def f1(truth: npt.NDArray[np.bool_], predicted: npt.NDArray[np.bool_]) -> float:
+    """F1 of one class; 0 if neither has it. In numpy, because the bootstrap asks for it thousands of times."""
+    return 2 * float((truth & predicted).sum()) / max(float(truth.sum() + predicted.sum()), 1.0)
+
+
 def fit_temperature(logits: Floats, truth: npt.NDArray[np.int64]) -> float:
     """The temperature that minimises the negative log-likelihood (Guo et al. 2017).
 

@@ -174,7 +174,7 @@ class SupervisedTraining:
     # -- training -------------------------------------------------------------------------------------------------
 
     def run(self) -> dict[str, Tensor]:
-        """Train to the end (or from the checkpoint to the end) and return the best averaged parameters."""
+        """Train to the end (or from the checkpoint to the end) and return the selected averaged parameters."""
         while self.epoch < self.schedule.epochs:
             started = time.monotonic()
             loss = self._train_epoch()
@@ -183,7 +183,7 @@ class SupervisedTraining:
             last_phase = self.epoch > self.schedule.epochs - self.schedule.phases[-1].epochs
             if last_phase or self.epoch % 5 == 0:
                 record |= self._validate()
-                if last_phase and record["score"] > self.best:
+                if last_phase and (record["score"] > self.best or self.schedule.select == "last"):
                     self.best, self.best_epoch = record["score"], self.epoch
                     self.best_state = {name: tensor.clone() for name, tensor in self.ema.state_dict().items()}
             record["seconds"] = round(time.monotonic() - started, 1)
@@ -191,7 +191,7 @@ class SupervisedTraining:
             with (self.work / LOG).open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(record) + "\n")
             self._save()
-            if last_phase and self.epoch - self.best_epoch >= self.schedule.patience:
+            if last_phase and self.epoch - self.best_epoch >= self.schedule.patience:  # never with `last`
                 break
         assert self.best_state is not None
         if self.auxiliary:
@@ -314,7 +314,8 @@ class SupervisedTraining:
         else:
             auc = float(roc_auc_score(truth, probabilities, multi_class="ovr"))
         nll = float(F.cross_entropy(outputs, data.targets))
-        record = {"score": (accuracy + auc) / 2, "accuracy": accuracy, "auc": auc, "nll": nll}
+        # the likelihood tells epochs apart on a small split where accuracy moves in steps of one image
+        record = {"score": -nll, "accuracy": accuracy, "auc": auc}
         return {name: round(value, 5) for name, value in record.items()}
 
 

@@ -1,0 +1,59 @@
+"""Which image description belongs to which ask of a sentence."""
+
+from __future__ import annotations
+
+from .actions import Ask
+from .clauses import Sentence
+from .lexicon import Modality
+
+
+def assign_images(asks: list[Ask], sentence: Sentence) -> None:
+    """Give each term the image description of its verb group: the one before the terms or the next one after."""
+    marks = [
+        (i.start, i.modality, number)
+        for number, c in enumerate(sentence.clauses)
+        for i in c.items
+        if i.modality is not None and not (c.lead in ("IF", "UNLESS") and c.has("T"))
+    ]
+    if not marks or not asks:
+        return
+    for ask in asks:
+        if ask.modality is not None:
+            continue
+        own = [m for m in marks if _clause_of(ask.start, sentence) == m[2]]
+        if own and not any(_clause_of(a.start, sentence) == own[0][2] and a.group != ask.group for a in asks):
+            ask.modality = next((m for m in own if m[0] >= ask.start), own[-1])[1]
+            continue
+        group = [a for a in asks if a.group == ask.group]
+        low = min(a.start for a in group)
+        later_groups = [a.start for a in asks if a.group > ask.group]
+        earlier_groups = [a.end for a in asks if a.group < ask.group]
+        floor, ceiling = max(earlier_groups, default=-1), min(later_groups, default=10**9)
+        if earlier_groups and any(m[0] < floor for m in marks):
+            marks_in = [m for m in marks if floor <= m[0] < ceiling]
+        else:
+            marks_in = [m for m in marks if m[0] < ceiling]
+        marks_in = [m for m in marks_in if m[0] < ceiling and not _leads_next(m, sentence, ceiling, asks, ask)]
+        before = [m for m in marks_in if m[0] < low]
+        if before and before[0][0] < low and (len(marks_in) == len(before) or before[0][0] < low):
+            chosen = [m for m in marks_in if m[0] < ask.start][-1]
+        else:
+            after = [m for m in marks_in if m[0] >= ask.start]
+            if not after and not marks_in:
+                continue
+            chosen = after[0] if after else marks_in[-1]
+        ask.modality = chosen[1]
+
+
+def _clause_of(place: int, sentence: Sentence) -> int:
+    return next((n for n, c in enumerate(sentence.clauses) if c.items and c.start <= place < c.end), -1)
+
+
+def _leads_next(mark: tuple[int, Modality, int], sentence: Sentence, ceiling: int, asks: list[Ask], ask: Ask) -> bool:
+    """Whether an image description opens the next group ("…; on the cardiac MRI outline …")."""
+    if mark[0] < ask.end:
+        return False
+    clause = sentence.clauses[mark[2]]
+    return any(mark[0] < a.start and clause.start <= a.start <= clause.end and a.group != ask.group for a in asks) or (
+        mark[2] + 1 < len(sentence.clauses) and sentence.clauses[mark[2] + 1].joint == "open" and not clause.has("T")
+    )

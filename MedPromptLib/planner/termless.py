@@ -1,0 +1,132 @@
+"""Clauses that name no medical term: "segment it", "its type", "mask for the liver scan", "everything you have"."""
+
+from __future__ import annotations
+
+from ..plan import Intent
+from .actions import Ask, Reader, Verb, referring
+from .clauses import Clause
+from .interpretation import Interpretation, Leftover
+from .items import Item
+from .lexicon import Lexicon, Modality
+from .text import MARKS
+
+
+class Termless:
+    """Reads clauses without a term into asks, or notes why they are none."""
+
+    def __init__(self, reader: Reader, out: Interpretation) -> None:
+        self.reader, self.out = reader, out
+        self.lexicon: Lexicon = reader.lexicon
+        self.prompt = reader.prompt
+
+    def asks(
+        self,
+        clauses: list[Clause],
+        index: int,
+        own: Verb,
+        inherited: Verb,
+        negated: bool,
+        header: Modality | None,
+        antecedents: list[Ask],
+        conditional: bool,
+    ) -> list[Ask]:
+        """The asks of clause `index`, given the verb it inherits and what was mentioned before it."""
+        clause = clauses[index]
+        described = [i for i in clause.items if i.kind == "M"]
+        pictured = bool(described) or header is not None
+        if (
+            own.kind
+            and index
+            and clause.joint in ("colon", "dash", "comma", "none", "and")
+            and self._consumed(clauses, index)
+        ):
+            return []
+        place = next((i for i in described if i.concepts and served(self.lexicon, i.concepts[0])), None)
+        if place is not None and own.kind == "SEG" and not clause.has("PRON", "BOTH"):
+            return [
+                Ask(Intent.SEGMENTATION, place.concepts, clause.start, clause.end, negated=negated or clause.has("NEG"))
+            ]
+        if place is not None and inherited.kind == "SEG" and not own.kind:
+            return [
+                Ask(Intent.SEGMENTATION, place.concepts, clause.start, clause.end, negated=negated or clause.has("NEG"))
+            ]
+        if clause.has("MAL") and clause.joint == "or" and index and clauses[index - 1].has("MAL"):
+            return []
+        live = [a for a in antecedents if a.concepts]
+        if clause.has("MAL") and not live and pictured and not clause.has("SEG"):
+            return [Ask(Intent.CLASSIFICATION, ("*:lesion",), clause.start, clause.end, "malignancy", form="")]
+        found = referring(clause, live, inherited, negated, conditional)
+        if found:
+            return found
+        self._nothing_found(clause, own, inherited, described, negated)
+        return []
+
+    def _nothing_found(self, clause: Clause, own: Verb, inherited: Verb, described: list[Item], negated: bool) -> None:
+        unknown = [i for i in clause.items if i.kind == "W" and i.form == "unknown"]
+        if clause.has("NEG", "NOTHING") or negated:
+            self.out.refused = True
+            return
+        if (
+            own.kind == "OTHER"
+            or (inherited.kind == "OTHER" and unknown)
+            or (own.aspect in ("measure", "histology", "grade") and not described)
+        ):
+            self.out.leftovers.append(Leftover(clause.start, clause.end, "action"))
+        elif unknown and (own.kind in ("SEG", "CLS", "SOFT", "GRADE") or inherited.kind in ("SEG", "CLS", "SOFT")):
+            self.out.leftovers.append(Leftover(clause.start, clause.end, "unknown"))
+        elif unknown and not described and not own.kind:
+            self.out.foreign_topic = True
+            if clause.has("RUN"):
+                self.out.doubts.append(f"'{self.prompt[clause.start : clause.end].strip(MARKS)}' was not understood")
+        elif (
+            not own.kind
+            and inherited.kind
+            and not described
+            and any(i.kind == "W" and not i.is_small for i in clause.items)
+        ):
+            self.out.doubts.append(f"'{self.prompt[clause.start : clause.end].strip(MARKS)}' was not understood")
+        elif own.kind or described or clause.has("RUN", "PRON", "MAL", "IMG"):
+            self.out.vague = True
+
+    def _consumed(self, clauses: list[Clause], index: int) -> bool:
+        """Whether the clause's verb already served a list before it ("Lungs: segment")."""
+        before = clauses[index - 1]
+        while index and not before.lead:
+            if self.reader.own_verb(before).kind:
+                return False
+            if before.has("T"):
+                return True
+            index -= 1
+            before = clauses[index - 1] if index else before
+        return False
+
+
+def served(lexicon: Lexicon, key: str) -> bool:
+    """Whether a card's target or structure is this concept."""
+    return any(key in c.keys or any(key in ks for _, ks in c.structures) for c in lexicon.cards)
+
+
+def everything(clause: Clause, verb: Verb) -> Ask | None:
+    """The ask for all weights of a modality; None if it is denied."""
+    words = " ".join(i.text for i in clause.items if i.kind == "ALL")
+    classify = any(
+        w in words
+        for w in (
+            "disease",
+            "infection",
+            "patholog",
+            "abnormal",
+            "finding",
+            "classifier",
+            "test",
+            "enfermedad",
+            "maladie",
+            "krank",
+            "doenca",
+            "疾病",
+        )
+    )
+    segment = any(w in words for w in ("structure", "organ", "segmentation"))
+    intent = verb.intent or (Intent.CLASSIFICATION if classify else Intent.SEGMENTATION if segment else None)
+    negated = clause.has("NEG") and clause.items[0].kind == "NEG"
+    return None if negated else Ask(intent, (), clause.start, clause.end, everything=True)
