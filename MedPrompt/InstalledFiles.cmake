@@ -44,6 +44,8 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/planner/items.py"
   "MedPromptLib/planner/joining.py"
   "MedPromptLib/planner/lexicon.py"
+  "MedPromptLib/planner/lookup.py"
+  "MedPromptLib/planner/messages.py"
   "MedPromptLib/planner/reading.py"
   "MedPromptLib/planner/remarks.py"
   "MedPromptLib/planner/resolve.py"

@@ -77,7 +77,6 @@ def run(options: argparse.Namespace) -> None:
         raise InvalidInput("There is nothing to do; give --prompt TEXT or --plan FILE.")
     else:
         plan = session.plan(options.prompt)
-    session.router.route(plan)  # refuse before reading images
     _run_on_inputs(session, plan, options)
 
 
@@ -90,7 +89,8 @@ def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) ->
     names = [Path(name).name for name in options.input]
     if len(set(names)) != len(names):
         raise InvalidInput("Two inputs have the same name, so their results would overwrite each other; rename one.")
-    check_folder(options.out)
+    if not plan.pipeline:
+        session.route(plan)  # says why there is nothing to run, before any image is read
     for name, path in zip(names, options.input, strict=True):
         image = read_image(path)
         if options.modality:
@@ -98,6 +98,7 @@ def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) ->
         for note in image.notes:
             _tell(f"{image.name}: {note}")
         routed = session.route(plan, image)
+        check_folder(options.out)
         result = session.run(routed, image, device=options.device, progress=lambda event: _tell(event.message))
         for omission in plan.omissions:
             _tell(f'Left out "{omission.text}": {omission.reason}')

@@ -107,7 +107,7 @@ class Router:
                 f"The image says it is {image_modality}, but {_verb(task)} {task.target} needs {fitting[0].modality}; "
                 "choose another image."
             )
-        # the only candidate is the task's weight by name: identity counts as cosine 1 and needs no model
+        # a single candidate needs no model: it is for the task by name, which counts as cosine 1
         only = 1.0 + TARGET_FACTOR + (MODALITY_FACTOR if task.modality else 0.0)
         scores = [only] if len(usable) == 1 else [self._score(task, a) for a in usable]
         ranked = sorted(((score, a.id) for score, a in zip(scores, usable, strict=True)), reverse=True)
@@ -144,9 +144,9 @@ class Router:
         return f"{verb} {best.target} on {best.modality} ('{best.id}')"
 
     def _score(self, task: Task, ability: Ability) -> float:
-        """The paper's S, with the target's best synonym; the intent part is 0 for another intent instead of a ban."""
+        """The paper's S over the target's names; the intent part is 0 for another intent instead of a ban."""
         names = (ability.target, *ability.synonyms, *(s.name for s in ability.structures))
-        target = max(self._cosine(task.target, name) for name in names)
+        target = 1.0 if is_for(ability, task) else max(self._cosine(task.target, name) for name in names)
         modality = self._cosine(task.modality, ability.modality) if task.modality else 0.0
         return (ability.intent is task.intent) + TARGET_FACTOR * target + MODALITY_FACTOR * modality
 

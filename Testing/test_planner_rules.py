@@ -17,6 +17,7 @@ from MedPromptLib.catalog import Ability
 from MedPromptLib.errors import InvalidInput
 from MedPromptLib.plan import Intent, Plan, Status, load_plan
 from MedPromptLib.planner import Planner, RulePlanner, decision, describe, plan_batch
+from MedPromptLib.routing import Router
 
 CATALOG = [
     {
@@ -601,3 +602,265 @@ def test_planning_imports_no_heavy_library() -> None:
     code = f"import sys, MedPromptLib.planner; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+PROSTATE = {
+    "id": "prostate_seg_mri",
+    "intent": "segmentation",
+    "target": "prostate",
+    "modality": "prostate mri",
+    "structures": ["peripheral zone", "transition zone"],
+}
+WRIST = {
+    "id": "wrist_cls_xr",
+    "intent": "classification",
+    "target": "wrist fracture",
+    "modality": "wrist x-ray",
+    "classes": ["intact", "fracture"],
+    "positive": ["fracture"],
+}
+ORGANS_CT = {
+    "id": "organs_seg_ct",
+    "intent": "segmentation",
+    "target": "abdominal organs",
+    "modality": "abdominal ct",
+    "structures": ["liver", "spleen"],
+}
+ORGANS_MRI = {**ORGANS_CT, "id": "organs_seg_mri", "modality": "abdominal mri"}
+SKIN_SEG = {"id": "skin_seg_derm", "intent": "segmentation", "target": "skin lesion", "modality": "dermoscopy"}
+SKIN_TYPE = {
+    "id": "skin_type_cls_derm",
+    "intent": "classification",
+    "target": "skin lesion type",
+    "modality": "dermoscopy",
+    "classes": ["basal cell carcinoma", "melanoma", "melanocytic nevus"],
+    "positive": ["melanoma"],
+}
+
+
+def planned(prompt: str, *entries: dict[str, object]) -> tuple[str, set[tuple[str, ...]]]:
+    """What `gold` gives, for a prompt over the catalogue or over the entries given."""
+    known = tuple(Ability.model_validate(e) for e in entries) or abilities()
+    return summary(RulePlanner().plan(prompt, known))
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Peripheral zone of the prostate, please, on T2.",
+        "Segment the prostate's peripheral zone.",
+        "Prostate: peripheral zone",
+        "Segment the peripheral zone in the prostate.",
+        "Segmente la zone périphérique de la prostate.",
+        "Segmenta la zona periférica de la próstata.",
+        "Segmentiere die periphere Zone der Prostata.",
+        "分割前列腺的外周带",
+    ],
+)
+def test_a_structure_named_with_its_whole_means_the_structure_alone(prompt: str) -> None:
+    assert planned(prompt, PROSTATE) == gold("ok prostate_seg_mri[peripheral_zone]")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("Segment the myocardium of the heart chambers.", "ok chambers_seg_mri[myocardium]"),
+        ("Segmentiere das Myokard der Herzhöhlen.", "ok chambers_seg_mri[myocardium]"),
+        ("Segment the heart chambers and the myocardium.", "ok chambers_seg_mri"),
+        ("The anterior part of the hippocampus, please.", "ok hippocampus_seg_mri[anterior_hippocampus]"),
+        ("Segmente la partie antérieure de l'hippocampe.", "ok hippocampus_seg_mri[anterior_hippocampus]"),
+        ("Hippocampus: anterior part only", "ok hippocampus_seg_mri[anterior_hippocampus]"),
+        ("Segment the hippocampus (posterior part).", "ok hippocampus_seg_mri[posterior_hippocampus]"),
+        ("Segment the middle part of the hippocampus.", "refuse"),
+        ("Left kidney of the kidneys.", "ok kidney_seg_ct[left_kidney]"),
+        ("Kidneys: left only", "ok kidney_seg_ct[left_kidney]"),
+        ("The left kidney and the right one.", "ok kidney_seg_ct"),
+    ],
+)
+def test_a_part_is_never_widened_to_the_whole(prompt: str, expected: str) -> None:
+    assert planned(prompt) == gold(expected)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "If the wrist is broken tell me; don't segment anything.",
+        "If the wrist is broken, flag it.",
+        "Warn me if there is a wrist fracture.",
+        "Let me know if it is a wrist fracture.",
+        "If a wrist fracture is found, say so.",
+        "If the wrist is broken stop.",
+    ],
+)
+def test_a_condition_that_only_asks_for_a_report_is_a_check(prompt: str) -> None:
+    assert planned(prompt, WRIST, PROSTATE) == gold("ok wrist_cls_xr")
+
+
+def test_a_report_beside_another_request_does_not_make_it_conditional() -> None:
+    prompt = "Outline the thyroid nodule and let me know if it is malignant."
+    assert planned(prompt) == gold("ok thyroid_nodule_seg_us thyroid_nodule_cls_us")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        (
+            "Grade the diabetic retinopathy in this fundus photograph. If severe, check for glaucoma.",
+            "ok dr_grade_cls_fundus glaucoma_cls_fundus<dr_grade_cls_fundus=severe",
+        ),
+        (
+            "If neither glaucoma nor diabetic retinopathy is present stop.",
+            "ok glaucoma_cls_fundus dr_grade_cls_fundus",
+        ),
+        (
+            "If there is no glaucoma stop, else segment the optic cup.",
+            "ok glaucoma_cls_fundus disc_cup_seg_fundus[optic_cup]<glaucoma_cls_fundus=positive",
+        ),
+    ],
+)
+def test_grades_and_stops_plan_every_check_they_need(prompt: str, expected: str) -> None:
+    assert planned(prompt) == gold(expected)
+
+
+def test_a_classifier_whose_classes_are_degrees_grades_without_saying_so() -> None:
+    card = {
+        "id": "dr_cls",
+        "intent": "classification",
+        "target": "diabetic retinopathy",
+        "modality": "fundus",
+        "classes": ["none", "mild", "severe"],
+        "positive": ["mild", "severe"],
+    }
+    assert planned("Grade the diabetic retinopathy.", card) == gold("ok dr_cls")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("run all fundus checks", "ok glaucoma_cls_fundus dr_grade_cls_fundus"),
+        ("Alle Fundus-Tests", "ok glaucoma_cls_fundus dr_grade_cls_fundus"),
+        ("Do every chest x-ray classification you have.", "ok nodule_cls_cxr pneumonia_cls_cxr"),
+        (
+            "Run all segmentations for CT.",
+            "ok kidney_seg_ct kidney_tumor_seg_ct spleen_seg_ct pancreas_seg_ct",
+        ),
+        ("Everything you can on this colonoscopy.", "ok polyp_seg_endo"),
+        ("Run all lung segmentations.", "ok chest_seg_cxr[right_lung,left_lung]"),
+    ],
+)
+def test_all_checks_of_a_modality_are_all_its_weights(prompt: str, expected: str) -> None:
+    assert planned(prompt) == gold(expected)
+
+
+def test_a_pair_of_which_one_side_is_served_is_asked_about() -> None:
+    assert RulePlanner().plan("Segment the atria.", abilities()).status is Status.CLARIFY
+    both = {**PROSTATE, "target": "atria of the heart", "structures": ["left atrium", "right atrium"]}
+    assert planned("Segment the atria.", both) == gold("ok prostate_seg_mri")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("How big is the spleen?", "ok spleen_seg_ct"),
+        ("What is the volume of the left kidney?", "ok kidney_seg_ct[left_kidney]"),
+        ("Measure the volume of the left kidney on the CT.", "ok kidney_seg_ct[left_kidney]"),
+        ("Measure the heart area on this chest film.", "ok chest_seg_cxr[heart]"),
+        ("Wie groß ist die Milz?", "ok spleen_seg_ct"),
+        ("Segment the spleen and tell me how big it is.", "ok spleen_seg_ct"),
+        ("Measure the volume of the kidneys and their tortuosity.", "partial kidney_seg_ct"),
+        ("Measure the ejection fraction of the left ventricle.", "refuse"),
+        ("What is the cardiothoracic ratio on this chest x-ray?", "refuse"),
+        ("Measure the bone age.", "refuse"),
+    ],
+)
+def test_sizes_come_from_masks_and_other_measurements_do_not(prompt: str, expected: str) -> None:
+    assert planned(prompt) == gold(expected)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "condition"),
+    [
+        ("Check the x-ray for pneumonia; if not normal, segment the heart.", "positive"),
+        ("Check the x-ray for pneumonia. If it's normal, segment the heart.", "negative"),
+        ("If it is viral, segment the heart.", "viral_pneumonia"),
+        ("If it is bacterial pneumonia, segment the heart.", "bacterial_pneumonia"),
+    ],
+)
+def test_a_condition_may_name_a_class_or_a_normal_result(prompt: str, condition: str) -> None:
+    assert planned(prompt) == gold(f"ok pneumonia_cls_cxr chest_seg_cxr[heart]<pneumonia_cls_cxr={condition}")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "condition"),
+    [
+        ("Classify this skin lesion. If it's a naevus skip the outline, otherwise segment it.", "!melanocytic_nevus"),
+        ("If the mole is a nevus do not segment it.", "!melanocytic_nevus"),
+        ("Segment the skin lesion only if it is a basal cell carcinoma.", "basal_cell_carcinoma"),
+        ("If the skin lesion is suspicious, segment it.", "positive"),
+    ],
+)
+def test_a_class_that_is_no_positive_finding_can_be_the_condition(prompt: str, condition: str) -> None:
+    plan = RulePlanner().plan(prompt, tuple(Ability.model_validate(e) for e in (SKIN_SEG, SKIN_TYPE)))
+    on = next(t.condition_on for t in plan.pipeline if t.condition_on)
+    negated = "!" if on.execution == "Negative" else ""
+    assert negated + on.expected_result.replace(" ", "_") == condition
+
+
+def test_images_left_open_leave_the_weight_to_the_router() -> None:
+    known = tuple(Ability.model_validate(e) for e in (ORGANS_CT, ORGANS_MRI))
+    draft = RulePlanner().draft("Segment the liver.", known)
+    (task,) = draft.plan.pipeline
+    assert (task.modality, task.weight_name, task.structures) == (None, None, ("liver",))
+    assert decision(draft.plan, draft.doubts) == "run"
+    routed = Router(known).route(draft.plan, "abdominal mri")
+    assert routed.routes[0].weight_id == "organs_seg_mri"
+    (row,) = plan_batch(RulePlanner(), known, [{"id": 1, "prompt": "Segment the liver."}])
+    assert (row["tasks"][0]["weight"], row["decision"]) == ("organs_seg_ct", "confirm")
+    assert planned("Segment the liver on this T2 MRI.", ORGANS_CT, ORGANS_MRI) == gold("ok organs_seg_mri[liver]")
+
+
+def test_each_clause_keeps_the_images_it_names() -> None:
+    prompt = "Find the polyp in this colonoscopy frame, and segment the optic cup in the fundus photo."
+    assert planned(prompt) == gold("ok polyp_seg_endo disc_cup_seg_fundus[optic_cup]")
+
+
+def test_a_structure_may_wait_for_the_size_of_another_of_its_card() -> None:
+    draft = RulePlanner().draft(
+        "If the liver is bigger than 100 ml segment the spleen.", (Ability.model_validate(ORGANS_CT),)
+    )
+    liver, spleen = draft.plan.pipeline
+    assert (liver.structures, spleen.structures) == (("liver",), ("spleen",))
+    assert spleen.condition_on is not None
+    assert decision(draft.plan, draft.doubts) == "confirm"
+
+
+def test_a_condition_with_an_unknown_word_is_shown_before_it_runs() -> None:
+    draft = RulePlanner().draft("If the spleen is zorbled, segment the pancreas.", abilities())
+    assert decision(draft.plan, draft.doubts) != "run"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        (
+            "If it's viral or bacterial pneumonia segment the heart.",
+            "ok pneumonia_cls_cxr chest_seg_cxr[heart]<pneumonia_cls_cxr=positive",
+        ),
+        (
+            "If it is neither viral nor bacterial pneumonia segment the heart.",
+            "ok pneumonia_cls_cxr chest_seg_cxr[heart]<pneumonia_cls_cxr=negative",
+        ),
+        (
+            "If the retinopathy is moderate or severe, segment the optic disc.",
+            "ok dr_grade_cls_fundus disc_cup_seg_fundus[optic_disc]<dr_grade_cls_fundus=moderate "
+            "disc_cup_seg_fundus[optic_disc]<dr_grade_cls_fundus=severe",
+        ),
+    ],
+)
+def test_several_classes_of_one_classifier_are_all_in_the_condition(prompt: str, expected: str) -> None:
+    assert planned(prompt) == gold(expected)
+
+
+@pytest.mark.parametrize("prompt", ["Segment the top of the heart.", "Segment the tip of the left lung."])
+def test_an_unnamed_part_is_not_served_by_the_whole(prompt: str) -> None:
+    assert planned(prompt) == gold("refuse")

@@ -70,7 +70,7 @@ def test_the_image_decides_between_two_weights_of_one_target():
 
 def test_two_weights_that_fit_equally_are_not_chosen_between_silently():
     with pytest.raises(PlanRejected, match="fit 'kidney' equally well; name the modality"):
-        Router(CATALOG).route(a_plan("kidney"))
+        Router(CATALOG, encoder=NoModel()).route(a_plan("kidney"))
     chosen = Router(CATALOG).route(a_plan("kidney", weight="kidney_seg_ct")).route(1)
     assert chosen.weight_id == "kidney_seg_ct"
 

@@ -105,7 +105,7 @@ def test_images_and_masks_move_together():
 
 def test_augmentation_is_repeatable_and_stays_in_range():
     x = torch.rand(4, 3, 32, 32)
-    strong = Augmentation(noise=0.2, blur=1.0, erase=1.0, gamma=1.0, contrast=0.5, brightness=0.5, flip_vertical=0.5)
+    strong = Augmentation(noise=0.2, blur=1.0, gamma=1.0, contrast=0.5, brightness=0.5, flip_vertical=0.5)
     one, two = (augment(x, None, strong, torch.Generator().manual_seed(1))[0] for _ in range(2))
     assert torch.equal(one, two)
     assert float(one.min()) >= 0 and float(one.max()) <= 1

@@ -9,6 +9,7 @@ from .clauses import Clause, is_verb
 from .items import Item
 from .joining import is_family
 from .lexicon import Lexicon, Modality
+from .words import word_set
 
 ASKING = ("SEG", "SEGIT", "CLS", "SOFT", "OTHER", "GRADE")
 """Kinds that say what to do."""
@@ -81,7 +82,12 @@ _SEGMENTED = frozenset(
 )
 
 
-_UNNAMED_PARTS = frozenset(["part", "portion", "half", "section", "end", "tip", "edge", "third", "quarter", "bit", "piece"])
+_UNNAMED_PARTS = word_set(
+    """
+    part portion half section end tip edge third quarter bit piece top bottom apex base rim pole wall centre center core
+    middle surface
+    """
+)
 """Heads of "the middle part of the hippocampus": no weight segments it, and the whole was not asked for."""
 
 
@@ -313,7 +319,7 @@ def referring(clause: Clause, antecedents: list[Ask], inherited: Verb, negated: 
         return []
     verb = _verb(asking[0]) if asking and asking[0].kind != "MAL" else Verb("CLS", Intent.CLASSIFICATION)
     if asking and verb.kind == "CLS":
-        noun = next((i for i in asking if i.kind == "SEG" and i.form == "n"), None)
+        noun = next((i for i in asking if i.kind == "SEG" and i.form in ("n", "v")), None)
         verb = _verb(noun) if noun is not None and not clause.has("ASPECT", "MAL") else verb
     aspect = next((i.form for i in clause.items if i.kind == "ASPECT"), "") or (
         "malignancy" if clause.has("MAL") else verb.aspect

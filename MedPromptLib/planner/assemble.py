@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 
 from ..plan import Condition, Intent, Omission, Status, Task
 from .actions import Ask
-from .conditions import When, as_condition
+from .conditions import When, as_conditions
 from .interpretation import Interpretation
-from .joining import is_family
 from .lexicon import Card, Lexicon, Modality
-from .resolve import Found, Outcome, Resolver, Unserved, Vague, Wish
+from .lookup import Lookup
+from .messages import LEFT_OUT, NOT_A_REQUEST, NOT_EVALUATED, NOTHING_ASKED, ONLY_DENIED, no_such_images, offer
+from .resolve import Found, Outcome, Unserved, Vague, Wish
 from .text import MARKS
 from .wholes import drop_wholes
 
@@ -50,12 +51,13 @@ class Assembler:
         self.lexicon = lexicon
         self.said = interpretation
         self.foreign = foreign
-        self.resolver = Resolver(lexicon)
+        self.lookup = Lookup(lexicon, interpretation)
+        self.resolver = self.lookup.resolver
         self.drafts: list[Draft] = []
         self.omissions: list[Omission] = []
         self.questions: list[str] = []
-        self.doubts = list(interpretation.doubts)
-        self.outcomes: dict[int, tuple[Ask, Outcome]] = {}
+        self.doubts = self.lookup.doubts
+        self.outcomes = self.lookup.outcomes
         self.placed: dict[int, int] = {}
 
     def build(self) -> Result:
@@ -65,7 +67,7 @@ class Assembler:
         if any(a.everything for a in wanted) and any(not a.everything for a in wanted):
             wanted = [a for a in wanted if not a.everything]
         for ask in sorted(wanted, key=lambda a: a.modality is None):
-            self._outcome(ask, wanted)
+            self.lookup.outcome(ask, wanted)
         self._describe_together(wanted)
         drop_wholes(wanted, self.outcomes, self.lexicon, self.prompt)
         for ask in wanted:
@@ -76,82 +78,6 @@ class Assembler:
         self._exclude(asks)
         self._leftovers()
         return self._result(wanted)
-
-    # -- looking up ---------------------------------------------------------------------------------------------------
-
-    def _outcome(self, ask: Ask, wanted: list[Ask]) -> Outcome:
-        known = self.outcomes.get(id(ask))
-        if known is not None:
-            return known[1]
-        outcome = self.resolver.resolve(self._wish(ask, wanted)) if ask.concepts else Vague("Please say what is meant.")
-        if ask.loose and isinstance(outcome, Unserved):
-            second = self.resolver.resolve(replace(self._wish(ask, wanted), intent=None))
-            outcome = second if isinstance(second, Found) else outcome
-        if isinstance(outcome, Found) and outcome.doubt:
-            self.doubts.append(outcome.doubt)
-        if (
-            ask.soft
-            and isinstance(outcome, Found)
-            and outcome.card.ability.intent is Intent.CLASSIFICATION
-            and ask.text_is_open
-        ) and isinstance(self.resolver.resolve(replace(self._wish(ask, wanted), intent=Intent.SEGMENTATION)), Found):
-            self.doubts.append("a label was assumed where a mask may be meant")
-        self.outcomes[id(ask)] = (ask, outcome)
-        return outcome
-
-    def _wish(self, ask: Ask, wanted: list[Ask]) -> Wish:
-        hard, hint = ask.modality, None
-        if hard is None:
-            hard, hint = self._borrowed(ask, wanted)
-        concepts = ask.concepts
-        aspect = ask.aspect or (
-            "malignancy" if ask.form == "malignant" and ask.intent is not Intent.SEGMENTATION else ""
-        )
-        return Wish(ask.intent, concepts, aspect, hard, hint, self._places(ask))
-
-    def _borrowed(self, ask: Ask, wanted: list[Ask]) -> tuple[Modality | None, Modality | None]:
-        """The images an ask without its own description is about: (certain, probable).
-
-        "Segment the lungs and check for TB on this chest CT": the CT belongs to both, as nothing on CT is served. In
-        "segment the polyp, then run the melanoma classifier on the dermoscopy image" it belongs to melanoma alone.
-        """
-        if self.said.contexts:
-            fitting = [m for m in self.said.contexts if self._related(ask, m)]
-            if fitting:
-                return fitting[-1], None
-        subjects = ask.condition.subjects if isinstance(ask.condition, When) else ()
-        for subject in subjects:
-            if subject.modality is not None and subject.modality.region and self._related(ask, subject.modality):
-                return subject.modality, None
-        others = [a for a in (*wanted, *subjects) if a.modality is not None and a is not ask]
-        for other in sorted(others, key=lambda a: (a.sentence != ask.sentence, abs(a.group - ask.group))):
-            if other.modality is None:
-                continue
-            served = isinstance(self._outcome(other, wanted), Found)
-            if not served and self._related(ask, other.modality):
-                return other.modality, None
-            return None, other.modality
-        modality = self.said.modalities[-1] if self.said.modalities else None
-        if modality is not None and not others and len({*self.said.modalities}) == 1:
-            return (modality, None) if self._related(ask, modality) else (None, modality)
-        return None, modality
-
-    def _related(self, ask: Ask, modality: Modality) -> bool:
-        if is_family(ask.concepts) or not modality.region:
-            return True
-        return any(self.lexicon.vocabulary.together(self.lexicon.region_of(k), modality.region) for k in ask.concepts)
-
-    def _places(self, ask: Ask) -> tuple[str, ...]:
-        """Organs named near a term that names none; in other clauses only if the term has no image of its own."""
-        if not is_family(ask.concepts):
-            return ()
-        conditions = [s for a in self.said.asks if isinstance(a.condition, When) for s in a.condition.subjects]
-        terms = [a for a in [*self.said.asks, *conditions] if a.concepts and not is_family(a.concepts)]
-        same = [a for a in terms if a.sentence == ask.sentence]
-        same.sort(key=lambda a: (a.start > ask.start, abs(a.start - ask.start)))
-        earlier = [a for a in reversed(terms) if a.sentence < ask.sentence]
-        near = [*same, *([] if ask.modality is not None and ask.modality.name else earlier)]
-        return tuple(dict.fromkeys(self.lexicon.region_of(a.concepts[0]) for a in near))
 
     def _describe_together(self, wanted: list[Ask]) -> None:
         """Drop unserved words that only describe a served finding of their clause ("a consolidation pointing to …")."""
@@ -170,11 +96,11 @@ class Assembler:
     def _place(self, ask: Ask) -> None:
         if ask.cancelled:
             return
-        outcome = self._outcome(ask, [])
+        outcome = self.lookup.outcome(ask, [])
         if not isinstance(outcome, Found):
             self._omit(ask, outcome)
             return
-        conditions = self._conditions(ask, outcome.card)
+        conditions = self._conditions(ask, outcome)
         if conditions is None:
             return
         dependency = self._input_region(ask) if outcome.card.ability.intent is Intent.CLASSIFICATION else None
@@ -220,7 +146,7 @@ class Assembler:
         if not isinstance(outcome, Found):
             self._omit(ask, outcome)
             return None
-        return self._task(outcome.card, outcome.structures, None, (ask.start, ask.end), False)
+        return self._task(outcome.card, outcome.structures, None, (ask.start, ask.end), False, outcome.alternatives)
 
     def _place_everything(self, ask: Ask, asks: list[Ask]) -> None:
         modality = ask.modality or (self.said.modalities[-1] if self.said.modalities else None)
@@ -248,7 +174,7 @@ class Assembler:
         """What an exclusion is about: for each intent it may have, the card and structures."""
         intents = [ask.intent] if ask.intent is not None else [Intent.SEGMENTATION, Intent.CLASSIFICATION]
         found = [
-            self.resolver.resolve(Wish(i, ask.concepts, "", modality, None, self._places(ask)))
+            self.resolver.resolve(Wish(i, ask.concepts, "", modality, None, self.lookup.places(ask)))
             for i in intents
             if ask.concepts
         ]
@@ -256,7 +182,7 @@ class Assembler:
 
     # -- conditions ---------------------------------------------------------------------------------------------------
 
-    def _conditions(self, ask: Ask, card: Card) -> list[Condition | None] | None:
+    def _conditions(self, ask: Ask, outcome: Found) -> list[Condition | None] | None:
         """The conditions under which an ask runs, one task each; None if they cannot be evaluated."""
         asked = ask.condition
         if not isinstance(asked, When):
@@ -270,19 +196,26 @@ class Assembler:
         if len(parents) > 1 and len({p[0] for p in parents if p}) > 1:
             self.doubts.append("a condition on several findings was split")
         chain: Condition | None = None
+        one_task = len({p[0] for p in parents if p}) == 1
         for _subject, parent in zip(subjects, parents, strict=True):
             if parent is None:
                 continue
             number, decider, about = parent
-            if decider is card:
-                return [None]
-            condition = as_condition(number, decider, about, asked)
-            if asked.every and len(subjects) > 1 and chain is not None:
-                condition = as_condition(self._rechained(number, chain), decider, about, asked)
+            if decider is outcome.card:
+                known = self.drafts[number - 1].structures
+                if decider.ability.intent is Intent.CLASSIFICATION or known == outcome.structures:
+                    return [None]
+                self.doubts.append("one structure of a weight waits for another")
+            if one_task:
+                about = tuple(a for p in parents if p for a in p[2])
+            if asked.every and not one_task and chain is not None:
+                number = self._rechained(number, chain)
                 found = []
-            chain = condition
-            if condition not in found:
-                found.append(condition)
+            conditions = as_conditions(number, decider, about, asked)
+            chain = conditions[0]
+            found += [c for c in conditions if c not in found]
+        if one_task and len(found) > 1:
+            self.doubts.append("a condition on several results was split")
         return found
 
     def _rechained(self, number: int, chain: Condition) -> int:
@@ -305,7 +238,7 @@ class Assembler:
             pointed = self._pointed_at(asked, ask)
             if pointed is not None:
                 return pointed
-            outcome = self._outcome(replace(subject, intent=Intent.SEGMENTATION, aspect=""), [])
+            outcome = self.lookup.outcome(replace(subject, intent=Intent.SEGMENTATION, aspect=""), [])
         if not isinstance(outcome, Found):
             return None
         self.outcomes[id(subject)] = (subject, outcome)
@@ -313,17 +246,17 @@ class Assembler:
             if self.drafts[number - 1].card is outcome.card:
                 self.placed[id(subject)] = number
                 return number, outcome.card, (subject,)
-        number = self._task(
-            outcome.card, outcome.structures, None, (subject.start, subject.end), subject.modality is not None
-        )
+        stated = subject.modality is not None
+        span = (subject.start, subject.end)
+        number = self._task(outcome.card, outcome.structures, None, span, stated, outcome.alternatives)
         self.placed[id(subject)] = number
         return number, outcome.card, (subject,)
 
     def _subject_outcome(self, subject: Ask) -> Outcome:
-        outcome = self._outcome(subject, [a for a in self.said.asks if not a.cancelled and not a.negated])
+        outcome = self.lookup.outcome(subject, [a for a in self.said.asks if not a.cancelled and not a.negated])
         if isinstance(outcome, Found) or subject.intent is Intent.SEGMENTATION:
             return outcome
-        again = self._outcome(replace(subject, intent=Intent.SEGMENTATION, aspect=""), [])
+        again = self.lookup.outcome(replace(subject, intent=Intent.SEGMENTATION, aspect=""), [])
         finding = any(self.lexicon.vocabulary.concept(k).kind == "finding" for k in subject.concepts)
         return (
             again
@@ -361,7 +294,7 @@ class Assembler:
         if not asked.character:
             return None
         subject = replace(ask, intent=Intent.CLASSIFICATION, aspect="malignancy", condition=None)
-        outcome = self._outcome(subject, [])
+        outcome = self.lookup.outcome(subject, [])
         if not isinstance(outcome, Found):
             return None
         self.outcomes[id(subject)] = (subject, outcome)
@@ -385,11 +318,7 @@ class Assembler:
         reasons = [o.reason for s in asked.subjects if isinstance(o := self._subject_outcome(s), Unserved)]
         questions = [o.question for s in asked.subjects if isinstance(o := self._subject_outcome(s), Vague)]
         self.questions += questions
-        reason = (
-            reasons
-            or questions
-            or ["No installed weight can evaluate this condition, so what hangs on it is left out."]
-        )[0]
+        reason = (reasons or questions or [NOT_EVALUATED])[0]
         self.omissions.append(Omission(text=self._text(ask.start, ask.end), reason=reason))
 
     def _exclude(self, asks: list[Ask]) -> None:
@@ -424,17 +353,12 @@ class Assembler:
                 draft.dependency -= 1
 
     def _leftovers(self) -> None:
-        reasons = {
-            "action": "This is not something a segmentation or classification weight can do, so it is left out.",
-            "address": "This is not a request about the image, so it is left out.",
-            "unknown": "No installed weight is known by these words, so they are left out.",
-        }
         for left in self.said.leftovers:
             text = self._text(left.start, left.end)
             if text:
-                self.omissions.append(Omission(text=text, reason=reasons[left.kind]))
+                self.omissions.append(Omission(text=text, reason=LEFT_OUT[left.kind]))
         for text in self.foreign:
-            self.omissions.append(Omission(text=text[:200], reason=reasons["address"]))
+            self.omissions.append(Omission(text=text[:200], reason=LEFT_OUT["address"]))
 
     # -- the whole ----------------------------------------------------------------------------------------------------
 
@@ -454,22 +378,12 @@ class Assembler:
             m for m in self.said.modalities if m.name and not any(self.lexicon.fits(c, m) for c in self.lexicon.cards)
         ]
         if missing:
-            return Result((), kept, Status.REFUSED, self._no_such_images(), ())
+            return Result((), kept, Status.REFUSED, no_such_images(self.lexicon), ())
         if self.said.refused and not self.said.vague:
-            return Result(
-                (), kept, Status.REFUSED, "The request only says what not to do, so there is nothing to run.", ()
-            )
+            return Result((), kept, Status.REFUSED, ONLY_DENIED, ())
         if self.said.foreign_topic and not self.said.vague:
-            return Result(
-                (), kept, Status.REFUSED, "This is not a request to segment or classify an image. " + self._offer(), ()
-            )
-        return Result(
-            (),
-            kept,
-            Status.CLARIFY,
-            "What should be segmented or classified, and on which images? " + self._offer(),
-            (),
-        )
+            return Result((), kept, Status.REFUSED, NOT_A_REQUEST + offer(self.lexicon), ())
+        return Result((), kept, Status.CLARIFY, NOTHING_ASKED + offer(self.lexicon), ())
 
     def _final(self, number: int, draft: Draft) -> Task:
         ability = draft.card.ability
@@ -483,14 +397,4 @@ class Assembler:
             dependency=draft.dependency,
             condition_on=draft.condition,
             span=self._text(*draft.span),
-        )
-
-    def _offer(self) -> str:
-        names = [f"{c.ability.target} on {c.ability.modality}" for c in self.lexicon.cards[:3]]
-        return f"Available are for example: {'; '.join(names)}." if names else "No weight is installed."
-
-    def _no_such_images(self) -> str:
-        kinds = ", ".join(dict.fromkeys(c.ability.modality for c in self.lexicon.cards))
-        return (
-            f"No installed weight works on these images; available are {kinds}." if kinds else "No weight is installed."
         )

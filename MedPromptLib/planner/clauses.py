@@ -249,7 +249,9 @@ def _sentence(items: list[Item], question: bool) -> Sentence:
         elif kind == "DESERVES" and _only_subject(current):
             current.lead = "IF"
             close("none")
-        elif content and (item.text in _ENDING or _forbids(items, index) or is_verb(item) or _new_noun_phrase(current, items, index)):
+        elif content and (
+            item.text in _ENDING or _forbids(items, index) or is_verb(item) or _new_noun_phrase(current, items, index)
+        ):
             close("none")
             current.items.append(item)
         else:
@@ -340,7 +342,7 @@ def _continues(items: list[Item], index: int, kind: str) -> bool:
                 bool(chunk)
                 and kind != "COMMA"
                 and any(i.kind == "T" for i in chunk)
-                and any(i.kind in RESULTS for i in chunk)
+                and (kind == "OR" or any(i.kind in RESULTS for i in chunk))
             )
         chunk.append(item)
     states = any(i.kind in ("T", "MAL", "POS", "NEGRES", "SEEN") for i in chunk) and not any(

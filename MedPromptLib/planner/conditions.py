@@ -122,33 +122,35 @@ def _size(items: list[Item]) -> float:
     return 0.0
 
 
-def triggering(card: Card, subjects: tuple[Ask, ...], asked: When) -> tuple[str, str]:
-    """`expected_result` and `execution` for a condition on a card.
+def triggering(card: Card, subjects: tuple[Ask, ...], asked: When) -> list[tuple[str, str]]:
+    """`expected_result` and `execution` for a condition on a card; several if no single result says it.
 
     The classes that trigger are worked out as a set first, so that "unless it is benign" and "if it is malignant" agree
     wherever the classes say so.
     """
     if card.ability.intent is Intent.SEGMENTATION:
-        return (NEGATIVE, "Positive") if asked.inverted else (POSITIVE, "Positive")
+        return [(NEGATIVE, "Positive") if asked.inverted else (POSITIVE, "Positive")]
     classes, positive = set(card.ability.classes), set(card.ability.positive)
     named = _named_classes(card, subjects, asked)
     wanted = classes - named if asked.inverted else named
     if wanted == positive:
-        return POSITIVE, "Positive"
+        return [(POSITIVE, "Positive")]
     if wanted == classes - positive:
-        return NEGATIVE, "Positive"
+        return [(NEGATIVE, "Positive")]
     if len(wanted) == 1:
-        return wanted.pop(), "Positive"
+        return [(wanted.pop(), "Positive")]
     if len(classes - wanted) == 1:
-        return (classes - wanted).pop(), "Negative"
-    return (NEGATIVE, "Positive") if asked.inverted else (POSITIVE, "Positive")
+        return [((classes - wanted).pop(), "Negative")]
+    if wanted:
+        return [(name, "Positive") for name in card.ability.classes if name in wanted]
+    return [(NEGATIVE, "Positive") if asked.inverted else (POSITIVE, "Positive")]
 
 
 def _named_classes(card: Card, subjects: tuple[Ask, ...], asked: When) -> set[str]:
     positive = set(card.ability.positive)
     if not asked.character:
         keys = {key for subject in subjects for key in subject.concepts if key not in card.keys or len(positive) < 2}
-        named = {name for name, key in card.classes if key and key in keys}
+        named = {n for n, key in card.classes if key in keys and (key not in card.keys or n in positive) and key}
         if named:
             return named
     if asked.character:
@@ -159,13 +161,15 @@ def _named_classes(card: Card, subjects: tuple[Ask, ...], asked: When) -> set[st
     return positive
 
 
-def as_condition(parent: int, card: Card, subjects: tuple[Ask, ...], asked: When) -> Condition:
-    """The contract's condition on task `parent`."""
-    expected, execution = triggering(card, subjects, asked)
+def as_conditions(parent: int, card: Card, subjects: tuple[Ask, ...], asked: When) -> list[Condition]:
+    """The contract's conditions on task `parent`; any one of them is enough."""
     size = asked.minimum_size if card.ability.intent is Intent.SEGMENTATION else 0.0
-    return Condition(
-        task_id=parent,
-        expected_result=expected,
-        execution="Negative" if execution == "Negative" else "Positive",
-        minimum_size=size,
-    )
+    return [
+        Condition(
+            task_id=parent,
+            expected_result=expected,
+            execution="Negative" if execution == "Negative" else "Positive",
+            minimum_size=size,
+        )
+        for expected, execution in triggering(card, subjects, asked)
+    ]

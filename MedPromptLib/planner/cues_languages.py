@@ -57,7 +57,7 @@ IMG : imagen, imagenes, foto, estudio, exploracion, fotografia
 GERMAN = """
 SEG.v : segmentiere, segmentieren, segmentiert, segmentier, grenze, abgrenzen, umreisse, umreissen, markiere,
     markieren, zeichne, einzeichnen, konturiere, konturieren, extrahiere, extrahieren, umrande, umranden, wo ist, wo
-    sind, isoliere, zeige mir wo, wo liegt
+    sind, isoliere, zeige mir wo, wo liegt, wie gross ist, wie gross sind
 SEG.n : segmentierung, segmentation, maske, masken, kontur, konturen, umriss, umrisse, rand, abgrenzung,
     konturierung
 SEG.p : segmentierten, segmentierte, segmentierter, maskierten, maskierte

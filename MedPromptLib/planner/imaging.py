@@ -15,6 +15,7 @@ def assign_images(asks: list[Ask], sentence: Sentence) -> None:
         for i in c.items
         if i.modality is not None and not (c.lead in ("IF", "UNLESS") and c.has("T"))
     ]
+    conditions = [c.start for c in sentence.clauses if c.lead in ("IF", "UNLESS") and c.has("T") and c.has("M")]
     if not marks or not asks:
         return
     for ask in asks:
@@ -42,7 +43,8 @@ def assign_images(asks: list[Ask], sentence: Sentence) -> None:
             if not after and not marks_in:
                 continue
             chosen = after[0] if after else marks_in[-1]
-        ask.modality = chosen[1]
+        if not any(chosen[0] < start < ask.start for start in conditions):
+            ask.modality = chosen[1]
 
 
 def _clause_of(place: int, sentence: Sentence) -> int:

@@ -180,6 +180,8 @@ class Interpreter:
             self._action(replace(clause, lead=""), clauses, index)
             return
         asked = when(clause, list(self.checks), self.lexicon, self.prompt)
+        if any(i.kind == "W" and i.form == "unknown" for i in clause.items):
+            self.out.doubts.append(f"the condition '{self._text(clause.start, clause.end)}' was not fully understood")
         alternative = self.condition is not None and self.condition.inverted != asked.inverted
         if (
             not asked.subjects

@@ -22,6 +22,10 @@ _PARTS = word_set(
 """Words between a side and its term: "the anterior part of the hippocampus"."""
 
 
+_OPENING = ("COLON", "COMMA", "OPEN", "DASH")
+_CLOSING = ("ONLY", "STOP", "SEMI", "CLOSE")
+
+
 def sides(items: list[Item]) -> list[Item]:
     """Join side words to their term: "left kidney", "right and left lungs", "pulmón izquierdo"."""
     out: list[Item] = []
@@ -32,7 +36,12 @@ def sides(items: list[Item]) -> list[Item]:
         if item.kind == "SIDE":
             if out and out[-1].kind == "T" and not pending and not _term_follows(items, index):
                 out[-1] = _sided(out[-1], item)
-            elif len(out) > 1 and out[-1].text in {"的", "の"} and out[-2].kind == "T" and not _term_follows(items, index):
+            elif (
+                len(out) > 1
+                and out[-1].text in {"的", "の"}
+                and out[-2].kind == "T"
+                and not _term_follows(items, index)
+            ):
                 out[-2:] = [_sided(out[-2], item)]
             else:
                 pending.append(item)
@@ -53,17 +62,24 @@ def sides(items: list[Item]) -> list[Item]:
             index += 1
             continue
         known = next((o for o in reversed(out) if o.kind == "T"), None)
-        if pending and known is not None and item.text in {"one", "ones", "side"}:
-            base = replace(
-                known, start=item.start, end=item.end, concepts=tuple(c.partition("@")[0] for c in known.concepts)
-            )
-            out.append(_sided(base, *pending))
+        if pending and known is not None and (item.text in {"one", "ones", "side"} or item.text in _PARTS):
+            out.append(_sided(_without_side(known, item), *pending))
             pending = []
             index += 1
             continue
         if pending and item.kind in ("AND", "OR", "COMMA") and following and following[0].kind == "SIDE":
             index += 1
             continue
+        if (
+            pending
+            and known is not None
+            and item.kind in _CLOSING
+            and out[-1].kind in _OPENING
+            and out[-2:-1] == [known]
+        ):
+            # "the kidneys: left only"
+            out.append(_sided(_without_side(known, pending[0]), *pending))
+            pending = []
         if pending and item.kind == "T":
             sides = {p.form for p in pending}
             if {"left", "right"} <= sides:
@@ -77,8 +93,16 @@ def sides(items: list[Item]) -> list[Item]:
                 pending = []
             out.append(item)
         index += 1
+    if pending and len(out) > 1 and out[-1].kind in _OPENING and out[-2].kind == "T":
+        out.append(_sided(_without_side(out[-2], pending[0]), *pending))
+        pending = []
     out.extend(Item("W", "ordinary", p.text, p.start, p.end) for p in pending)
     return out
+
+
+def _without_side(term: Item, place: Item) -> Item:
+    concepts = tuple(c.partition("@")[0] for c in term.concepts)
+    return replace(term, start=place.start, end=place.end, concepts=concepts)
 
 
 def _part_of_term(following: list[Item]) -> bool:

@@ -269,7 +269,8 @@ class Lexicon:
                 if not (organ and family and organ.concepts and family.concepts):
                     continue
                 place, general = organ.concepts[0], family.concepts[0]
-                if general.startswith("*:") and self.vocabulary.concept(place).kind != "finding":
+                anatomy = not place.startswith("*:") and self.vocabulary.concept(place).kind != "finding"
+                if general.startswith("*:") and anatomy:
                     return place + general[1:]
         return ""
 

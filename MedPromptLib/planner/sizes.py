@@ -26,8 +26,6 @@ _ASKING = ("OTHER", "CLS", "RUN")
 def sizes(items: list[Item], lexicon: Lexicon) -> list[Item]:
     """Read "measure the volume of the left kidney" and "the size of the liver" as orders for a mask."""
     items = list(items)
-    if any(i.kind == "ASPECT" and i.form == "measure" and i.text not in _SIZES for i in items):
-        return items
     for index, item in enumerate(items):
         report = item.kind == "OTHER" and item.text == "report the volume"
         if (item.text not in _SIZES and not report) or item.kind not in ("W", "IMG", "ASPECT", "OTHER"):

@@ -70,6 +70,7 @@ class Termless:
             own.kind == "OTHER"
             or (inherited.kind == "OTHER" and unknown)
             or (own.aspect in ("measure", "histology", "grade") and not described)
+            or any(i.kind == "ASPECT" and i.form == "measure" for i in clause.items)
         ):
             self.out.leftovers.append(Leftover(clause.start, clause.end, "action"))
         elif unknown and (own.kind in ("SEG", "CLS", "SOFT", "GRADE") or inherited.kind in ("SEG", "CLS", "SOFT")):

@@ -134,12 +134,13 @@ eye exudate < eye : exudate, exudates, hard exudates, cotton wool spots, microan
     hemorrhage ; exudados, exsudate, 渗出, 微动脉瘤
 myopia < eye : myopia, pathological myopia, papilledema, papilloedema ; miopia, 近视, 近視
 # skin
-skin:lesion < skin ^ *:lesion : skin lesion, skin lesions, mole, moles, naevus, nevus, naevi, nevi, melanocytic
-    nevus, pigmented lesion, pigmented spot, pigmented skin lesion, dark spot, dark spot on the skin, skin spot,
-    birthmark, skin growth, skin tumor, skin tumour, cutaneous lesion, skin mark, lentigo ; lesion cutanea, lesion
-    de la piel, lunar, lunares, nevo, mancha de la piel, hautlasion, muttermal, leberfleck, pigmentfleck,
-    hautveranderung, lesion cutanee, grain de beaute, grains de beaute, lesao de pele, lesao cutanea, sinal na pele,
-    pinta, 皮肤病变, 皮肤病灶, 皮损, 黑痣, 色素痣, 痣, 皮膚病変, ほくろ, 母斑
+nevus < skin ^ skin:lesion : naevus, nevus, naevi, nevi, melanocytic nevus, melanocytic nevi, melanocytic naevus ;
+    nevo, nevos, navus, navi, 色素痣, 母斑
+skin:lesion < skin ^ *:lesion : skin lesion, skin lesions, mole, moles, pigmented lesion, pigmented spot, pigmented
+    skin lesion, dark spot, dark spot on the skin, skin spot, birthmark, skin growth, skin tumor, skin tumour,
+    cutaneous lesion, skin mark, lentigo ; lesion cutanea, lesion de la piel, lunar, lunares, mancha de la piel,
+    hautlasion, muttermal, leberfleck, pigmentfleck, hautveranderung, lesion cutanee, grain de beaute, grains de
+    beaute, lesao de pele, lesao cutanea, sinal na pele, pinta, 皮肤病变, 皮肤病灶, 皮损, 黑痣, 痣, 皮膚病変, ほくろ
 melanoma! < skin ^ skin:lesion : melanoma, melanomas, malignant melanoma, melanomatous, black skin cancer ; melanom,
     schwarzer hautkrebs, melanome, 黑色素瘤, 恶性黑色素瘤, 黒色腫, メラノーマ, 悪性黒色腫
 skin cancer! < skin ^ skin:lesion : skin cancer, cancer of the skin, skin malignancy ; cancer de piel, hautkrebs,

@@ -15,6 +15,7 @@ _ARTICLES = frozenset(["the", "this", "these", "la", "le", "les", "l", "el", "lo
 _NARROWING = frozenset(
     [":", "only", "just", "nur", "solo", "seulement", "apenas", "(", "-", "—", "的", "の", "s", "："]
 )
+_ONLY = frozenset(["only", "just", "nur", "solo", "seulement", "apenas"])
 _SPACED = re.compile(r"\w+|[^\w\s]")
 
 
@@ -23,13 +24,19 @@ def drop_wholes(asks: list[Ask], outcomes: dict[int, tuple[Ask, Outcome]], lexic
     ordered = sorted((a for a in asks if a.concepts), key=lambda a: a.start)
     for first, second in itertools.pairwise(ordered):
         between = set(_SPACED.findall(prompt[first.end : second.start].lower()))
-        possessive = prompt[: first.end].endswith(("'s", "’s", "s'", "s’"))
+        owned = prompt[first.start : second.start].rstrip().lower().endswith(("'s", "’s", "s'", "s’"))
+        between -= {"'", "’"}
         if between & _OF and between <= _OF | _ARTICLES and _belongs(first, second, outcomes, lexicon):
             second.cancelled = True
-        elif between <= _NARROWING | _ARTICLES and (
-            (possessive and not between) or _belongs(second, first, outcomes, lexicon)
-        ):
-            first.cancelled = True
+        elif between <= {",", *_NARROWING, *_ARTICLES}:
+            owner = ("," not in between or bool(between & _ONLY)) and _belongs(second, first, outcomes, lexicon)
+            if owner or owned or _is_side(second, first):
+                first.cancelled = True
+
+
+def _is_side(part: Ask, whole: Ask) -> bool:
+    """ "The kidneys, left side", "hippocampus (anterior part)"."""
+    return any(p.partition("@")[0] == w and p != w for p in part.concepts for w in whole.concepts)
 
 
 def _belongs(part: Ask, whole: Ask, outcomes: dict[int, tuple[Ask, Outcome]], lexicon: Lexicon) -> bool:

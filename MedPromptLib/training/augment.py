@@ -70,13 +70,4 @@ def _intensities(x: Tensor, recipe: Augmentation, generator: torch.Generator) ->
     if recipe.noise:
         level = torch.rand(n, 1, 1, 1, generator=generator).to(device) * recipe.noise
         x = x + level * torch.randn(n, 1, *x.shape[2:], generator=generator).to(device)
-    x = x.clamp(0, 1)
-    if recipe.erase:
-        h, w = x.shape[2:]
-        for image in range(n):
-            if torch.rand(1, generator=generator) < recipe.erase:
-                size = (torch.rand(2, generator=generator) * 0.25 + 0.05) * torch.tensor([h, w])
-                at = torch.rand(2, generator=generator) * (torch.tensor([h, w]) - size)
-                top, left = int(at[0]), int(at[1])
-                x[image, :, top : top + int(size[0]), left : left + int(size[1])] = 0.5
-    return x
+    return x.clamp(0, 1)

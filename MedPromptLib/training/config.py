@@ -56,8 +56,6 @@ class Augmentation(_Strict):
         flip_horizontal, flip_vertical: probability; 0 where the anatomy is lateralised or has an up and a down.
         rotate: degrees. scale, shift: fraction of the image.
         gamma, contrast, brightness: strength; noise, blur: largest standard deviation (intensity, pixels).
-        erase: probability of filling a random rectangle with grey.
-        mixup: alpha of the beta distribution, classification only; 0 switches it off.
     """
 
     flip_horizontal: float = 0.0
@@ -70,8 +68,6 @@ class Augmentation(_Strict):
     brightness: float = 0.1
     noise: float = 0.03
     blur: float = 0.0
-    erase: float = 0.0
-    mixup: float = 0.0
 
 
 class Phase(_Strict):

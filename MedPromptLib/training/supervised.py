@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..errors import InvalidInput
 from ..inference.preprocessing import prepare, standardise
 from ..networks import build
 from ..networks.deepfusionlab import LeanFusionLab, conv_bn_relu, resize
@@ -100,6 +101,7 @@ class SupervisedTraining:
         self.cases = {
             split: read_cases(folder, split, binary_mask=recipe.data.binary_mask) for split in ("train", "val")
         }
+        self._check_cases(folder)
         network = build(recipe.network)
         if isinstance(network, LeanFusionLab):
             load_lite0(network)
@@ -115,6 +117,16 @@ class SupervisedTraining:
         self._resume()
 
     # -- set-up ---------------------------------------------------------------------------------------------------
+
+    def _check_cases(self, folder: Path) -> None:
+        """Raises InvalidInput if the data set lacks the masks or has labels the recipe does not name."""
+        for cases in self.cases.values():
+            if cases.masks is None and (self.segmentation or self.schedule.auxiliary_masks):
+                raise InvalidInput(f"The data set {folder} has no masks/ folder, which this recipe needs.")
+            unknown = sorted(set(cases.labels) - set(self.recipe.card.classes))
+            if not self.segmentation and unknown:
+                known = ", ".join(self.recipe.card.classes)
+                raise InvalidInput(f"The data set {folder} has labels {unknown}, but the recipe's classes are {known}.")
 
     def _optimiser(self) -> torch.optim.Optimizer:
         groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
@@ -139,22 +151,31 @@ class SupervisedTraining:
         if not path.is_file():
             return
         state = torch.load(path, weights_only=True, map_location=self.device)
+        if state["recipe"] != self.recipe.model_dump_json():
+            raise InvalidInput(
+                f"The checkpoint {path} was made with another recipe; remove it or choose another --work folder."
+            )
         self.model.load_state_dict(state["model"])
         self.ema.load_state_dict(state["ema"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.generator.set_state(state["generator"].cpu())
         torch.set_rng_state(state["rng"].cpu())
+        if self.device.type == "cuda" and state["cuda_rng"] is not None:
+            torch.cuda.set_rng_state(state["cuda_rng"].cpu(), self.device)
         self.epoch, self.step = state["epoch"], state["step"]
         self.best, self.best_epoch, self.best_state = state["best"], state["best_epoch"], state["best_state"]
         self.report(f"continuing after epoch {self.epoch} of {self.schedule.epochs}")
 
     def _save(self) -> None:
+        on_cuda = self.device.type == "cuda"
         state = {
+            "recipe": self.recipe.model_dump_json(),
             "model": self.model.state_dict(),
             "ema": self.ema.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "generator": self.generator.get_state(),
             "rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state(self.device) if on_cuda else None,
             "epoch": self.epoch,
             "step": self.step,
             "best": self.best,
@@ -175,12 +196,12 @@ class SupervisedTraining:
 
     def run(self) -> dict[str, Tensor]:
         """Train to the end (or from the checkpoint to the end) and return the selected averaged parameters."""
-        while self.epoch < self.schedule.epochs:
+        while not self._finished():
             started = time.monotonic()
             loss = self._train_epoch()
             self.epoch += 1
             record: dict[str, Any] = {"epoch": self.epoch, "loss": round(loss, 5)}
-            last_phase = self.epoch > self.schedule.epochs - self.schedule.phases[-1].epochs
+            last_phase = self._in_last_phase()
             if last_phase or self.epoch % 5 == 0:
                 record |= self._validate()
                 if last_phase and (record["score"] > self.best or self.schedule.select == "last"):
@@ -191,13 +212,19 @@ class SupervisedTraining:
             with (self.work / LOG).open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(record) + "\n")
             self._save()
-            if last_phase and self.epoch - self.best_epoch >= self.schedule.patience:  # never with `last`
-                break
         assert self.best_state is not None
         if self.auxiliary:
             prefix = "network."
             return {n.removeprefix(prefix): t for n, t in self.best_state.items() if n.startswith(prefix)}
         return self.best_state
+
+    def _in_last_phase(self) -> bool:
+        return self.epoch > self.schedule.epochs - self.schedule.phases[-1].epochs
+
+    def _finished(self) -> bool:
+        """All epochs are done, or (never with `last`) the last phase has stopped getting better."""
+        stalled = self._in_last_phase() and self.epoch - self.best_epoch >= self.schedule.patience
+        return self.epoch >= self.schedule.epochs or stalled
 
     def _batches(self, data: Tensors, batch: int) -> Iterator[Tensor]:
         order = torch.randperm(len(data.x), generator=self.generator)
@@ -256,13 +283,6 @@ class SupervisedTraining:
         assert targets is not None
         smooth = self.schedule.label_smoothing
         weight = self._class_weight()
-        mix = self.recipe.augmentation.mixup
-        if mix and not self.auxiliary:
-            share = float(np.random.default_rng(int(self.step)).beta(mix, mix))
-            order = torch.randperm(len(x), generator=self.generator)
-            logits = self._forward(share * x + (1 - share) * x[order])
-            losses = [F.cross_entropy(logits, t, weight, label_smoothing=smooth) for t in (targets, targets[order])]
-            return share * losses[0] + (1 - share) * losses[1]
         output = self._forward(x)
         if not self.auxiliary:
             return F.cross_entropy(output, targets, weight, label_smoothing=smooth)
