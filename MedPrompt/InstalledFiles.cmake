@@ -90,6 +90,10 @@ set(MEDPROMPT_RESOURCES
 set(MEDPROMPT_WEIGHTS
   "weights/breast_lesion_cls_us/card.json"
   "weights/breast_lesion_cls_us/model.safetensors"
+  "weights/breast_lesion_seg_us/card.json"
+  "weights/breast_lesion_seg_us/model.safetensors"
   "weights/chest_structures_seg_cxr/card.json"
   "weights/chest_structures_seg_cxr/model.safetensors"
+  "weights/pneumonia_cls_cxr/card.json"
+  "weights/pneumonia_cls_cxr/model.safetensors"
   )

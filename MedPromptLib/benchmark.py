@@ -18,7 +18,7 @@ def benchmark_two_tasks(session: Session, device: str, rounds: int) -> Iterator[
     from .demo import demo_image
     from .headless import headless_scene
     from .images import read_image
-    from .scene import image_to_volume, write_run
+    from .scene import image_to_volume, remove_nodes, write_run
 
     image = read_image(demo_image())
     stages: dict[str, list[float]] = {"plan and route": [], "networks": [], "nodes": [], "all": []}
@@ -32,8 +32,7 @@ def benchmark_two_tasks(session: Session, device: str, rounds: int) -> Iterator[
             clock.append(time.perf_counter())
             nodes = write_run(result, volume)
             clock.append(time.perf_counter())
-            for node in (*nodes.segmentations, nodes.table, nodes.provenance):
-                scene.scene.RemoveNode(node)
+            remove_nodes((*nodes.segmentations, nodes.table, nodes.provenance), scene.scene)
             if number:
                 for stage, start, end in zip(stages, (0, 1, 2, 0), (1, 2, 3, 3), strict=True):
                     stages[stage].append(clock[end] - clock[start])

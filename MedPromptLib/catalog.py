@@ -142,14 +142,18 @@ class Network(_Strict):
 
 
 class Calibration(_Strict):
-    """Temperature scaling (Guo et al. 2017): probabilities are softmax(logits / temperature).
+    """Probabilities are softmax(logits / temperature + bias).
+
+    Temperature scaling is by Guo et al. 2017; the bias per class, which classifiers get, by Alexandari et al. 2020.
 
     Attributes:
         temperature: fitted on the split named in `split`.
+        bias: one number per class with mean zero, fitted with it; empty for segmentations.
         ece: expected calibration error on that split afterwards, 15 equal-width bins.
     """
 
     temperature: Annotated[float, Field(gt=0)] = 1.0
+    bias: tuple[float, ...] = ()
     split: str = ""
     ece: float | None = None
 
@@ -228,6 +232,8 @@ class WeightCard(_Strict):
         if self.intent is Intent.CLASSIFICATION:
             if len(self.classes) < 2:
                 raise ValueError("a classification card needs at least two classes")
+            if len(self.calibration.bias) not in (0, len(self.classes)):
+                raise ValueError(f"calibration.bias needs one number for each of the {len(self.classes)} classes")
             unknown = set(self.positive) - set(self.classes)
             if unknown:
                 raise ValueError(f"positive classes {sorted(unknown)} are not among the classes")

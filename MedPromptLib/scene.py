@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -422,11 +422,17 @@ def _all_or_nothing(scene: Any) -> Iterator[None]:
     except BaseException:
         hierarchy = _hierarchy(scene)
         nodes = [scene.GetNthNode(n) for n in range(scene.GetNumberOfNodes())]
-        for node in reversed([n for n in nodes if n.GetID() not in before and n is not hierarchy]):
-            if item := hierarchy.GetItemByDataNode(node):
-                hierarchy.RemoveItem(item, False, False)
-            scene.RemoveNode(node)
+        remove_nodes(reversed([n for n in nodes if n.GetID() not in before and n is not hierarchy]), scene)
         raise
+
+
+def remove_nodes(nodes: Iterable[Any], scene: Any) -> None:
+    """Take nodes and their places in the subject hierarchy out of a scene."""
+    hierarchy = _hierarchy(scene)
+    for node in nodes:
+        if item := hierarchy.GetItemByDataNode(node):
+            hierarchy.RemoveItem(item, False, False)
+        scene.RemoveNode(node)
 
 
 def _hierarchy(scene: Any) -> Any:

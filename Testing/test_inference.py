@@ -7,11 +7,11 @@ import pytest
 import torch
 from weights_for_tests import a_card, write_weight
 
-from MedPromptLib.catalog import Catalog, Preprocessing
+from MedPromptLib.catalog import Calibration, Catalog, Preprocessing
 from MedPromptLib.errors import Cancelled, InvalidInput
 from MedPromptLib.images import MedicalImage
 from MedPromptLib.inference.devices import resolve_device, run_in_batches
-from MedPromptLib.inference.engine import ModelCache, load_weight, regional, segment, tidy
+from MedPromptLib.inference.engine import ModelCache, calibrated, load_weight, regional, segment, tidy
 from MedPromptLib.inference.preprocessing import prepare, restore
 
 CPU = torch.device("cpu")
@@ -173,3 +173,11 @@ def test_cancelling_is_noticed_between_batches():
     calls = iter([False, True])
     with pytest.raises(Cancelled):
         run_in_batches(Greedy(9), torch.rand(4, 3, 4, 4), CPU, batch=2, cancelled=lambda: next(calls))
+
+
+def test_calibration_divides_by_the_temperature_and_adds_the_bias():
+    card = a_card("x_cls_cxr", classes=("a", "b"), calibration=Calibration(temperature=2.0, bias=(1.0, -1.0)))
+    p = calibrated(torch.tensor([[4.0, 0.0]]), card)
+    assert torch.allclose(p, torch.tensor([[3.0, -1.0]]).softmax(1))
+    with pytest.raises(ValueError, match="one number for each of the 2 classes"):
+        a_card("x_cls_cxr", classes=("a", "b"), calibration=Calibration(bias=(1.0,)))

@@ -13,14 +13,14 @@ from weights_for_tests import a_card, write_weight
 from MedPromptLib.errors import InvalidInput
 from MedPromptLib.inference.engine import load_weight
 from MedPromptLib.training.augment import augment
-from MedPromptLib.training.config import Augmentation, read_recipe
+from MedPromptLib.training.config import Augmentation, Schedule, read_recipe
 from MedPromptLib.training.data import read_cases
 from MedPromptLib.training.evaluation import evaluate, replace_measurements
 from MedPromptLib.training.metrics import (
     bootstrap,
     calibration_error_by_chance,
     expected_calibration_error,
-    fit_temperature,
+    fit_calibration,
     mask_scores,
     paper_soft_dice,
 )
@@ -141,12 +141,18 @@ def test_a_perfectly_calibrated_classifier_shows_an_error_on_few_images_only():
     assert calibration_error_by_chance(np.full(40_000, 0.8), rounds=20) < 0.004
 
 
-def test_the_fitted_temperature_undoes_overconfidence():
+def test_the_fitted_calibration_undoes_overconfidence_and_shifted_classes():
     random = np.random.default_rng(0)
     logits = random.normal(size=(4000, 3)) * 1.5
     p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     truth = np.array([random.choice(3, p=row) for row in p])
-    assert fit_temperature(logits * 4, truth) == pytest.approx(4, rel=0.1)
+    assert fit_calibration(logits * 4, truth, with_bias=False) == (pytest.approx(4, rel=0.1), ())
+    shifted = (logits + np.array([1.0, 0.0, -1.0])) * 2
+    temperature, bias = fit_calibration(shifted, truth, with_bias=True)
+    assert temperature == pytest.approx(2, rel=0.1)
+    assert bias == pytest.approx([-1, 0, 1], abs=0.15)
+    few = fit_calibration(np.array([[3.0, 0.0], [0.0, 3.0]]), np.array([0, 1]), with_bias=True)
+    assert few[0] > 0.5, "two right answers are no reason for full confidence"
 
 
 def test_the_bootstrap_draws_patients_not_images():
@@ -191,3 +197,15 @@ def test_labels_a_weight_does_not_know_are_named(a_data_set, tmp_path):
     card = write_weight(tmp_path / "weights", a_card("x_cls_cxr", classes=("a", "b"), positive=("b",)))
     with pytest.raises(InvalidInput, match=r"labels \['normal', 'tb'\], but 'x_cls_cxr' knows a, b"):
         evaluate(load_weight(tmp_path / "weights" / card.id, card, torch.device("cpu")), a_data_set, "test", "")
+
+
+def test_the_learning_rate_warms_up_falls_and_restarts():
+    phases = ({"epochs": 6, "size": 64, "batch": 4}, {"epochs": 4, "size": 96, "batch": 4})
+    plain = Schedule(phases=phases)
+    assert plain.rate(0) < 0.1 < plain.rate(1) <= 1
+    assert plain.rate(5) == pytest.approx(0.5)
+    assert plain.rate(10) == pytest.approx(0.01)
+    again = Schedule(phases=(*phases, {"epochs": 8, "size": 96, "batch": 4, "restart": 0.5}))
+    assert [again.rate(p) for p in (1, 5, 9.9)] == [plain.rate(p) for p in (1, 5, 9.9)]
+    assert again.rate(10) == pytest.approx(0.5)
+    assert again.rate(14) == pytest.approx(0.25)

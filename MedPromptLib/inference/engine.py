@@ -99,11 +99,19 @@ def _forward(weight: LoadedWeight, slices: Array, watch: Watch) -> Tensor:
     return scores
 
 
+def calibrated(scores: Tensor, card: WeightCard) -> Tensor:
+    """Class probabilities from scores (n, classes, …), as the card's calibration says."""
+    scores = scores / card.calibration.temperature
+    if card.calibration.bias:
+        scores = scores + torch.tensor(card.calibration.bias).view(1, -1, *[1] * (scores.ndim - 2))
+    return scores.softmax(1)
+
+
 def segmentation_scores(weight: LoadedWeight, image: MedicalImage, watch: Watch | None = None) -> Tensor:
     """Calibrated class probabilities (k, classes, rows, columns) on the network's grid."""
     _check_slices(weight.card, image)
     scores = _forward(weight, image.array, watch or Watch())
-    return (scores / weight.card.calibration.temperature).softmax(1)
+    return calibrated(scores, weight.card)
 
 
 def segment(
@@ -188,7 +196,7 @@ def classify(
     _check_slices(weight.card, image)
     slices = image.array if region is None else regional(image.array, region, weight.card.preprocessing.region)
     logits = _forward(weight, slices, watch or Watch())
-    probabilities = (logits / weight.card.calibration.temperature).softmax(1).mean(0)
+    probabilities = calibrated(logits, weight.card).mean(0)
     return {name: float(p) for name, p in zip(weight.card.classes, probabilities, strict=True)}
 
 

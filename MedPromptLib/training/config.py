@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
@@ -71,18 +72,23 @@ class Augmentation(_Strict):
 
 
 class Phase(_Strict):
-    """A stretch of the training at one input size."""
+    """A stretch of the training at one input size.
+
+    Attributes:
+        restart: above 0, a new cosine cycle (Loshchilov and Hutter 2017) begins with this share of the peak rate.
+    """
 
     epochs: Annotated[int, Field(ge=1)]
     size: Annotated[int, Field(ge=32, multiple_of=32)]
     batch: Annotated[int, Field(ge=1)]
+    restart: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
 class Schedule(_Strict):
     """Optimisation.
 
     Attributes:
-        learning_rate: peak, after one epoch of warm-up, then cosine to zero over all phases.
+        learning_rate: peak, after one epoch of warm-up, then cosine to zero over all phases up to the next restart.
         encoder_factor: the pretrained encoder's share of it.
         freeze_epochs: epochs during which the stem and the first two stages stay as pretrained.
         ema: decay per step of the averaged weights that are evaluated and shipped.
@@ -110,6 +116,19 @@ class Schedule(_Strict):
     def epochs(self) -> int:
         """Epochs of all phases."""
         return sum(phase.epochs for phase in self.phases)
+
+    def rate(self, position: float) -> float:
+        """Share of the peak learning rate at a position in epochs: warm-up, then the cosine of the present cycle."""
+        start, length, peak, first = 0, 0, 1.0, 0
+        for phase in self.phases:
+            if phase.restart:
+                if position < first:
+                    break
+                start, length, peak = first, 0, phase.restart
+            length += phase.epochs
+            first += phase.epochs
+        warm = min(1.0, position + 0.05)
+        return peak * warm * max(0.5 * (1 + math.cos(math.pi * min((position - start) / length, 1.0))), 0.01)
 
     def phase(self, epoch: int) -> Phase:
         """The phase that epoch (from 0) belongs to."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +21,14 @@ from ..catalog import (
     sha256_of,
     write_card,
 )
-from ..inference.engine import LoadedWeight, classify, load_weight, segment, segmentation_scores
+from ..inference.engine import LoadedWeight, calibrated, classify, load_weight, segment, segmentation_scores
 from ..inference.storage import save_state
 from ..networks import build
 from ..plan import Intent
 from .config import Recipe
 from .data import Cases
 from .evaluation import as_image
-from .metrics import Floats, expected_calibration_error, fit_temperature, mask_scores
+from .metrics import Floats, expected_calibration_error, fit_calibration, mask_scores
 
 PIXELS_PER_IMAGE = 400
 """How many pixels of each validation image take part in fitting a segmentation's temperature."""
@@ -53,12 +54,13 @@ def publish(
     file = WeightFile(sha256=sha256_of(path), bytes=path.stat().st_size, storage="int8")
     stored = load_weight(folder, card.model_copy(update={"file": file}), cpu)
     scores, truth = _outputs(stored, validation)
-    temperature = round(fit_temperature(scores, truth), 4)
-    calibrated = scores / temperature
-    probabilities = np.exp(calibrated - calibrated.max(1, keepdims=True))
-    probabilities /= probabilities.sum(1, keepdims=True)
-    ece = expected_calibration_error(probabilities.max(1), probabilities.argmax(1) == truth)
     exact_scores, _ = _outputs(full, validation)
+    temperature, bias = fit_calibration(scores, truth, with_bias=card.intent is Intent.CLASSIFICATION)
+    calibration = Calibration(temperature=temperature, bias=bias, split="val")
+    card = card.model_copy(update={"calibration": calibration})
+    probabilities = calibrated(torch.from_numpy(scores), card).numpy()
+    ece = expected_calibration_error(probabilities.max(1), probabilities.argmax(1) == truth)
+    full, stored = replace(full, card=card), replace(stored, card=card)
     change = float(np.abs(np.exp(scores) - np.exp(exact_scores)).mean())
     name = "foreground Dice" if card.intent is Intent.SEGMENTATION else "accuracy"
     before, after = _score(full, validation), _score(stored, validation)
@@ -69,7 +71,7 @@ def publish(
     card = card.model_copy(
         update={
             "file": file,
-            "calibration": Calibration(temperature=temperature, split="val", ece=round(ece, 4)),
+            "calibration": calibration.model_copy(update={"ece": round(ece, 4)}),
             "provenance": card.provenance.model_copy(update={"note": note}),
         }
     )

@@ -262,10 +262,8 @@ class SupervisedTraining:
                 network.low_level.eval()
 
     def _set_rate(self, position: float) -> None:
-        warm = min(1.0, (position + 0.05) / 1.0)
-        cosine = 0.5 * (1 + math.cos(math.pi * min(position / self.schedule.epochs, 1.0)))
         for group in self.optimiser.param_groups:
-            group["lr"] = group["base"] * warm * max(cosine, 0.01)
+            group["lr"] = group["base"] * self.schedule.rate(position)
 
     def _average(self) -> None:
         decay = min(self.schedule.ema, (1 + self.step) / (10 + self.step))
