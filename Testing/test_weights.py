@@ -104,24 +104,25 @@ def test_the_demo_finds_lungs_and_heart_where_they_are(the_demo, a_radiograph):
 
 REOPEN = """
 import json, sys
-import slicer
-from MedPromptLib.headless import open_scene_bundle
-opened = open_scene_bundle(sys.argv[1])
-scene = opened.scene
-node = scene.GetFirstNodeByClass("vtkMRMLSegmentationNode")
-volume = scene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
-segments = node.GetSegmentation()
-ids = [segments.GetNthSegmentID(n) for n in range(segments.GetNumberOfSegments())]
-table = scene.GetFirstNodeByClass("vtkMRMLTableNode")
 import numpy as np
-print("RESULT" + json.dumps({
-    "names": [segments.GetSegment(i).GetName() for i in ids],
-    "codes": [segments.GetSegment(i).GetTag(slicer.vtkSegment.GetTerminologyEntryTagName()) for i in ids],
-    "pixels": [int(np.count_nonzero(slicer.util.arrayFromSegmentBinaryLabelmap(node, i, volume))) for i in ids],
-    "structures": [table.GetCellText(row, table.GetColumnIndex("structure")) for row in range(table.GetNumberOfRows())],
-    "prompt": json.loads(scene.GetFirstNodeByClass("vtkMRMLTextNode").GetText())["prompt"],
-}))
-opened.close()
+from MedPromptLib.headless import open_scene_bundle, slicer, vtk
+opened = open_scene_bundle(sys.argv[1])
+volume, node, table, text = (opened.scene.GetFirstNodeByClass(f"vtkMRML{kind}Node") for kind in
+                             ("ScalarVolume", "Segmentation", "Table", "Text"))
+segments = node.GetSegmentation()
+seen = {"names": [], "codes": [], "pixels": []}
+for segment_id in segments.GetSegmentIDs():
+    code = vtk.reference("")
+    segments.GetSegment(segment_id).GetTag("TerminologyEntry", code)
+    seen["names"].append(segments.GetSegment(segment_id).GetName())
+    seen["codes"].append(str(code))
+    mask = slicer.util.arrayFromSegmentBinaryLabelmap(node, segment_id, volume)
+    seen["pixels"].append(int(np.count_nonzero(mask)))
+columns = table.GetTable()
+rows = range(columns.GetNumberOfRows())
+seen["structures"] = [columns.GetValueByName(row, "structure").ToString() for row in rows]
+seen["prompt"] = json.loads(text.GetText())["prompt"]
+print("RESULT" + json.dumps(seen))
 """
 
 
