@@ -375,11 +375,12 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
 def findingTexts(finding: Any) -> tuple[str, str, str]:
     """Finding, probability and size of a `results.Finding`, as the panel shows them."""
+    from MedPromptLib.results import percent
+
     name = finding.structure or finding.target
     # Of a structure that was outlined, its size says so.
     if finding.result and not finding.pixels:
         name = f"{name}: {finding.result}"
-    probability = "" if finding.probability is None else f"{finding.probability:.0%}"
     if finding.volume_ml is not None:
         size = f"{finding.volume_ml:.1f} ml"
     elif finding.area_mm2 is not None:
@@ -388,7 +389,7 @@ def findingTexts(finding: Any) -> tuple[str, str, str]:
         size = _("{count} pixels").format(count=finding.pixels)
     else:
         size = ""
-    return name, probability, size
+    return name, percent(finding.probability), size
 
 
 #

@@ -110,8 +110,10 @@ def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) ->
 
 
 def _finding_line(row: Finding) -> str:
+    from .results import percent
+
     what = row.structure or row.target
-    sure = "" if row.probability is None else f" ({row.probability:.0%})"
+    sure = f" ({percent(row.probability)})" if row.probability is not None else ""
     size = f", {row.area_mm2 / 100:.1f} cm²" if row.area_mm2 else f", {row.volume_ml:.1f} ml" if row.volume_ml else ""
     return f"{what}: {row.result}{sure}{size}"
 

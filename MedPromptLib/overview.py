@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from .errors import MissingPackage, OutputFailed
 from .images import MedicalImage
-from .results import Finding, Run, Segmentation
+from .results import Finding, Run, Segmentation, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -220,18 +220,11 @@ def _row(finding: Finding) -> tuple[str, ...]:
     return (
         (finding.structure or finding.target) if segmented else finding.target,
         finding.result or (("nothing found" if finding.pixels == 0 else "segmented") if segmented else ""),
-        _percent(finding.probability),
+        percent(finding.probability) or "–",
         size or "–",
         _number(finding.mean_intensity),
         finding.weight_id,
     )
-
-
-def _percent(probability: float | None) -> str:
-    """Never 0 or 100 %: no estimated probability is certain."""
-    if probability is None:
-        return "–"
-    return "> 99.9 %" if probability > 0.999 else "< 0.1 %" if probability < 0.001 else f"{probability * 100:.1f} %"
 
 
 def _number(value: float | None) -> str:

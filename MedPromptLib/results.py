@@ -94,6 +94,15 @@ class Finding(_Record):
     decision: str = ""
 
 
+def percent(probability: float | None) -> str:
+    """A probability for people, `96.2 %`; never 0 or 100 %, as no estimate is certain; empty for None."""
+    if probability is None:
+        return ""
+    if not 0.001 <= probability <= 0.999:
+        return "> 99.9 %" if probability > 0.5 else "< 0.1 %"
+    return f"{probability * 100:.1f} %"
+
+
 class TaskRecord(_Record):
     """What happened to one task.
 

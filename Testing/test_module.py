@@ -363,10 +363,10 @@ def test_results_and_what_was_not_done_are_shown(a_ready_user: User, a_radiograp
 
     table = a_ready_user.findingsTable
     shown = [[table.item(row, column).text() for column in range(3)] for row in range(table.rowCount())]
-    assert shown[0][:2] == ["right lung", "96%"]
+    assert shown[0][:2] == ["right lung", "96.2 %"]
     assert shown[0][2].endswith(" pixels"), "the film has no pixel spacing, so there is no area"
     assert shown[2] == ["heart", "", "0 pixels"]
-    assert shown[3] == ["tuberculosis: tuberculosis", "81%", ""]
+    assert shown[3] == ["tuberculosis: tuberculosis", "81.0 %", ""]
     assert "Task 2 did not find what task 3 waits for." in a_ready_user.notesLabel.text()
     assert a_ready_user.nodesLabel.text().count("•") == 3
 
