@@ -301,6 +301,11 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def describe_file(path: Path, storage: Literal["float32", "int8"]) -> WeightFile:
+    """The card's entry for a weight file."""
+    return WeightFile(name=path.name, sha256=sha256_of(path), bytes=path.stat().st_size, storage=storage)
+
+
 def verify_file(folder: Path, card: WeightCard) -> Path:
     """Path of the weight file once its size and SHA-256 match the card.
 

@@ -11,7 +11,6 @@ import argparse
 import contextlib
 import json
 import os
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,7 +36,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code and never shows a traceback unless `--debug` asks for it."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    options.command_line = shlex.join(["medprompt", *(sys.argv[1:] if arguments is None else arguments)])
     try:
         result: int | None = options.do(options)
         sys.stdout.flush()

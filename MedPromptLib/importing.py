@@ -20,7 +20,7 @@ from .catalog import (
     Terminology,
     WeightCard,
     WeightFile,
-    sha256_of,
+    describe_file,
     write_card,
 )
 from .errors import InvalidInput
@@ -70,7 +70,7 @@ def import_weight(source: Path, into: Path) -> WeightCard:
     try:
         path = draft / FILE_NAME
         save_state(network.state_dict(), path, "float32")
-        file = WeightFile(sha256=sha256_of(path), bytes=path.stat().st_size, storage="float32")
+        file = describe_file(path, "float32")
         card = card.model_copy(update={"file": file})
         write_card(draft, card)
         draft.rename(folder)

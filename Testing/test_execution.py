@@ -55,6 +55,7 @@ def states(result):
 def test_a_positive_classification_runs_the_dependent_segmentation(a_catalog, an_image):
     result = run(a_catalog, an_image, classifying(1, "yes"), segmenting(2, "all", condition_on=Condition(task_id=1)))
     assert states(result) == ["done", "done"]
+    assert result.classifications[0].is_positive
 
 
 def test_a_negative_classification_skips_the_dependent_segmentation(a_catalog, an_image):

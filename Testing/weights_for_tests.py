@@ -16,7 +16,7 @@ from MedPromptLib.catalog import (
     Terminology,
     WeightCard,
     WeightFile,
-    sha256_of,
+    describe_file,
     write_card,
 )
 from MedPromptLib.inference.storage import save_state
@@ -72,8 +72,6 @@ def write_weight(root: Path, card: WeightCard, bias: list[float] | None = None, 
     folder.mkdir(parents=True)
     path = folder / FILE_NAME
     save_state(network.state_dict(), path, storage)
-    card = card.model_copy(
-        update={"file": WeightFile(sha256=sha256_of(path), bytes=path.stat().st_size, storage=storage)}
-    )
+    card = card.model_copy(update={"file": describe_file(path, storage)})
     write_card(folder, card)
     return card

@@ -117,19 +117,27 @@ def segmentation_scores(weight: LoadedWeight, image: MedicalImage, watch: Watch 
 def segment(
     weight: LoadedWeight, image: MedicalImage, wanted: tuple[str, ...] = (), watch: Watch | None = None
 ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
+    """`segmentation_scores`, then `label_map`."""
+    return label_map(weight.card, image, segmentation_scores(weight, image, watch), wanted)
+
+
+def label_map(
+    card: WeightCard, image: MedicalImage, probabilities: Tensor, wanted: tuple[str, ...] = ()
+) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
     """Label map on the image's grid, and the mean calibrated probability inside each structure found.
 
     Args:
+        probabilities: what `segmentation_scores` gives for the image; changed in place where components are removed or
+            holes filled.
         wanted: names of the structures to keep; empty keeps all.
 
     Returns:
         labels (k, j, i) uint8 with the card's label values, and probabilities by structure name.
     """
-    probabilities = segmentation_scores(weight, image, watch)
-    recipe = weight.card.preprocessing
+    recipe = card.preprocessing
     pixel_area = image.spacing[1] * image.spacing[2] * np.prod(image.shape[1:]) / np.prod(recipe.size)
     labels = np.zeros(image.shape, np.uint8)
-    sums = {s.label: [0.0, 0] for s in weight.card.structures}
+    sums = {s.label: [0.0, 0] for s in card.structures}
     for k, scores in enumerate(probabilities):  # slice by slice: full-size scores of a whole volume would not fit
         best, label = scores.max(0)
         tidied = torch.from_numpy(tidy(label.numpy().astype(np.uint8), recipe, float(pixel_area)))
@@ -140,12 +148,10 @@ def segment(
         changed = tidied != label
         scores[:, changed] = F.one_hot(tidied[changed].long(), len(scores)).T.to(scores.dtype)
         labels[k] = winning_class(restore(scores[None], image.shape[1:])[0])
-    kept = {s.label for s in weight.card.structures if not wanted or s.name in wanted}
+    kept = {s.label for s in card.structures if not wanted or s.name in wanted}
     labels[~np.isin(labels, list(kept))] = 0
     confidence = {
-        s.name: sums[s.label][0] / sums[s.label][1]
-        for s in weight.card.structures
-        if s.label in kept and sums[s.label][1]
+        s.name: sums[s.label][0] / sums[s.label][1] for s in card.structures if s.label in kept and sums[s.label][1]
     }
     return labels, confidence
 

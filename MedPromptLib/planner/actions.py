@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from ..plan import Intent
 from .clauses import Clause, is_verb
 from .items import Item
-from .joining import is_family
 from .lexicon import Lexicon, Modality
 from .words import word_set
 
@@ -353,8 +352,3 @@ def referring(clause: Clause, antecedents: list[Ask], inherited: Verb, negated: 
         )
         for a in chosen
     ]
-
-
-def term_names_organ(ask: Ask) -> bool:
-    """Whether the ask's term says which organ it is about."""
-    return not is_family(ask.concepts)

@@ -15,7 +15,6 @@ class Leftover:
     start: int
     end: int
     kind: str
-    revived: bool = False
 
 
 @dataclass(slots=True)

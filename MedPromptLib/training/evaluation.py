@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..catalog import Measurement, WeightCard
 from ..errors import InvalidInput
 from ..images import MedicalImage
-from ..inference.engine import LoadedWeight, classify, segment, segmentation_scores
+from ..inference.engine import LoadedWeight, classify, label_map, segmentation_scores
 from ..inference.preprocessing import restore
 from ..plan import Intent
 from .data import Cases, read_cases
@@ -80,9 +80,9 @@ def _segmentation(weight: LoadedWeight, cases: Cases, report: Report) -> list[Ro
     predicted, soft = [], np.full((len(cases), len(card.structures)), np.nan)
     for index, picture in enumerate(cases.images):
         image = as_image(picture, cases.ids[index])
-        labels, _ = segment(weight, image)
-        predicted.append(labels[0])
-        probabilities = restore(segmentation_scores(weight, image), picture.shape[:2])[0].double().numpy()
+        found = segmentation_scores(weight, image)
+        probabilities = restore(found, picture.shape[:2])[0].double().numpy()  # a copy, before `found` is tidied
+        predicted.append(label_map(card, image, found)[0][0])
         for column, structure in enumerate(card.structures):
             truth = cases.masks[index] == structure.label
             if truth.any():

@@ -18,7 +18,7 @@ from ..catalog import (
     Provenance,
     WeightCard,
     WeightFile,
-    sha256_of,
+    describe_file,
     write_card,
 )
 from ..inference.engine import LoadedWeight, calibrated, classify, load_weight, segment, segmentation_scores
@@ -51,7 +51,7 @@ def publish(
     folder.mkdir(parents=True)
     path = folder / FILE_NAME
     save_state(state, path, "int8")
-    file = WeightFile(sha256=sha256_of(path), bytes=path.stat().st_size, storage="int8")
+    file = describe_file(path, "int8")
     stored = load_weight(folder, card.model_copy(update={"file": file}), cpu)
     scores, truth = _outputs(stored, validation)
     exact_scores, _ = _outputs(full, validation)
