@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .execution import Report
     from .images import MedicalImage
+    from .planner import Verdict
     from .results import Run
 
 __version__ = "0.1.0"
@@ -21,6 +22,7 @@ def analyze(
     prompt: str,
     *,
     device: str = "auto",
+    confirm: Callable[[Verdict], bool] | None = None,
     progress: Report | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Run:
@@ -33,6 +35,6 @@ def analyze(
     """
     from .session import default_session
 
-    options = {"progress": progress, "cancelled": cancelled}
+    options = {"confirm": confirm, "progress": progress, "cancelled": cancelled}
     given = {name: value for name, value in options.items() if value is not None}
     return default_session().analyze(image, prompt, device=device, **given)  # type: ignore[arg-type]

@@ -29,6 +29,14 @@ class NoMatchingWeight(PlanRejected):
     """No installed weight does what a task asks for; the message names the nearest one."""
 
 
+class NotConfirmed(PlanRejected):
+    """The planners differ or are unsure, and nobody has confirmed the plan; `verdict` holds what they read."""
+
+    def __init__(self, message: str, verdict: object = None) -> None:
+        super().__init__(message)
+        self.verdict = verdict
+
+
 class WeightCorrupt(MedPromptError):
     """A weight file or card is missing, truncated, altered or does not fit its network."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .catalog import Catalog
+from .errors import NotConfirmed
 from .images import MedicalImage
 from .plan import Plan
 from .results import Run
@@ -16,7 +17,7 @@ from .routing import Mode, RoutedPlan, Router
 if TYPE_CHECKING:
     from .execution import Report
     from .inference.engine import ModelCache
-    from .planner import Planner
+    from .planner import Planner, Verdict
 
 
 def _silent(event: object) -> None:
@@ -28,7 +29,7 @@ class Session:
 
     Args:
         folders: weight folders; default `catalog.default_weight_folders()`.
-        planner: default the rule planner.
+        planner: default the rules and the local language model together (`AgreementPlanner.default`).
         router_mode: `lexicon`, or `paper` for the MedPrompt paper's score alone.
 
     Example:
@@ -41,9 +42,9 @@ class Session:
         self, folders: Sequence[Path] | None = None, planner: Planner | None = None, router_mode: Mode = "lexicon"
     ) -> None:
         if planner is None:
-            from .planner import RulePlanner
+            from .planner import AgreementPlanner
 
-            planner = RulePlanner()
+            planner = AgreementPlanner.default()
         self.catalog = Catalog.load(folders)
         self.planner = planner
         self.router = Router(self.catalog.abilities, router_mode)
@@ -57,6 +58,17 @@ class Session:
     def plan(self, prompt: str) -> Plan:
         """What the prompt asks for, as data; nothing runs."""
         return self.planner.plan(prompt, self.catalog.abilities)
+
+    def decide(self, prompt: str, cancelled: Callable[[], bool] = lambda: False) -> Verdict:
+        """The plan, and whether it may run without being shown first.
+
+        Raises:
+            InvalidInput: an empty or overlong prompt.
+            Cancelled: `cancelled` returned True.
+        """
+        from .planner import decided
+
+        return decided(self.planner, prompt, self.catalog.abilities, cancelled)
 
     def route(self, plan: Plan, image: MedicalImage | None = None) -> RoutedPlan:
         """The plan with a weight for each task."""
@@ -82,6 +94,7 @@ class Session:
         prompt: str,
         *,
         device: str = "auto",
+        confirm: Callable[[Verdict], bool] | None = None,
         progress: Report = _silent,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Run:
@@ -89,14 +102,19 @@ class Session:
 
         Args:
             device: `auto`, `cpu`, `cuda`, `cuda:<n>` or `mps`.
+            confirm: shown the verdict where the planners differ or are unsure; True runs the proposed plan. Without
+                it, such a prompt raises `NotConfirmed` and nothing runs.
             progress: gets an `execution.Progress` for each step.
             cancelled: polled between steps and batches.
 
         Raises:
+            NotConfirmed: the plan has to be confirmed, and was not.
             MedPromptError: with one sentence for the user; its subclass says what kind.
         """
-        routed = self.route(self.plan(prompt), image)
-        return self.run(routed, image, device=device, progress=progress, cancelled=cancelled)
+        verdict = self.decide(prompt, cancelled)
+        if verdict.decision == "confirm" and not (confirm is not None and confirm(verdict)):
+            raise NotConfirmed(verdict.question(), verdict)
+        return self.run(self.route(verdict.plan, image), image, device=device, progress=progress, cancelled=cancelled)
 
 
 @functools.cache

@@ -7,9 +7,11 @@ from typing import Protocol, runtime_checkable
 
 from ..catalog import Ability
 from ..plan import Plan
+from .agreement import AgreementPlanner, Policy, Verdict, decided
 from .batch import decision, describe, plan_batch
 from .checks import MAXIMUM_LENGTH, checked_prompt
 from .endpoint import EndpointPlanner
+from .local import LanguageModelPlanner
 from .rules import Draft, RulePlanner
 
 
@@ -30,11 +32,16 @@ class Planner(Protocol):
 
 __all__ = [
     "MAXIMUM_LENGTH",
+    "AgreementPlanner",
     "Draft",
     "EndpointPlanner",
+    "LanguageModelPlanner",
     "Planner",
+    "Policy",
     "RulePlanner",
+    "Verdict",
     "checked_prompt",
+    "decided",
     "decision",
     "describe",
     "plan_batch",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..catalog import Ability
 from ..errors import MedPromptError
 from ..plan import Condition, Intent, Plan, Status, Task
 from ..routing import is_for
+
+if TYPE_CHECKING:
+    from .agreement import Verdict
 
 
 def plan_batch(
@@ -18,7 +21,7 @@ def plan_batch(
     """Plan prompts one by one.
 
     Args:
-        planner: any `Planner`; one that also has `draft` tells its doubts.
+        planner: any `Planner`; one that knows its doubts, or decides by agreement, tells them.
         abilities: the catalogue.
         prompts: mappings with `id` and `prompt`; other keys are ignored.
 
@@ -26,11 +29,13 @@ def plan_batch(
         `{"id", "status", "decision", "seconds", "tasks"}`; `decision` is `run` (no doubt), `confirm` (show it first) or
         `stop` (nothing to run). A prompt whose planning fails gets status `error` and an `error` sentence.
     """
+    from .agreement import decided
+
     abilities = tuple(abilities)
     for entry in prompts:
         started = time.perf_counter()
         try:
-            plan, doubts = _drafted(planner, entry["prompt"], abilities)
+            verdict = decided(planner, entry["prompt"], abilities)
         except MedPromptError as error:
             yield {
                 "id": entry["id"],
@@ -43,10 +48,10 @@ def plan_batch(
             continue
         yield {
             "id": entry["id"],
-            "status": plan.status.value,
-            "decision": _of_row(plan, doubts),
+            "status": verdict.plan.status.value,
+            "decision": _of_row(verdict),
             "seconds": round(time.perf_counter() - started, 6),
-            "tasks": [_row(task, abilities) for task in plan.pipeline],
+            "tasks": [_row(task, abilities) for task in verdict.plan.pipeline],
         }
 
 
@@ -57,17 +62,11 @@ def decision(plan: Plan, doubts: Sequence[str] = ()) -> str:
     return "run" if plan.status is Status.OK and not doubts else "confirm"
 
 
-def _drafted(planner: Any, prompt: str, abilities: Sequence[Ability]) -> tuple[Plan, Sequence[str]]:
-    if hasattr(planner, "draft"):
-        plan, doubts = planner.draft(prompt, abilities)
-        return plan, doubts
-    return planner.plan(prompt, abilities), ()
-
-
-def _of_row(plan: Plan, doubts: Sequence[str]) -> str:
-    """`decision`, but a weight the router is still to choose by the image counts as a doubt."""
-    open_weight = any(task.weight_name is None for task in plan.pipeline)
-    return "confirm" if open_weight else decision(plan, doubts)
+def _of_row(verdict: Verdict) -> str:
+    """The verdict's decision; without an image, a weight that the image is to choose has to be confirmed."""
+    if verdict.decision not in ("run", "confirm"):
+        return "stop"
+    return "confirm" if any(task.weight_name is None for task in verdict.plan.pipeline) else verdict.decision
 
 
 def _weight(task: Task, abilities: Sequence[Ability]) -> str | None:

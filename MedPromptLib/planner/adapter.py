@@ -1,0 +1,44 @@
+"""Low-rank adaptation of the language model (Hu et al. 2022, arXiv 2106.09685): the adapter's files and its merging."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..errors import WeightCorrupt
+
+CONFIG = "adapter_config.json"
+WEIGHTS = "adapter_model.safetensors"
+_PREFIX = "base_model.model."
+
+
+def merge(model: Any, folder: Path) -> None:
+    """Add an adapter to a model's weights, in place: W + (alpha / r)·B·A.
+
+    Args:
+        model: a transformers causal language model.
+        folder: an adapter in the layout of the peft library.
+
+    Raises:
+        WeightCorrupt: the adapter does not fit the model.
+    """
+    import torch
+    from safetensors.torch import load_file
+
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        tensors = load_file(folder / WEIGHTS)
+        scale = config["lora_alpha"] / config["r"]
+    except (OSError, ValueError, KeyError, ZeroDivisionError) as error:
+        raise WeightCorrupt(f"The planner's adapter in {folder} cannot be read; reinstall MedPrompt.") from error
+    modules = dict(model.named_modules())
+    with torch.no_grad():
+        for name in sorted(k for k in tensors if k.endswith(".lora_A.weight")):
+            path = name.removeprefix(_PREFIX).removesuffix(".lora_A.weight")
+            down, up = tensors[name].float(), tensors[name.replace(".lora_A.", ".lora_B.")].float()
+            module = modules.get(path)
+            if module is None or module.weight.shape != (up.shape[0], down.shape[1]):
+                raise WeightCorrupt(f"The planner's adapter in {folder} was made for another language model.")
+            merged = module.weight.float() + scale * (up @ down)
+            module.weight.copy_(merged.to(module.weight.dtype))

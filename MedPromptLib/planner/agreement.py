@@ -1,0 +1,224 @@
+"""Two planners, one answer: run what both read alike, ask where they differ, refuse or ask back where neither is sure.
+
+The rules and the language model err on different requests; where they agree they are hardly ever wrong. The thresholds
+are data (`policy.json`), chosen on development prompts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.resources import files
+from typing import TYPE_CHECKING, Literal
+
+from ..catalog import Ability
+from ..errors import Cancelled, EndpointFailed, MissingPackage, WeightCorrupt
+from ..plan import Plan, Status
+from .batch import decision
+from .comparing import deeds, differences
+from .decoding import Stopped
+from .endpoint import EndpointPlanner
+from .local import LanguageDraft, LanguageModelPlanner
+from .rules import Draft, RulePlanner
+
+if TYPE_CHECKING:
+    from . import Planner
+
+Decision = Literal["run", "confirm", "clarify", "refuse"]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Thresholds on the language model's certainty (the probability of its least certain word, 0 to 1).
+
+    Attributes:
+        agreed: least certainty to run without asking what both planners read alike.
+        agreed_with_doubts: the same where a planner had doubts.
+        prefer_model: least certainty to propose the language model's reading where the planners differ.
+        prefer_model_with_doubts: the same where the rules had doubts.
+        run_partial: whether an agreed plan that leaves something out may run without asking.
+    """
+
+    agreed: float
+    agreed_with_doubts: float
+    prefer_model: float
+    prefer_model_with_doubts: float
+    run_partial: bool
+
+    @classmethod
+    def shipped(cls) -> Policy:
+        """The policy of this version."""
+        values = json.loads((files(__package__) / "policy.json").read_text(encoding="utf-8"))
+        return cls(**{name: values[name] for name in cls.__dataclass_fields__})
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What to do with a prompt.
+
+    Attributes:
+        plan: the proposed plan.
+        decision: `run` it, show it and have it confirmed, ask back (`clarify`), or `refuse`.
+        reason: one sentence why it is not simply run; empty for `run`.
+        readings: every planner's plan by the planner's name, the proposed one's planner first.
+        difference: lines of a diff of the two readings (`- ` only the proposed one, `+ ` only the other); empty if
+            they agree.
+        doubts: what the planners were not sure of.
+        notes: what the user should know of the planners, such as that the language model is missing.
+        certainty: the language model's, or None if it took no part.
+    """
+
+    plan: Plan
+    decision: Decision
+    reason: str = ""
+    readings: tuple[Plan, ...] = ()
+    difference: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+    certainty: float | None = None
+
+    def question(self) -> str:
+        """What to ask the user before the plan may run, in one sentence; for `confirm`."""
+        doubts = f" ({self.doubts[0]})" if self.doubts and not self.difference else ""
+        return f"{self.reason.rstrip('.')}{doubts}; look at the plan and confirm it, or say the request in other words."
+
+
+class AgreementPlanner:
+    """Plans with the rules and with a language model, and decides by their agreement.
+
+    Args:
+        rules: the rule planner.
+        model: the language-model planner; None: the rules alone. An `EndpointPlanner` takes part in the same way.
+        policy: default: the shipped one.
+    """
+
+    name = "agreement"
+
+    def __init__(
+        self,
+        rules: RulePlanner | None = None,
+        model: LanguageModelPlanner | EndpointPlanner | None = None,
+        policy: Policy | None = None,
+        note: str = "",
+    ) -> None:
+        self.rules, self.model = rules or RulePlanner(), model
+        self.policy = policy or Policy.shipped()
+        self._note = note
+
+    @classmethod
+    def default(cls) -> AgreementPlanner:
+        """With the shipped language model if it is installed; otherwise the rules alone, and a note that says so."""
+        from .local import available
+
+        missing = available()
+        if missing:
+            return cls(note=f"The rules planned alone. {missing}")
+        return cls(model=LanguageModelPlanner())
+
+    def plan(self, prompt: str, abilities: Sequence[Ability]) -> Plan:
+        """The proposed plan.
+
+        Raises:
+            InvalidInput: an empty or overlong prompt.
+        """
+        return self.decide(prompt, abilities).plan
+
+    def decide(
+        self, prompt: str, abilities: Sequence[Ability], cancelled: Callable[[], bool] = lambda: False
+    ) -> Verdict:
+        """The verdict on a prompt. Problems of the language model are noted; the rules then decide alone.
+
+        Raises:
+            InvalidInput: an empty or overlong prompt.
+            decoding.Stopped: `cancelled` returned True.
+        """
+        ruled = self.rules.draft(prompt, abilities)
+        if self.model is None:
+            return _alone(ruled, (self._note,) if self._note else ())
+        try:
+            if isinstance(self.model, LanguageModelPlanner):
+                read = self.model.draft(prompt, abilities, cancelled)
+            else:
+                read = LanguageDraft(self.model.plan(prompt, abilities), (), (), 1.0)
+        except (MissingPackage, WeightCorrupt, EndpointFailed) as error:
+            return _alone(ruled, (f"The rules planned alone. {error}",))
+        return weighed(ruled, read, abilities, self.policy)
+
+
+def decided(
+    planner: Planner, prompt: str, abilities: Sequence[Ability], cancelled: Callable[[], bool] = lambda: False
+) -> Verdict:
+    """The verdict of any planner; one that only plans is judged by its doubts, if it tells them, and its omissions.
+
+    Raises:
+        InvalidInput: an empty or overlong prompt.
+        Cancelled: `cancelled` returned True.
+    """
+    try:
+        if isinstance(planner, AgreementPlanner):
+            return planner.decide(prompt, abilities, cancelled)
+        if isinstance(planner, RulePlanner):
+            return _alone(planner.draft(prompt, abilities), ())
+        if isinstance(planner, LanguageModelPlanner):
+            read = planner.draft(prompt, abilities, cancelled)
+            least = Policy.shipped().prefer_model
+            doubts = read.doubts if read.certainty >= least else (*read.doubts, "the language model was not certain")
+            return replace(_alone(Draft(read.plan, doubts), ()), certainty=read.certainty)
+        return _alone(Draft(planner.plan(prompt, abilities), ()), ())
+    except Stopped:
+        raise Cancelled("The planning was cancelled.") from None
+
+
+def weighed(ruled: Draft, read: LanguageDraft, abilities: Sequence[Ability], policy: Policy) -> Verdict:
+    """The verdict on two drafts; pure, so that a policy can be tried on recorded drafts."""
+    same = deeds(ruled.plan, abilities) == deeds(read.plan, abilities)
+    doubts = tuple(dict.fromkeys((*ruled.doubts, *read.doubts)))
+    if not same:
+        return _differing(ruled, read, abilities, policy, doubts)
+    common = Verdict(ruled.plan, "run", readings=(ruled.plan, read.plan), doubts=doubts, certainty=read.certainty)
+    if not ruled.plan.pipeline:
+        return replace(common, decision=_nothing(ruled.plan), reason=ruled.plan.message)
+    least = policy.agreed_with_doubts if doubts else policy.agreed
+    partial = Status.PARTIAL in (ruled.plan.status, read.plan.status)
+    if partial and not policy.run_partial:
+        plan = ruled.plan if ruled.plan.status is Status.PARTIAL else read.plan
+        if ruled.plan.status is not read.plan.status and read.certainty < policy.prefer_model:
+            plan = ruled.plan
+        return replace(common, plan=plan, decision="confirm", reason="A part of the request is left out.")
+    if read.certainty < least:
+        return replace(common, decision="confirm", reason="The reading is not certain.")
+    return common
+
+
+def _differing(
+    ruled: Draft, read: LanguageDraft, abilities: Sequence[Ability], policy: Policy, doubts: tuple[str, ...]
+) -> Verdict:
+    least = policy.prefer_model_with_doubts if ruled.doubts else policy.prefer_model
+    first, second = (read.plan, ruled.plan) if read.certainty >= least else (ruled.plan, read.plan)
+    verdict = Verdict(
+        first,
+        "confirm",
+        "The two planners read the request differently.",
+        (first, second),
+        differences(first, second, abilities),
+        doubts,
+        certainty=read.certainty,
+    )
+    if not first.pipeline:
+        return replace(verdict, decision=_nothing(first), reason=first.message)
+    return verdict
+
+
+def _alone(ruled: Draft, notes: tuple[str, ...]) -> Verdict:
+    verdict = Verdict(ruled.plan, "run", readings=(ruled.plan,), doubts=ruled.doubts, notes=notes)
+    if not ruled.plan.pipeline:
+        return replace(verdict, decision=_nothing(ruled.plan), reason=ruled.plan.message)
+    if decision(ruled.plan, ruled.doubts) == "run":
+        return verdict
+    reason = "A part of the request is left out." if ruled.plan.status is Status.PARTIAL else "The reading is not certain."
+    return replace(verdict, decision="confirm", reason=reason)
+
+
+def _nothing(plan: Plan) -> Decision:
+    return "clarify" if plan.status is Status.CLARIFY else "refuse"

@@ -1,0 +1,224 @@
+"""The language model's lines into asks: spans are looked up with the same vocabulary and cards the rules use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..catalog import Ability
+from ..plan import Intent
+from .actions import Ask
+from .conditions import When
+from .interpretation import Interpretation, Leftover
+from .items import Item
+from .joining import is_family
+from .lexicon import Modality
+from .lines import Line, LineCondition
+from .reading import Reading, read, unit_factor
+from .vocabulary import words_of
+
+_INTENTS = {
+    "seg": Intent.SEGMENTATION,
+    "cls": Intent.CLASSIFICATION,
+    "type": Intent.CLASSIFICATION,
+    "malig": Intent.CLASSIFICATION,
+    "grade": Intent.CLASSIFICATION,
+    "any": None,
+    "all": None,
+}
+_ASPECTS = {"type": "type", "malig": "malignancy", "grade": "grade"}
+_CHARACTERS = {"benign": "benign", "malignant": "malignant", "normal": "normal", "healthy": "normal"}
+_SENTENCE_END = re.compile(r"[.?!。？！;；](?=\s|$)|[。？！；\n]")
+_SIZE = re.compile(r"(\d+(?:[.,]\d+)?)\s*([a-zµ]+[23²³]?)", re.IGNORECASE)
+
+
+class LineReader:
+    """Turns the lines for one prompt into an `Interpretation`.
+
+    Args:
+        reading: the prompt, read against a catalogue.
+        text: the text the lines were copied from, as long as the prompt.
+    """
+
+    def __init__(self, reading: Reading, text: str, abilities: Sequence[Ability]) -> None:
+        self.reading, self.text, self.abilities = reading, text, abilities
+        self.lexicon = reading.lexicon
+        self.out = Interpretation(doubts=list(reading.doubts))
+        self.tasks: list[Ask | None] = []
+        self._used: list[tuple[int, int]] = []
+
+    def run(self, lines: Sequence[Line]) -> Interpretation:
+        """All lines, in order."""
+        self.out.modalities = [i.modality for i in self.reading.items if i.modality is not None]
+        for number, line in enumerate(lines):
+            if line.verb == "ask":
+                self.out.vague = True
+            elif line.verb == "skip":
+                start, end = self._place(line.spans[0])
+                self.out.leftovers.append(Leftover(start, end, "address"))
+            elif line.verb == "on":
+                modality = self._modality(line.spans[0])
+                if modality is not None:
+                    self.out.contexts.append(modality)
+            elif line.verb == "not":
+                ask = self._ask(replace(line, verb=line.scope), number)
+                if ask is not None:
+                    # whatever the order of the lines, an exclusion holds for all of them
+                    self.out.asks.append(replace(ask, negated=True, start=len(self.text), end=len(self.text)))
+            else:
+                self.tasks.append(self._task(line, number))
+        return self.out
+
+    def _task(self, line: Line, number: int) -> Ask | None:
+        ask = self._ask(line, number)
+        if ask is None:
+            return None
+        if line.within:
+            region = self.tasks[line.within - 1]
+            ask.on_segmented = region.concepts if region is not None else ()
+        if line.conditions:
+            ask.condition = self._when(line)
+        self.out.asks.append(ask)
+        return ask
+
+    def _ask(self, line: Line, number: int) -> Ask | None:
+        modality = self._modality(line.image) if line.image else None
+        if line.verb == "all":
+            intent = {"seg": Intent.SEGMENTATION, "cls": Intent.CLASSIFICATION}.get(line.scope)
+            return Ask(intent, (), 0, len(self.text), modality=modality, everything=True)
+        start, end = self._place(line.spans[0])
+        found = self._terms(line.spans, start, end)
+        if not found:
+            self.out.leftovers.append(Leftover(start, end, "unknown"))
+            return None
+        head = self._head(found, line)
+        ask = Ask(_INTENTS[line.verb], head.concepts, start, end, _ASPECTS.get(line.verb, ""), form=head.form)
+        ask.modality = modality
+        ask.sentence = len(_SENTENCE_END.findall(self.text[:start]))
+        ask.group = ask.clause = number
+        if line.verb == "any":
+            self.out.doubts.append("no verb says what to do")
+        return ask
+
+    # -- words --------------------------------------------------------------------------------------------------------
+
+    def _place(self, span: str) -> tuple[int, int]:
+        """Where a span stands: the first place not yet used, else the first."""
+        places = [(m.start(), m.end()) for m in re.finditer(re.escape(span), self.text)]
+        whole = [p for p in places if not self._inside_word(p)] or places
+        free = [p for p in whole if p not in self._used] or whole
+        if not free:
+            return 0, 0
+        self._used.append(free[0])
+        return free[0]
+
+    def _inside_word(self, place: tuple[int, int]) -> bool:
+        def latin(char: str) -> bool:
+            return char.isalnum() and ord(char) < 0x2E80
+
+        start, end = place
+        return (latin(self.text[start - 1 : start] or " ") and latin(self.text[start])) or (
+            latin(self.text[end : end + 1] or " ") and latin(self.text[end - 1])
+        )
+
+    def _terms(self, spans: tuple[str, ...], start: int, end: int) -> list[Item]:
+        """Medical terms in the words: as the whole prompt's reading has them, or in the words alone."""
+        if len(spans) == 1:
+            within = [i for i in self.reading.items if i.kind == "T" and start <= i.start and i.end <= end]
+            if len(within) == 1:
+                return within
+            across = [i for i in self.reading.items if i.kind == "T" and i.start < end and start < i.end]
+            if len(across) == 1:
+                return across
+        words = " ".join(spans)
+        alone = read(words, words, self.abilities).items
+        terms = [i for i in alone if i.kind == "T"]
+        if not terms:
+            terms = [
+                Item("T", "", i.text, start, end, i.concepts) for i in alone if i.kind == "M" and i.concepts
+            ]
+        return terms
+
+    def _head(self, terms: list[Item], line: Line) -> Item:
+        """The term that is meant, of several in one span."""
+        if len(terms) > 1:
+            self.out.doubts.append(f"'{' '.join(line.spans)}' names more than one thing")
+            findings = [t for t in terms if self.lexicon.is_finding(t.concepts[0])]
+            specific = [t for t in findings if not is_family(t.concepts)] or findings
+            if specific:
+                return specific[0]
+        return terms[0]
+
+    def _modality(self, span: str) -> Modality | None:
+        pieces = span.split(" + ")
+        start, end = self._place(pieces[0])
+        marks = [i.modality for i in self.reading.items if i.modality is not None and i.start < end and start < i.end]
+        if len(marks) == 1 and len(pieces) == 1:
+            return marks[0]
+        words = " ".join(pieces)
+        alone = read(words, words, self.abilities).items
+        modality = next((i.modality for i in alone if i.modality is not None), None)
+        if modality is None and marks:
+            modality = marks[0]
+        if modality is None and any(i.kind == "W" and i.form == "unknown" for i in alone):
+            self.out.doubts.append(f"the images '{words}' were not understood")
+        return modality
+
+    # -- conditions ---------------------------------------------------------------------------------------------------
+
+    def _when(self, line: Line) -> When:
+        subjects: list[Ask] = []
+        inverted, character, size = False, "", 0.0
+        for index, condition in enumerate(line.conditions):
+            subject = self.tasks[condition.line - 1]
+            negative = condition.relation in ("no", "not", "<")
+            if index and negative != inverted:
+                self.out.doubts.append("a condition of two opposite parts was simplified")
+            inverted = negative if not index else inverted
+            if subject is None:
+                continue
+            if condition.relation in ("is", "not"):
+                named, character = self._named(condition, subject)
+                subjects.append(named)
+            else:
+                subjects.append(subject)
+            if condition.relation in "<>":
+                size = self._size(condition.span)
+        if not subjects:
+            subjects = [Ask(Intent.CLASSIFICATION, ("own:",), 0, 0)]
+        return When(tuple(subjects), (), inverted, character, size, line.every and len(subjects) > 1, str(line))
+
+    def _named(self, condition: LineCondition, subject: Ask) -> tuple[Ask, str]:
+        """The asked check with the named result for its concept; or the result as a word of a class."""
+        words = words_of(condition.span)
+        for word in words:
+            if word in _CHARACTERS:
+                return subject, _CHARACTERS[word]
+        cues = read(condition.span, condition.span, self.abilities).items
+        for item in cues:
+            if item.kind == "MAL":
+                return subject, item.form
+            if item.kind == "NEGRES":
+                return subject, "normal"
+        terms = self._terms((condition.span,), *self._place(condition.span))
+        if terms:
+            key = terms[0].concepts
+            about = f"{key[0]}:lesion"
+            if any(about == k for card in self.lexicon.cards for _, k in card.classes):
+                key = (about,)
+            return replace(subject, concepts=key, aspect="", condition=None), ""
+        known = {w for card in self.lexicon.cards for name in card.ability.classes for w in words_of(name)}
+        telling = [w for w in words if w in known]
+        if telling:
+            return subject, telling[0]
+        self.out.doubts.append(f"the result '{condition.span}' was not understood")
+        return subject, ""
+
+    def _size(self, span: str) -> float:
+        found = _SIZE.search(span)
+        factor = unit_factor(found[2].lower()) if found else None
+        if found is None or factor is None:
+            self.out.doubts.append(f"the size '{span}' was not understood")
+            return 0.0
+        return float(found[1].replace(",", ".")) * factor

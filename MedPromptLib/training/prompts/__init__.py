@@ -1,0 +1,1 @@
+"""Synthetic requests with their readings, for training the planner's language model."""
