@@ -1,13 +1,17 @@
-"""How fast a warm two-task run is, from the prompt to nodes in a scene."""
+"""How fast a warm two-task run is, from the prompt to nodes in a scene; and how fast the planners are."""
 
 from __future__ import annotations
 
+import json
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .catalog import Ability
     from .session import Session
 
 BENCHMARK_PROMPT = "Segment the lungs on this chest x-ray and check it for pneumonia."
@@ -40,3 +44,64 @@ def benchmark_two_tasks(session: Session, device: str, rounds: int) -> Iterator[
     yield f'"{BENCHMARK_PROMPT}" on a {columns} × {rows} radiograph, {rounds} warm runs on {result.provenance.device}'
     for stage, seconds in stages.items():
         yield f"{stage:15} median {statistics.median(seconds):6.3f} s   slowest {max(seconds):6.3f} s"
+
+
+PLANNERS = ("rules", "language model", "agreement")
+_BENCH_SEED = 20_000_003
+
+
+def benchmark_planners(abilities: Sequence[Ability], count: int = 100) -> Iterator[str]:
+    """Lines of a report: each planner in a process of its own, cold (imports, loading, one prompt) and warm.
+
+    The prompts are synthetic requests of all kinds and languages (`training.prompts`), the same for every planner.
+    """
+    yield f"{count} synthetic prompts, {len(abilities)} cards; seconds"
+    yield f"{'planner':16}{'cold':>8}{'median':>9}{'p95':>9}{'slowest':>9}{'memory':>11}"
+    cards = json.dumps([ability.model_dump(mode="json") for ability in abilities])
+    for name in PLANNERS:
+        command = [sys.executable, "-m", "MedPromptLib.benchmark", name, str(count)]
+        done = subprocess.run(command, input=cards, capture_output=True, text=True, check=False)
+        if done.returncode:
+            yield f"{name:16}{done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'failed'}"
+            continue
+        told = json.loads(done.stdout)
+        warm = sorted(told["warm"])
+        yield (
+            f"{name:16}{told['cold']:8.2f}{statistics.median(warm):9.4f}{warm[int(0.95 * (len(warm) - 1))]:9.4f}"
+            f"{warm[-1]:9.4f}{told['megabytes']:8.0f} MB"
+        )
+
+
+def _time_planner(name: str, count: int) -> dict[str, object]:
+    """One planner's times, in this fresh process; the cards come from standard input."""
+    started = time.perf_counter()
+    from .catalog import Ability
+    from .planner import AgreementPlanner, LanguageModelPlanner, RulePlanner, decided
+
+    makers = {"rules": RulePlanner, "language model": LanguageModelPlanner, "agreement": AgreementPlanner.default}
+    planner = makers[name]()
+    cards = tuple(Ability.model_validate(card) for card in json.load(sys.stdin))
+    decided(planner, "Segment the liver on this CT.", cards)
+    cold = time.perf_counter() - started
+    from .training.prompts.generator import Generator
+
+    prompts = [example.prompt for example, _ in zip(Generator(_BENCH_SEED), range(count), strict=False)]
+    warm = []
+    for prompt in prompts:
+        before = time.perf_counter()
+        decided(planner, prompt, cards)
+        warm.append(time.perf_counter() - before)
+    return {"cold": cold, "warm": warm, "megabytes": _peak_megabytes()}
+
+
+def _peak_megabytes() -> float:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return float("nan")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
+
+
+if __name__ == "__main__":
+    print(json.dumps(_time_planner(sys.argv[1], int(sys.argv[2]))))

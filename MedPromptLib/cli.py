@@ -1,4 +1,4 @@
-"""The command line: `medprompt run | plan | weights | demo | train | evaluate | benchmark | schema`.
+"""The command line: `medprompt run | plan | weights | demo | train | train-planner | evaluate | bench | schema`.
 
 Exit codes are those of `errors`: 0 done, 2 unusable input, 3 nothing that can be run, 4 a broken weight, 5 the
 planner's endpoint failed, 6 the output could not be written, 7 a package is missing, 70 a defect in this program,
@@ -16,15 +16,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import InvalidInput, MedPromptError, OutputFailed, WeightCorrupt
+from .errors import InvalidInput, MedPromptError, NotConfirmed, OutputFailed, WeightCorrupt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pydantic import BaseModel
 
+    from .catalog import Ability
     from .plan import Plan
-    from .planner import Planner
+    from .planner import EndpointPlanner, Planner, Verdict
     from .results import Finding
     from .session import Session
 
@@ -74,8 +75,29 @@ def run(options: argparse.Namespace) -> None:
     elif options.prompt is None:
         raise InvalidInput("There is nothing to do; give --prompt TEXT or --plan FILE.")
     else:
-        plan = session.plan(options.prompt)
+        verdict = session.decide(options.prompt)
+        plan = _confirmed(verdict, session, options)
     _run_on_inputs(session, plan, options)
+
+
+def _confirmed(verdict: Verdict, session: Session, options: argparse.Namespace) -> Plan:
+    """The verdict's plan, once the user has agreed where agreement is needed."""
+    for note in verdict.notes:
+        _tell(note)
+    if verdict.decision == "confirm" and not options.yes:
+        from .planner import explain
+
+        _tell(explain(verdict, session.catalog.abilities))
+        if not (sys.stdin.isatty() and _asked("Run this plan?")):
+            raise NotConfirmed(
+                f"{verdict.question()} To run the plan as it is, repeat the command with --yes.", verdict
+            )
+    return verdict.plan
+
+
+def _asked(question: str) -> bool:
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) -> None:
@@ -119,10 +141,10 @@ def _finding_line(row: Finding) -> str:
 def plan(options: argparse.Namespace) -> None:
     """Show the plan of a prompt, or plan a file of prompts."""
     from .catalog import Catalog, load_abilities
-    from .planner import describe, plan_batch
+    from .planner import decided, explain, plan_batch
 
-    planner = _planner(options)
     abilities = load_abilities(options.catalog) if options.catalog else Catalog.load(options.weights).abilities
+    planner = _planner(options, abilities)
     if options.prompts:
         lines = _read_text(options.prompts).splitlines()
         try:
@@ -138,8 +160,8 @@ def plan(options: argparse.Namespace) -> None:
         return
     if options.prompt is None:
         raise InvalidInput("There is nothing to plan; give a prompt, or --prompts FILE.")
-    made = planner.plan(options.prompt, abilities)
-    print(made.model_dump_json(indent=1) if options.json else describe(made, abilities))
+    verdict = decided(planner, options.prompt, abilities)
+    print(verdict.plan.model_dump_json(indent=1) if options.json else explain(verdict, abilities))
 
 
 def weights_list(options: argparse.Namespace) -> None:
@@ -213,7 +235,7 @@ def demo(options: argparse.Namespace) -> None:
     options.input = [demo_image()]
     session = _session(options)
     _tell(f"Prompt: {DEMO_PROMPT}")
-    _run_on_inputs(session, session.plan(DEMO_PROMPT), options)
+    _run_on_inputs(session, _confirmed(session.decide(DEMO_PROMPT), session, options), options)
 
 
 def train(options: argparse.Namespace) -> None:
@@ -252,11 +274,32 @@ def evaluate(options: argparse.Namespace) -> None:
         write_card(folder, replace_measurements(card, found))
 
 
-def benchmark(options: argparse.Namespace) -> None:
+def train_planner(options: argparse.Namespace) -> None:
+    """Fine-tune the planner's language model; run the same line with --resume to continue."""
+    from .training.planner_training import Settings, train_planner
+
+    settings = Settings(steps=options.steps, seed=options.seed)
+    folder = train_planner(
+        options.work, settings, base=options.base, minutes=options.minutes, resume=options.resume, report=_tell
+    )
+    print(f"The adapter is in {folder}; to ship it, copy its files to weights/planner.")
+
+
+def bench_run(options: argparse.Namespace) -> None:
     """Time a warm two-task run, from prompt to nodes."""
     from .benchmark import benchmark_two_tasks
 
     for line in benchmark_two_tasks(_session(options), options.device, options.rounds):
+        print(line)
+
+
+def bench_planner(options: argparse.Namespace) -> None:
+    """Time the planners, cold and warm."""
+    from .benchmark import benchmark_planners
+    from .catalog import Catalog, load_abilities
+
+    abilities = load_abilities(options.catalog) if options.catalog else Catalog.load(options.weights).abilities
+    for line in benchmark_planners(abilities):
         print(line)
 
 
@@ -301,23 +344,56 @@ def _write_lines(lines: Iterable[str], path: Path | None) -> None:
             draft.unlink(missing_ok=True)
 
 
-def _planner(options: argparse.Namespace) -> Planner:
-    from .planner import EndpointPlanner, RulePlanner
+def _planner(options: argparse.Namespace, abilities: Sequence[Ability]) -> Planner:
+    from .planner import AgreementPlanner, EndpointPlanner, LanguageModelPlanner, RulePlanner
 
     if options.planner == "rules":
         return RulePlanner()
+    if options.planner == "local":
+        return LanguageModelPlanner(options.language_model, options.adapter)
+    if options.planner == "agreement":
+        if options.language_model or options.adapter:
+            return AgreementPlanner(model=LanguageModelPlanner(options.language_model, options.adapter))
+        return AgreementPlanner.default()
     if not options.endpoint or not options.model:
         raise InvalidInput("The endpoint planner needs an address and a model; give --endpoint URL and --model NAME.")
-    _tell(f"The text of the prompt is sent to {options.endpoint}; images never are.")
-    return EndpointPlanner(
+    endpoint = EndpointPlanner(
         options.endpoint, options.model, api_key=os.environ.get(KEY_VARIABLE), timeout=options.timeout
     )
+    _agree_to_send(endpoint, getattr(options, "prompt", None), abilities, options)
+    return AgreementPlanner(model=endpoint)
+
+
+def _agree_to_send(
+    endpoint: EndpointPlanner, prompt: str | None, abilities: Sequence[Ability], options: argparse.Namespace
+) -> None:
+    """Ask before the first use of an endpoint; flag likely identifiers at every use."""
+    from .planner.consent import Consents, disclosure, identifiers
+
+    consents = Consents()
+    flagged = identifiers(prompt or "")
+    for found in flagged:
+        _tell(f"This may identify somebody ({found.kind}): {found.text}")
+    if options.agree_to_send or (consents.given(endpoint) and not flagged):
+        if options.agree_to_send:
+            consents.give(endpoint)
+        _tell(f"The text of the prompt is sent to {options.endpoint}; images never are.")
+        return
+    _tell(disclosure(endpoint, prompt or "(the prompts of the file)", abilities))
+    if not (sys.stdin.isatty() and _asked("Send it?")):
+        raise InvalidInput(
+            "Nothing was sent, because you have not agreed to it; repeat the command with --agree-to-send, "
+            "or leave out --planner endpoint."
+        )
+    consents.give(endpoint)
 
 
 def _session(options: argparse.Namespace) -> Session:
+    from .planner import RulePlanner
     from .session import Session
 
-    session = Session(options.weights, planner=_planner(options), router_mode=options.router)
+    session = Session(options.weights, planner=RulePlanner(), router_mode=options.router)
+    session.planner = _planner(options, session.catalog.abilities)
     for problem in session.catalog.problems:
         _tell(str(problem))
     return session
@@ -337,7 +413,18 @@ def _parser() -> argparse.ArgumentParser:
     device = argparse.ArgumentParser(add_help=False)
     device.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     planning = argparse.ArgumentParser(add_help=False)
-    planning.add_argument("--planner", choices=("rules", "endpoint"), default="rules")
+    planning.add_argument(
+        "--planner",
+        choices=("agreement", "rules", "local", "endpoint"),
+        default="agreement",
+        help="rules and language model together (default), one of them, or the rules with an endpoint's model",
+    )
+    planning.add_argument(
+        "--language-model", type=Path, metavar="DIR", help="a transformers folder instead of the packaged model"
+    )
+    planning.add_argument("--adapter", type=Path, metavar="DIR", help="an adapter for it that writes the line format")
+    planning.add_argument("--agree-to-send", action="store_true", help="the prompt may be sent to the endpoint")
+    planning.add_argument("--yes", action="store_true", help="run a plan that would have to be confirmed first")
     planning.add_argument(
         "--endpoint",
         default=os.environ.get(ENDPOINT_VARIABLE),
@@ -404,11 +491,22 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--json", type=Path, metavar="FILE")
     p.add_argument("--no-card", action="store_true", help="leave the card as it is")
 
-    p = commands.add_parser(
-        "benchmark", parents=[places, device, planning], help="time a warm two-task run, prompt to nodes"
-    )
-    p.set_defaults(do=benchmark)
+    p = commands.add_parser("train-planner", help="fine-tune the planner's language model on synthetic requests")
+    p.set_defaults(do=train_planner)
+    p.add_argument("--work", type=Path, default=Path("runs/planner"), metavar="DIR", help="checkpoint, log, adapter")
+    p.add_argument("--base", type=Path, metavar="DIR", help="another transformers folder than SmolLM2-135M-Instruct")
+    p.add_argument("--steps", type=int, default=1800)
+    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--minutes", type=float, default=float("inf"), help="stop, with a checkpoint, after this long")
+    p.add_argument("--resume", action="store_true", help="go on from the checkpoint")
+
+    bench = commands.add_parser("bench", help="measure speed").add_subparsers(required=True, metavar="WHAT")
+    p = bench.add_parser("run", parents=[places, device, planning], help="a warm two-task run, prompt to nodes")
+    p.set_defaults(do=bench_run)
     p.add_argument("--rounds", type=int, default=10)
+    p = bench.add_parser("planner", parents=[places], help="each planner and the policy, cold and warm")
+    p.set_defaults(do=bench_planner)
+    p.add_argument("--catalog", type=Path, help="a JSON list of cards instead of the installed weights")
 
     p = commands.add_parser("schema", help="print a JSON schema")
     p.set_defaults(do=schema)

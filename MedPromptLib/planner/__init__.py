@@ -11,6 +11,7 @@ from .agreement import AgreementPlanner, Policy, Verdict, decided
 from .batch import decision, describe, plan_batch
 from .checks import MAXIMUM_LENGTH, checked_prompt
 from .endpoint import EndpointPlanner
+from .explaining import explain
 from .local import LanguageModelPlanner
 from .rules import Draft, RulePlanner
 
@@ -44,5 +45,6 @@ __all__ = [
     "decided",
     "decision",
     "describe",
+    "explain",
     "plan_batch",
 ]

@@ -216,7 +216,9 @@ def _alone(ruled: Draft, notes: tuple[str, ...]) -> Verdict:
         return replace(verdict, decision=_nothing(ruled.plan), reason=ruled.plan.message)
     if decision(ruled.plan, ruled.doubts) == "run":
         return verdict
-    reason = "A part of the request is left out." if ruled.plan.status is Status.PARTIAL else "The reading is not certain."
+    reason = (
+        "A part of the request is left out." if ruled.plan.status is Status.PARTIAL else "The reading is not certain."
+    )
     return replace(verdict, decision="confirm", reason=reason)
 
 

@@ -40,7 +40,9 @@ def candidates(task: Task, abilities: Sequence[Ability]) -> frozenset[str]:
     if task.weight_name is not None:
         return frozenset((task.weight_name,))
     return frozenset(
-        a.id for a in abilities if a.intent is task.intent and is_for(a, task) and modality_fits(a.modality, task.modality)
+        a.id
+        for a in abilities
+        if a.intent is task.intent and is_for(a, task) and modality_fits(a.modality, task.modality)
     )
 
 
@@ -77,7 +79,9 @@ def _told(plan: Plan, abilities: Sequence[Ability]) -> dict[frozenset[Deed], str
         on = task.condition_on
         parent = by_id.get(on.task_id) if on else None
         only = Plan(prompt=plan.prompt, status=plan.status, pipeline=(parent, task) if parent else (task,))
-        deed = deeds(only, abilities) - (deeds(only.model_copy(update={"pipeline": (parent,)}), abilities) if parent else set())
+        deed = deeds(only, abilities) - (
+            deeds(only.model_copy(update={"pipeline": (parent,)}), abilities) if parent else set()
+        )
         phrase = doing(task, known)
         if on is not None and parent is not None:
             which = sorted(triggers(on, candidates(parent, abilities), known))

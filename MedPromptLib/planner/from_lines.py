@@ -135,9 +135,7 @@ class LineReader:
         alone = read(words, words, self.abilities).items
         terms = [i for i in alone if i.kind == "T"]
         if not terms:
-            terms = [
-                Item("T", "", i.text, start, end, i.concepts) for i in alone if i.kind == "M" and i.concepts
-            ]
+            terms = [Item("T", "", i.text, start, end, i.concepts) for i in alone if i.kind == "M" and i.concepts]
         return terms
 
     def _head(self, terms: list[Item], line: Line) -> Item:

@@ -121,7 +121,11 @@ def train_planner(
             _copy(weights, live)
             step += 1
             if step % 20 == 0:
-                entry = {"step": step, "loss": round(sum(losses[-20:]) / 20, 4), "seconds": round(time.monotonic() - started)}
+                entry = {
+                    "step": step,
+                    "loss": round(sum(losses[-20:]) / 20, 4),
+                    "seconds": round(time.monotonic() - started),
+                }
                 if step % 200 == 0 or step == settings.steps:
                     entry["exact"] = round(exact(model, held_out), 4)
                 log.write(json.dumps(entry) + "\n")

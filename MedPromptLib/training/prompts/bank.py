@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
-from ...planner.lines import LinesRejected, parse_lines
+from ...planner.lines import Line, LinesRejected, parse_lines
 
 LANGUAGES = ("en", "es", "de", "fr", "pt", "zh", "ja")
 
-_SLOT = re.compile(r"\{([^{}]*)\}")
-_TERM_SLOTS = {
+SLOT = re.compile(r"\{([^{}]*)\}")
+TERM_SLOTS = {
     **dict.fromkeys(("A", "B", "C"), "structures"),
     **dict.fromkeys(("F", "G"), "findings"),
     "L": "lesions",
@@ -49,10 +49,10 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A request with slots and its reading (lines, not yet filled)."""
+    """A request with slots and its reading, whose spans have the slots still in them."""
 
     text: str
-    reading: tuple[str, ...]
+    reading: tuple[Line, ...]
     slots: frozenset[str]
 
 
@@ -108,61 +108,26 @@ def _template(where: str, line: str) -> Template:
     if not arrow:
         raise BankBroken(f"{where}: '{line}' has no ' => '.")
     slots = set()
-    for name in _SLOT.findall(text + reading):
+    for name in SLOT.findall(text + reading):
         word = name.split()
         base = word[-1] if word else ""
-        if (base not in _TERM_SLOTS and base not in _VERB_SLOTS) or (len(word) > 1 and word[0] not in _GRAMMAR):
+        if (base not in TERM_SLOTS and base not in _VERB_SLOTS) or (len(word) > 1 and word[0] not in _GRAMMAR):
             raise BankBroken(f"{where}: '{{{name}}}' is no slot.")
         slots.add(base)
-    lines = tuple(part.strip() for part in reading.split(" ; ") if part.strip() not in ("", "nothing", "none"))
     try:
-        parsed = parse_lines("\n".join(_SLOT.sub(lambda m: f"slot{m[1]}", part) for part in lines))
+        lines = parse_lines("\n".join(part.strip() for part in reading.split(" ; ")))
     except LinesRejected as error:
         raise BankBroken(f"{where}: '{line}': {error}") from error
-    del parsed
-    plain = _SLOT.sub(lambda m: "{" + m[1].split()[-1] + "}" if m[1].split()[0] in ("a", "the") else m[0], text)
-    for span in _spans(lines):
-        if span not in plain and span.lower() not in plain.lower():
+    plain = SLOT.sub(lambda m: "{" + m[1].split()[-1] + "}" if m[1].split()[0] not in ("is", "it") else "", text)
+    for span in (span for one in lines for span in spans_of(one)):
+        if span.lower() not in plain.lower():
             raise BankBroken(f"{where}: '{span}' does not occur in '{text}'.")
     return Template(text.strip(), lines, frozenset(slots))
 
 
-def _spans(lines: tuple[str, ...]) -> list[str]:
-    spans: list[str] = []
-    for line in parse_lines("\n".join(lines)):
-        spans += [*line.spans, *([line.image] if line.image else []), *(c.span for c in line.conditions if c.span)]
-    return spans
-
-
-def check(strict: bool = True) -> list[str]:
-    """All complaints about the files; empty when everything can be used."""
-    complaints: list[str] = []
-    for language in LANGUAGES:
-        _load(language, complaints)
-    return complaints
-
-
-def _load(language: str, complaints: list[str] | None = None) -> Bank:
-    root = files(__package__)
-    terms = _terms(language, (root / "terms" / f"{language}.txt").read_text(encoding="utf-8"))
-    templates: dict[str, tuple[Template, ...]] = {}
-    folder = sorted(
-        (p for p in (root / "templates").iterdir() if p.name.partition(".")[0].partition("_")[0] == language),
-        key=lambda p: p.name,
-    )
-    for path in folder:
-        kept = []
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            if not line.strip() or line.lstrip().startswith("#"):
-                continue
-            try:
-                kept.append(_template(f"{path.name}:{number}", line.strip()))
-            except BankBroken as error:
-                if complaints is None:
-                    raise
-                complaints.append(str(error))
-        templates[path.name.partition(".")[0]] = tuple(kept)
-    return Bank(language, terms, templates)
+def spans_of(line: Line) -> tuple[str, ...]:
+    """Every piece of text a line copies."""
+    return (*line.spans, *((line.image,) if line.image else ()), *(c.span for c in line.conditions if c.span))
 
 
 @lru_cache(maxsize=len(LANGUAGES))
@@ -172,4 +137,18 @@ def bank(language: str) -> Bank:
     Raises:
         BankBroken: a line that cannot be used.
     """
-    return _load(language)
+    root = files(__package__)
+    terms = _terms(language, (root / "terms" / f"{language}.txt").read_text(encoding="utf-8"))
+    templates: dict[str, tuple[Template, ...]] = {}
+    folder = sorted(
+        (p for p in (root / "templates").iterdir() if p.name.partition(".")[0].partition("_")[0] == language),
+        key=lambda p: p.name,
+    )
+    for path in folder:
+        lines = enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        templates[path.name.partition(".")[0]] = tuple(
+            _template(f"{path.name}:{number}", line.strip())
+            for number, line in lines
+            if line.strip() and not line.lstrip().startswith("#")
+        )
+    return Bank(language, terms, templates)

@@ -11,15 +11,22 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ...planner.lines import TASK_VERBS, Line, LineCondition, parse_line
-from .bank import LANGUAGES, Bank, Form, Template, bank
-from .noise import Text, noised
+from ...planner.lines import Line, LineCondition
+from .bank import LANGUAGES, SLOT, TERM_SLOTS, Bank, Form, Template, bank, spans_of
+from .noise import UNSPACED, Text, noised
 
-_SLOT = re.compile(r"\{([^{}]*)\}")
+Placed = tuple[Line, dict[str, tuple[int, int]]]
+"""A line as the template has it, and where each of its spans stands in the text."""
+
+Filled = tuple[Text, list[Placed]]
+
 _SHARE = {"en": 0.72, "es": 0.055, "de": 0.055, "fr": 0.055, "pt": 0.045, "zh": 0.04, "ja": 0.03}
 """Share of each language among the prompts."""
 
-_VOWEL = re.compile(r"^(?:[aeio]|u(?!ni|se|re|te)|hour|MRI|MR |X-|x-|FLAIR|LV|RV|SWI|XR|ECG|ECHO|US\b(?!)|[AEFHILMNORSX][A-Z]{1,4}\b)")
+_VOWEL = re.compile(r"[aeioAEIO](?!ne\b)|[uU](?!ni|se|re|te|S\b)|hour|[xX]-|[FHLMNRSX][A-Z]{1,4}\b")
+"""Words that take "an"; capitals are spelt out ("an MRI")."""
+
+_LOUD = ("?", "!", "？", "！")
 _JOINS = {
     "en": (". ", ". ", ". ", "\n", "; ", ". Also, ", ". Then ", ". After that, ", " - ", ". And "),
     "es": (". ", "; ", ". Además, ", "\n"),
@@ -29,13 +36,90 @@ _JOINS = {
     "zh": ("。", "；", "。然后", "\n"),
     "ja": ("。", "。次に、", "\n"),
 }
-_LESION_NOUNS = ("lesion", "mass", "tumour", "tumor", "nodule", "cyst", "lump", "growth", "metastasis", "abscess", "hematoma")
-_SIDES = ("left", "right", "left", "right", "anterior", "posterior", "upper", "lower", "medial", "lateral", "distal", "proximal")
+_LESION_NOUNS = (
+    "lesion",
+    "mass",
+    "tumour",
+    "tumor",
+    "nodule",
+    "cyst",
+    "lump",
+    "growth",
+    "metastasis",
+    "abscess",
+    "hematoma",
+)
+_SIDES = (
+    "left",
+    "right",
+    "left",
+    "right",
+    "anterior",
+    "posterior",
+    "upper",
+    "lower",
+    "medial",
+    "lateral",
+    "distal",
+    "proximal",
+)
 _HEADS = ("head", "tail", "body", "neck", "wall", "tip", "base", "apex", "capsule", "isthmus")
-_SYLLABLES = ("vor", "zan", "tel", "mir", "quo", "bel", "dra", "fen", "gly", "hep", "ist", "jor", "kel", "lum", "nar", "oph",
-              "pri", "rex", "sul", "thy", "und", "vex", "wil", "xan", "yst", "zor", "cor", "dis", "epi", "oste")
-_NAME_ENDS = ("al body", "ic ligament", "oid plexus", "ar fold", "ine node", "al duct", "or muscle", "ian bundle", "um", "a", "is",
-              "oma", "itis", "osis", "ectasia", " sign", " device", " clip", " stent", " catheter", " artefact", " cells")
+_SYLLABLES = (
+    "vor",
+    "zan",
+    "tel",
+    "mir",
+    "quo",
+    "bel",
+    "dra",
+    "fen",
+    "gly",
+    "hep",
+    "ist",
+    "jor",
+    "kel",
+    "lum",
+    "nar",
+    "oph",
+    "pri",
+    "rex",
+    "sul",
+    "thy",
+    "und",
+    "vex",
+    "wil",
+    "xan",
+    "yst",
+    "zor",
+    "cor",
+    "dis",
+    "epi",
+    "oste",
+)
+_NAME_ENDS = (
+    "al body",
+    "ic ligament",
+    "oid plexus",
+    "ar fold",
+    "ine node",
+    "al duct",
+    "or muscle",
+    "ian bundle",
+    "um",
+    "a",
+    "is",
+    "oma",
+    "itis",
+    "osis",
+    "ectasia",
+    " sign",
+    " device",
+    " clip",
+    " stent",
+    " catheter",
+    " artefact",
+    " cells",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,45 +168,54 @@ class Generator:
         draw = self.random
         template, source = self._template(words)
         taken: set[str] = set()
-        text, lines = self._filled(words, template, taken)
-        if text is None:
+        filled = self._filled(words, template, taken)
+        if filled is None:
             return None
-        if not lines:
-            lines = [(Line("ask"), {})]
-        if draw.random() < self.joined and len(lines) < 4 and lines:
-            second, _ = self._template(words)
-            more, its_lines = self._filled(words, second, taken)
-            if more is not None and its_lines and len(lines) + len(its_lines) < 7 and not (_idle(lines) and _idle(its_lines)):
-                text = text.rstrip(" .。;；,") if not text.chars.rstrip().endswith(("?", "!", "？", "！")) else text
-                join = draw.choice(_JOINS[words.language])
-                if text.chars.endswith(("?", "!", "？", "！")):
-                    join = " " if words.language not in ("zh", "ja") else ""
-                offset = len(text.chars) + len(join)
-                count = sum(line.verb in TASK_VERBS for line, _ in lines)
-                text = text + join + more
-                lines += [(_renumbered(line, count), _shifted(spans, offset)) for line, spans in its_lines]
-        if words.terms.get("openers") and draw.random() < 0.22:
-            opener = draw.choice(words.terms["openers"]).forms[0].text
-            gap = "" if opener.endswith((" ", "，", "、", "。", "：")) else (" " if words.language not in ("zh", "ja") else "")
-            lines = [(line, _shifted(spans, len(opener + gap))) for line, spans in lines]
-            first = text.chars[:1]
-            follows = opener.rstrip()[-1:] not in (".", "!", "?", "。")
-            if follows and first.isupper() and not text.chars[1:2].isupper() and words.language != "de":
-                text = Text(first.lower() + text.chars[1:], text.owners)
-            text = (opener + gap) + text
-        if words.terms.get("closers") and draw.random() < 0.16:
-            closer = draw.choice(words.terms["closers"]).forms[0].text
-            body = text.rstrip(" .。") if not closer.startswith((" ", ".")) or not text.chars.endswith(("?", "!")) else text
-            if not closer.startswith((" ", ",", ".", "，", "。", "!", "、", ";", "-", "—")) and words.language not in ("zh", "ja"):
-                closer = " " + closer
-            text = body + closer
-        text = Text(text.chars, list(range(len(text.chars))))
+        text, lines = filled
+        if lines and len(lines) < 4 and draw.random() < self.joined:
+            more = self._filled(words, self._template(words)[0], taken)
+            if more is not None and more[1] and len(lines) + len(more[1]) < 7 and _asks(lines) and _asks(more[1]):
+                text, lines = self._joined(words.language, text, lines, *more)
+        if draw.random() < 0.22:
+            text, lines = self._opened(words, text, lines)
+        if draw.random() < 0.16:
+            text = self._closed(words, text)
         if draw.random() < self.noise:
             text = noised(text, draw, words.language)
-        built = tuple(self._line(line, spans, text) for line, spans in lines)
-        if any(line is None for line in built):
+        built = [self._line(line, spans, text) for line, spans in lines or [(Line("ask"), {})]]
+        if None in built:
             return None
         return Example(text.chars, tuple(line for line in built if line is not None), words.language, source)
+
+    def _joined(self, language: str, text: Text, lines: list[Placed], more: Text, its: list[Placed]) -> Filled:
+        """Two requests in one prompt; the numbers of the second one's lines go on from the first's."""
+        join = self.random.choice(_JOINS[language])
+        if text.chars.endswith(_LOUD):
+            join = " " if language not in UNSPACED else ""
+        else:
+            text = text.rstrip(" .。;；,")
+        count = sum(line.is_task for line, _ in lines)
+        offset = len(text.chars) + len(join)
+        moved = [(_renumbered(line, count), _shifted(spans, offset)) for line, spans in its]
+        return Text.of(text.chars + join + more.chars), [*lines, *moved]
+
+    def _opened(self, words: Bank, text: Text, lines: list[Placed]) -> Filled:
+        """With words before the request ("hi, could you please")."""
+        opener = self.random.choice(words.terms["openers"]).forms[0].text
+        if not opener.endswith((" ", "，", "、", "。", "：")) and words.language not in UNSPACED:
+            opener += " "
+        first = text.chars
+        capital = first[:1].isupper() and not first[1:2].isupper() and words.language != "de"
+        if capital and opener.rstrip()[-1:] not in ".!?。":
+            first = first[0].lower() + first[1:]
+        return Text.of(opener + first), [(line, _shifted(spans, len(opener))) for line, spans in lines]
+
+    def _closed(self, words: Bank, text: Text) -> Text:
+        """With words after the request (", thanks")."""
+        closer = self.random.choice(words.terms["closers"]).forms[0].text
+        body = text.chars if text.chars.endswith(_LOUD) else text.chars.rstrip(" .。")
+        spaced = closer.startswith((" ", ",", ".", "，", "。", "!", "、", ";", "-", "—")) or words.language in UNSPACED
+        return Text.of(body + ("" if spaced else " ") + closer)
 
     def _template(self, words: Bank) -> tuple[Template, str]:
         files = list(words.templates)
@@ -132,83 +225,59 @@ class Generator:
 
     # -- filling ------------------------------------------------------------------------------------------------------
 
-    def _filled(self, words: Bank, template: Template, taken: set[str]) -> tuple[Text | None, list[tuple[Line, dict[str, tuple[int, int]]]]]:
-        """The text without noise, and each line with the places of its spans."""
-        forms: dict[str, Form] = {}
-        typed = self.random.choice(words.terms["typed"]) if template.slots & {"T", "K", "K2"} else None
-        if typed is not None:
-            forms["T"] = self._choice(typed.forms)
-            kinds = self.random.sample(typed.types, min(2, len(typed.types)))
-            forms["K"], forms["K2"] = self._choice(kinds[0]), self._choice(kinds[-1])
-        for slot in sorted(template.slots - {"T", "K", "K2"}):
-            form = self._term(words, slot)
-            for _ in range(5):
-                if form.text.lower() not in taken:
-                    break
-                form = self._term(words, slot)
-            forms[slot] = form
-            taken.add(form.text.lower())
-        pieces: list[str] = []
-        places: dict[str, list[tuple[int, int]]] = {}
-        flat = ""  # the template's text with every `{a F}` written as `{F}`, and where its characters lie in the result
-        flat_at: list[int] = []
-        length = 0
-
-        def put(written: str, source: str | None = None) -> None:
-            nonlocal length, flat
-            pieces.append(written)
-            for index, char in enumerate(source if source is not None else written):
-                flat += char
-                flat_at.append(length + (index if source is None else 0))
-            length += len(written)
-
+    def _filled(self, words: Bank, template: Template, taken: set[str]) -> Filled | None:
+        """A template with terms in its slots, and where each span of its lines stands; without noise."""
+        forms = self._forms(words, template, taken)
+        text = ""
+        places: dict[str, int] = {}
         at = 0
-        for match in _SLOT.finditer(template.text):
-            put(template.text[at : match.start()])
+        for match in SLOT.finditer(template.text):
+            text += template.text[at : match.start()]
             at = match.end()
-            parts = match[1].split()
-            form = forms[parts[-1]]
-            lead = parts[0] if len(parts) > 1 else ""
-            if lead == "is":
-                put("are" if form.plural else "is")
-            elif lead == "it":
-                put("them" if form.plural else "it")
+            *lead, slot = match[1].split()
+            form = forms[slot]
+            if lead == ["is"]:
+                text += "are" if form.plural else "is"
+            elif lead == ["it"]:
+                text += "them" if form.plural else "it"
             else:
-                if lead == "a":
-                    put("" if form.plural or form.mass else ("an " if _VOWEL.match(form.text) else "a "))
-                elif lead == "the":
-                    put("the ")
-                written = form.text
-                if not "".join(pieces).strip() and words.language not in ("zh", "ja") and written[:1].islower() and template.text[:1] == "{":
-                    written = written[:1].upper() + written[1:] if self.random.random() < 0.6 else written
-                start = length
-                put(written, "{" + parts[-1] + "}")
-                places.setdefault(parts[-1], []).append((start, length))
-        put(template.text[at:])
-        text = "".join(pieces)
-        flat_at.append(length)
-        lines: list[tuple[Line, dict[str, tuple[int, int]]]] = []
-        for raw in template.reading:
-            line = parse_line(raw)
+                text += {"a": _article(form), "the": "the "}.get("".join(lead), "")
+                places.setdefault(slot, len(text))
+                text += form.text
+        text += template.text[at:]
+        if text[:1].islower() and self.random.random() < 0.5:
+            text = text[0].upper() + text[1:]
+        lines: list[Placed] = []
+        for line in template.reading:
             spans: dict[str, tuple[int, int]] = {}
-            for span in _spans_of(line):
-                where = _find(flat, span)
-                if where is None:
-                    return None, []
-                start = flat_at[where]
-                last = where + len(span)
-                end = flat_at[last] if last < len(flat_at) else length
-                if span.endswith("}"):
-                    slot = span[span.rindex("{") + 1 : -1]
-                    end = next(e for s, e in places[slot] if e > start)
-                spans[span] = (start, end)
+            for span in spans_of(line):
+                written = SLOT.sub(lambda m: forms[m[1]].text, span)
+                slot_first = SLOT.match(span)
+                start = places[slot_first[1]] if slot_first else _find(text, written)
+                if start is None or text[start : start + len(written)].lower() != written.lower():
+                    return None
+                spans[span] = (start, start + len(written))
             lines.append((line, spans))
-        return Text(text, list(range(len(text)))), lines
+        return Text.of(text), lines
+
+    def _forms(self, words: Bank, template: Template, taken: set[str]) -> dict[str, Form]:
+        """A form for every slot, no term twice."""
+        draw = self.random
+        forms: dict[str, Form] = {}
+        if template.slots & {"T", "K", "K2"}:
+            typed = draw.choice(words.terms["typed"])
+            first, second = draw.sample(typed.types, 2)
+            forms = {"T": draw.choice(typed.forms), "K": draw.choice(first), "K2": draw.choice(second)}
+        for slot in sorted(template.slots - {"T", "K", "K2"}):
+            for _ in range(6):
+                forms[slot] = self._term(words, slot)
+                if forms[slot].text.lower() not in taken:
+                    break
+            taken.add(forms[slot].text.lower())
+        return forms
 
     def _term(self, words: Bank, slot: str) -> Form:
-        section = {"A": "structures", "B": "structures", "C": "structures", "F": "findings", "G": "findings", "L": "lesions",
-                   "I": "images", "J": "images", "X": "wishes", "Z": "chatter"}.get(slot, slot)
-        draw = self.random
+        draw, section = self.random, TERM_SLOTS.get(slot, slot)
         if words.language == "en" and slot in "ABCFGL":
             chance = draw.random()
             if chance < 0.06:
@@ -232,9 +301,10 @@ class Generator:
 
     def _composed_structure(self, words: Bank) -> Form:
         base = self._choice(self.random.choice(words.terms["structures"]).forms)
-        if self.random.random() < 0.6:
-            return replace(base, text=f"{self.random.choice(_SIDES)} {base.text}") if base.text.split()[0] not in _SIDES else base
-        return Form(f"{self.random.choice(_HEADS)} of the {base.text}")
+        if self.random.random() >= 0.6:
+            return Form(f"{self.random.choice(_HEADS)} of the {base.text}")
+        sided = replace(base, text=f"{self.random.choice(_SIDES)} {base.text}")
+        return base if base.text.split()[0] in _SIDES else sided
 
     def _composed_lesion(self, words: Bank) -> Form:
         organ = self._choice(self.random.choice(words.terms["structures"]).forms)
@@ -262,22 +332,19 @@ class Generator:
 
 
 def _find(text: str, span: str) -> int | None:
-    for source, wanted in ((text, span), (text.lower(), span.lower())):
-        at = -1
-        while (at := source.find(wanted, at + 1)) >= 0:
-            before, after = source[at - 1 : at], source[at + len(wanted) : at + len(wanted) + 1]
-            if not (_latin(before) and _latin(wanted[:1])) and not (_latin(after) and _latin(wanted[-1:])):
-                return at
-    at = text.lower().find(span.lower())
-    return at if at >= 0 else None
+    """Where a span stands as whole words, whatever its case."""
+    low, wanted = text.lower(), span.lower()
+    at = low.find(wanted)
+    while at >= 0:
+        before, after = low[at - 1 : at], low[at + len(wanted) : at + len(wanted) + 1]
+        if not (_latin(before) and _latin(wanted[0])) and not (_latin(after) and _latin(wanted[-1])):
+            return at
+        at = low.find(wanted, at + 1)
+    return None
 
 
 def _latin(char: str) -> bool:
-    return char.isalnum() and ord(char) < 0x2E80
-
-
-def _spans_of(line: Line) -> tuple[str, ...]:
-    return (*line.spans, *((line.image,) if line.image else ()), *(c.span for c in line.conditions if c.span))
+    return bool(char) and char.isalnum() and ord(char) < 0x2E80
 
 
 def _shifted(spans: dict[str, tuple[int, int]], by: int) -> dict[str, tuple[int, int]]:
@@ -292,5 +359,11 @@ def _renumbered(line: Line, by: int) -> Line:
     )
 
 
-def _idle(lines: list[tuple[Line, dict[str, tuple[int, int]]]]) -> bool:
-    return all(line.verb not in TASK_VERBS for line, _ in lines)
+def _asks(lines: list[Placed]) -> bool:
+    return any(line.is_task for line, _ in lines)
+
+
+def _article(form: Form) -> str:
+    if form.plural or form.mass:
+        return ""
+    return "an " if _VOWEL.match(form.text) else "a "

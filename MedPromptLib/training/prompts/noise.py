@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
-_NEIGHBOURS = dict(
-    zip(
-        "qwertyuiopasdfghjklzxcvbnm",
-        ["wa", "qes", "wrd", "etf", "ryg", "tuh", "yij", "uok", "ipl", "ol", "qsz", "awdx", "sefc", "drgv", "fthb", "gyjn",
-         "hukm", "jil", "kop", "asx", "zsdc", "xdfv", "cfgb", "vghn", "bhjm", "njk"],
-        strict=True,
-    )
+UNSPACED = ("zh", "ja")
+"""Languages written without spaces."""
+
+_KEYS = (
+    "qwa wqes ewrd retf tryg ytuh uyij iuok oipl pol aqsz sawdx dsefc fdrgv gfthb hgyjn jhukm kjil lkop zasx xzsdc "
+    "cxdfv vcfgb bvghn nbhjm mnjk"
 )
+_NEIGHBOURS = {keys[0]: keys[1:] for keys in _KEYS.split()}
+"""A key and those beside it on a keyboard."""
+
 _KEPT = re.compile(
     r"^(not|no|non|without|except|unless|if|only|skip|skin|don'?t|never|instead|but|or|and|nor|neither|either|else|ja|nein|"
     r"si|sin|sauf|sans|nicht|ohne|nur|não|sem|pas|ne|left|right)$",
@@ -29,12 +32,10 @@ class Text:
     chars: str
     owners: list[int]
 
-    def __add__(self, other: Text | str) -> Text:
-        tail = other.chars if isinstance(other, Text) else other
-        return Text(self.chars + tail, list(range(len(self.chars) + len(tail))))
-
-    def __radd__(self, other: str) -> Text:
-        return Text(other + self.chars, list(range(len(other) + len(self.chars))))
+    @classmethod
+    def of(cls, chars: str) -> Text:
+        """Text in which every character is its own origin."""
+        return cls(chars, list(range(len(chars))))
 
     def rstrip(self, characters: str) -> Text:
         """Without these characters at the end."""
@@ -55,7 +56,7 @@ class Text:
 
 def noised(text: Text, draw: random.Random, language: str) -> Text:
     """A copy with one or more kinds of slips."""
-    spaced = language not in ("zh", "ja")
+    spaced = language not in UNSPACED
     chance = draw.random()
     if chance < 0.4 and spaced:
         text = _slips(text, draw, draw.choice((1, 1, 2, 3)))
@@ -65,14 +66,15 @@ def noised(text: Text, draw: random.Random, language: str) -> Text:
     elif chance < 0.39:
         text = Text(_same_length(text.chars, str.upper), text.owners)
     if draw.random() < 0.5:
-        text = _without(text, {".", "。"} if draw.random() < 0.5 else {".", ",", "?", "!", "'", "。", "，", "？", ";"}, draw)
+        text = _without(
+            text, {".", "。"} if draw.random() < 0.5 else {".", ",", "?", "!", "'", "。", "，", "？", ";"}, draw
+        )
     if spaced and language != "en" and draw.random() < 0.25:
         text = Text(_unaccented(text.chars), text.owners)
     return text
 
 
-def _same_length(chars: str, change: object) -> str:
-    assert callable(change)
+def _same_length(chars: str, change: Callable[[str], str]) -> str:
     return "".join(c if len(change(c)) != 1 else change(c) for c in chars)
 
 
@@ -80,7 +82,7 @@ def _unaccented(chars: str) -> str:
     return chars.translate(str.maketrans("áàâãäéèêëíìîïóòôõöúùûüñçÁÉÍÓÚÑÇÜÖÄ", "aaaaaeeeeiiiiooooouuuuncAEIOUNCUOA"))
 
 
-def _without(text: Text, marks: set[str], draw: random.Random) -> Text:
+def _without(text: Text, marks: str, draw: random.Random) -> Text:
     keep = [
         i
         for i, c in enumerate(text.chars)
@@ -104,7 +106,7 @@ def _slips(text: Text, draw: random.Random, count: int) -> Text:
         elif kind < 0.6 and at + 1 < word.end():
             text = Text(chars[:at] + chars[at + 1] + chars[at] + chars[at + 2 :], owners)
         elif kind < 0.8:
-            text = Text(chars[:at] + chars[at] + chars[at:], owners[:at] + [owners[at]] + owners[at:])
+            text = Text(chars[:at] + chars[at] + chars[at:], [*owners[:at], owners[at], *owners[at:]])
         else:
             near = draw.choice(_NEIGHBOURS.get(chars[at].lower(), chars[at]))
             text = Text(chars[:at] + near + chars[at + 1 :], owners)

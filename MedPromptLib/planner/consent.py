@@ -1,0 +1,125 @@
+"""Before a prompt leaves the machine: exactly what will be sent, what looks like an identifier, and who agreed to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from ..catalog import Ability
+from ..errors import InvalidInput
+from .endpoint import EndpointPlanner
+from .endpoint_schema import messages
+
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+_IDENTIFIERS = (
+    ("date", re.compile(r"\b\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b")),
+    ("date", re.compile(rf"\b(?:\d{{1,2}}(?:st|nd|rd|th)?\s+{_MONTH}|{_MONTH}\s+\d{{1,2}})(?:,?\s+\d{{4}})?\b", re.I)),
+    ("date", re.compile(r"\d{4}\s*年\s*\d{1,2}\s*月(?:\s*\d{1,2}\s*日)?")),
+    (
+        "record number",
+        re.compile(r"\b(?:mrn|id|pid|accession|record|patient\s+(?:no|number|id))\W{0,3}[a-z]{0,4}-?\d{3,}\b", re.I),
+    ),
+    ("record number", re.compile(r"(?<![\d.,])\d{6,}(?![\d.,]*\d)")),
+    ("e-mail address", re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")),
+    ("telephone number", re.compile(r"(?<!\w)\+?\d{2,4}(?:[ -]\d{2,5}){2,4}\b")),
+    (
+        "name",
+        re.compile(
+            r"\b(?:[Mm]r|[Mm]rs|[Mm]s|[Mm]iss|[Dd]r|[Pp]rof|[Hh]err|[Ff]rau|[Ss]eñora?|[Ss]ra?|[Mm]me|[Mm])\.?\s+"
+            r"[^\W\d_a-z][\w'’-]+(?:\s+[^\W\d_a-z][\w'’-]+)?"
+        ),
+    ),
+    (
+        "name",
+        re.compile(
+            r"\b(?:[Pp]atient|[Nn]ame|[Cc]alled|[Nn]amed)\s*(?:is|:)?\s+[^\W\d_a-z][\w'’-]+\s+[^\W\d_a-z][\w'’-]+"
+        ),
+    ),
+    ("name", re.compile(r"\b[A-Z][a-zà-ÿ'’-]+,\s+[A-Z][a-zà-ÿ'’-]+\b")),
+)
+
+
+class Identifier(NamedTuple):
+    """Words of a prompt that may identify a person."""
+
+    kind: str
+    text: str
+    start: int
+
+
+def identifiers(prompt: str) -> tuple[Identifier, ...]:
+    """Names, dates, record numbers, addresses that may identify somebody, in order; a likely list, not a complete one."""
+    found: list[Identifier] = []
+    for kind, pattern in _IDENTIFIERS:
+        for match in pattern.finditer(prompt):
+            if all(match.end() <= f.start or match.start() >= f.start + len(f.text) for f in found):
+                found.append(Identifier(kind, match[0], match.start()))
+    return tuple(sorted(found, key=lambda f: f.start))
+
+
+def disclosure(planner: EndpointPlanner, prompt: str, abilities: Sequence[Ability]) -> str:
+    """What a call would send, word for word, and to where; for the user to read before the first use."""
+    talk = "\n".join(f"[{m['role']}] {m['content']}" for m in messages(prompt, abilities))
+    flagged = "".join(f"\n! This may identify somebody ({i.kind}): {i.text}" for i in identifiers(prompt))
+    return (
+        f"To {planner.url} (model {planner.model}) will be sent this text and a description of the form of the answer; "
+        f"no image, no file name, no data of the image:\n{talk}{flagged}"
+    )
+
+
+class Consents:
+    """The endpoints a user has agreed to send prompts to, kept in a file of the user's.
+
+    Args:
+        path: default: `$MEDPROMPT_CONFIG/endpoints.json`, else in the user's configuration folder.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path or configuration_folder() / "endpoints.json"
+
+    def given(self, planner: EndpointPlanner) -> bool:
+        """Whether the user has agreed to this address and model."""
+        return _key(planner) in self._read()
+
+    def give(self, planner: EndpointPlanner) -> None:
+        """Remember the agreement."""
+        agreed = sorted({*self._read(), _key(planner)})
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self.path.with_suffix(".part")
+        draft.write_text(json.dumps(agreed, indent=1) + "\n", encoding="utf-8")
+        draft.replace(self.path)
+
+    def take_back(self, planner: EndpointPlanner) -> None:
+        """Forget the agreement."""
+        agreed = sorted(set(self._read()) - {_key(planner)})
+        if self.path.is_file():
+            self.path.write_text(json.dumps(agreed, indent=1) + "\n", encoding="utf-8")
+
+    def _read(self) -> list[str]:
+        try:
+            agreed = json.loads(self.path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError) as error:
+            raise InvalidInput(
+                f"The list of agreed endpoints {self.path} cannot be read; delete it to start anew."
+            ) from error
+        return [str(entry) for entry in agreed] if isinstance(agreed, list) else []
+
+
+def configuration_folder() -> Path:
+    """Where settings of the user are kept: `$MEDPROMPT_CONFIG`, else `medprompt` in the user's configuration folder."""
+    chosen = os.environ.get("MEDPROMPT_CONFIG")
+    if chosen:
+        return Path(chosen)
+    if os.name == "nt":
+        return Path(os.environ.get("APPDATA", Path.home())) / "medprompt"
+    return Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config")) / "medprompt"
+
+
+def _key(planner: EndpointPlanner) -> str:
+    return f"{planner.url} {planner.model}"
