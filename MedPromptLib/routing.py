@@ -10,11 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from .catalog import Ability
 from .errors import MissingPackage, NoMatchingWeight, PlanRejected
 from .plan import Intent, Plan, Status, Task
+
+if TYPE_CHECKING:
+    from .ontology import Concept
 
 TARGET_FACTOR = 1.5
 """α of the paper's score."""
@@ -197,12 +200,22 @@ def normalise(term: str) -> str:
 
 
 def is_for(ability: Ability, task: Task) -> bool:
-    """Whether a weight is for a task's target, by identity of names, never by similarity."""
+    """Whether a weight is for a task's target: the same words or synonyms of one concept, never by similarity."""
     names = [ability.target, *ability.synonyms]
     for structure in ability.structures:
         names += [structure.name, *structure.synonyms]
-    known = {normalise(name) for name in names}
-    return normalise(task.target) in known
+    if normalise(task.target) in {normalise(name) for name in names}:
+        return True
+    meant = _meant(task.target)
+    return meant is not None and any(_meant(name) == meant for name in names)
+
+
+def _meant(term: str) -> Concept | None:
+    """The concept of a term; None if it has none, or names no organ and so not what one weight alone is for."""
+    from . import ontology
+
+    found = ontology.normalise(term)
+    return None if found is None or found.id.startswith("*:") else found
 
 
 def modality_fits(own: str, asked: str | None) -> bool:

@@ -111,7 +111,12 @@ class Session:
             NotConfirmed: the plan has to be confirmed, and was not.
             MedPromptError: with one sentence for the user; its subclass says what kind.
         """
+        from .execution import Progress
+
+        progress(Progress("Reading the request…", 0.0))
         verdict = self.decide(prompt, cancelled)
+        for note in verdict.notes:
+            progress(Progress(note, 0.0))
         if verdict.decision == "confirm" and not (confirm is not None and confirm(verdict)):
             raise NotConfirmed(verdict.question(), verdict)
         return self.run(self.route(verdict.plan, image), image, device=device, progress=progress, cancelled=cancelled)

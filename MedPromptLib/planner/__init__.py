@@ -11,7 +11,7 @@ from .agreement import AgreementPlanner, Policy, Verdict, decided
 from .batch import decision, describe, plan_batch
 from .checks import MAXIMUM_LENGTH, checked_prompt
 from .endpoint import EndpointPlanner
-from .explaining import explain
+from .explaining import explain, question
 from .local import LanguageModelPlanner
 from .rules import Draft, RulePlanner
 
@@ -47,4 +47,5 @@ __all__ = [
     "describe",
     "explain",
     "plan_batch",
+    "question",
 ]

@@ -25,6 +25,7 @@ class When:
         character: `benign` or `malignant` if that is the expected result.
         minimum_size: in ml or cm², for a segmentation.
         every: all subjects must agree ("if both are positive"); otherwise any one is enough.
+        results: class names of the deciding card, where they are already known.
     """
 
     subjects: tuple[Ask, ...]
@@ -34,6 +35,7 @@ class When:
     minimum_size: float = 0.0
     every: bool = False
     text: str = ""
+    results: tuple[str, ...] = ()
 
     def other(self) -> When:
         """The opposite condition; of "either" it is "neither", so that any becomes every."""
@@ -147,6 +149,8 @@ def triggering(card: Card, subjects: tuple[Ask, ...], asked: When) -> list[tuple
 
 
 def _named_classes(card: Card, subjects: tuple[Ask, ...], asked: When) -> set[str]:
+    if set(asked.results) & set(card.ability.classes):
+        return set(asked.results) & set(card.ability.classes)
     positive = set(card.ability.positive)
     if not asked.character:
         keys = {key for subject in subjects for key in subject.concepts if key not in card.keys or len(positive) < 2}

@@ -47,6 +47,18 @@ def explain(verdict: Verdict, abilities: Sequence[Ability]) -> str:
     return "\n".join(told)
 
 
+def question(verdict: Verdict, abilities: Sequence[Ability]) -> str:
+    """What a panel shows above the button that runs the plan: the steps, and the other reading where there is one."""
+    told = [describe(verdict.plan, abilities)]
+    if verdict.difference:
+        other = [line[2:] for line in verdict.difference if line.startswith("+ ")]
+        dropped = [line[2:] for line in verdict.difference if line.startswith("- ")]
+        told.append("Read otherwise: " + "; ".join([*other, *(f"without “{line}”" for line in dropped)]) + ".")
+    else:
+        told += [f"Not sure: {doubt}." for doubt in verdict.doubts[:2]]
+    return "\n".join(told)
+
+
 def why(task: Task, ability: Ability, abilities: Sequence[Ability]) -> str:
     """Why a card was hit, in one phrase."""
     lexicon = lexicon_for(tuple(abilities), "en")

@@ -10,12 +10,14 @@ from ..catalog import Ability
 from ..plan import Intent
 from .actions import Ask
 from .conditions import When
+from .describing import described
 from .interpretation import Interpretation, Leftover
 from .items import Item
 from .joining import is_family
 from .lexicon import Modality
 from .lines import Line, LineCondition
 from .reading import Reading, read, unit_factor
+from .resolve import Found, Resolver, Wish
 from .vocabulary import words_of
 
 _INTENTS = {
@@ -29,6 +31,8 @@ _INTENTS = {
 }
 _ASPECTS = {"type": "type", "malig": "malignancy", "grade": "grade"}
 _CHARACTERS = {"benign": "benign", "malignant": "malignant", "normal": "normal", "healthy": "normal"}
+_UPWARDS = frozenset(["worse", "higher", "above", "least", "more", "upward", "upwards", "beyond", "over", "up"])
+_DOWNWARDS = frozenset(["below", "lower", "less", "most", "downward", "under", "better", "milder"])
 _SENTENCE_END = re.compile(r"[.?!。？！;；](?=\s|$)|[。？！；\n]")
 _SIZE = re.compile(r"(\d+(?:[.,]\d+)?)\s*([a-zµ]+[23²³]?)", re.IGNORECASE)
 
@@ -44,6 +48,7 @@ class LineReader:
     def __init__(self, reading: Reading, text: str, abilities: Sequence[Ability]) -> None:
         self.reading, self.text, self.abilities = reading, text, abilities
         self.lexicon = reading.lexicon
+        self.resolver = Resolver(self.lexicon)
         self.out = Interpretation(doubts=list(reading.doubts))
         self.tasks: list[Ask | None] = []
         self._used: list[tuple[int, int]] = []
@@ -89,12 +94,21 @@ class LineReader:
             return Ask(intent, (), 0, len(self.text), modality=modality, everything=True)
         start, end = self._place(line.spans[0])
         found = self._terms(line.spans, start, end)
-        if not found:
+        intent, aspect = _INTENTS[line.verb], _ASPECTS.get(line.verb, "")
+        if found:
+            head = self._head(found, line)
+            ask = Ask(intent, head.concepts, start, end, aspect, form=head.form)
+        else:
+            ask = Ask(intent, (), start, end, aspect)
+        ask.modality = modality
+        if not found or not self._is_named(" ".join(line.spans), ask):
+            hit = described(" ".join(line.spans), intent, modality or self._only_modality(), self.lexicon)
+            if hit is not None:
+                ask.concepts = (hit.concept,)
+                self.out.doubts.append(f"'{' '.join(line.spans)}' was taken for {hit.name}")
+        if not ask.concepts:
             self.out.leftovers.append(Leftover(start, end, "unknown"))
             return None
-        head = self._head(found, line)
-        ask = Ask(_INTENTS[line.verb], head.concepts, start, end, _ASPECTS.get(line.verb, ""), form=head.form)
-        ask.modality = modality
         ask.sentence = len(_SENTENCE_END.findall(self.text[:start]))
         ask.group = ask.clause = number
         if line.verb == "any":
@@ -138,6 +152,18 @@ class LineReader:
             terms = [Item("T", "", i.text, start, end, i.concepts) for i in alone if i.kind == "M" and i.concepts]
         return terms
 
+    def _is_named(self, words: str, ask: Ask) -> bool:
+        """Whether the words name a term, served or not; otherwise they describe something the vocabulary lacks."""
+        wish = Wish(ask.intent, ask.concepts, ask.aspect, ask.modality)
+        if isinstance(self.resolver.resolve(wish), Found):
+            return True
+        alone = read(words, words, self.abilities).items
+        return not any(i.kind == "W" and i.form in ("unknown", "ordinary") for i in alone)
+
+    def _only_modality(self) -> Modality | None:
+        named = list(dict.fromkeys(self.out.contexts or self.out.modalities))
+        return named[0] if len(named) == 1 else None
+
     def _head(self, terms: list[Item], line: Line) -> Item:
         """The term that is meant, of several in one span."""
         if len(terms) > 1:
@@ -167,6 +193,7 @@ class LineReader:
 
     def _when(self, line: Line) -> When:
         subjects: list[Ask] = []
+        results: list[str] = []
         inverted, character, size = False, "", 0.0
         for index, condition in enumerate(line.conditions):
             subject = self.tasks[condition.line - 1]
@@ -177,24 +204,39 @@ class LineReader:
             if subject is None:
                 continue
             if condition.relation in ("is", "not"):
-                named, character = self._named(condition, subject)
-                subjects.append(named)
-            else:
-                subjects.append(subject)
+                named = self._results(condition.span, subject)
+                results += named
+                if not named:
+                    subject, character = self._named(condition, subject)
             if condition.relation in "<>":
                 size = self._size(condition.span)
+            subjects.append(subject)
         if not subjects:
             subjects = [Ask(Intent.CLASSIFICATION, ("own:",), 0, 0)]
-        return When(tuple(subjects), (), inverted, character, size, line.every and len(subjects) > 1, str(line))
+        every = line.every and len(subjects) > 1 and not results
+        return When(tuple(subjects), (), inverted, character, size, every, str(line), tuple(results))
+
+    def _results(self, span: str, subject: Ask) -> list[str]:
+        """The classes of the subject's card that a result names: one, or with "or worse" all from it up or down."""
+        outcome = self.resolver.resolve(Wish(subject.intent, subject.concepts, subject.aspect, subject.modality))
+        classes = outcome.card.ability.classes if isinstance(outcome, Found) else ()
+        said = set(words_of(span))
+        fits = [(len(set(words_of(c.replace("_", " "))) & said), n) for n, c in enumerate(classes)]
+        best = max((count for count, _ in fits), default=0)
+        hits = [n for count, n in fits if count == best]
+        if not best or len(hits) != 1:
+            return []
+        place = hits[0]
+        if said & _UPWARDS:
+            return list(classes[place:])
+        return list(classes[: place + 1]) if said & _DOWNWARDS else [classes[place]]
 
     def _named(self, condition: LineCondition, subject: Ask) -> tuple[Ask, str]:
         """The asked check with the named result for its concept; or the result as a word of a class."""
-        words = words_of(condition.span)
-        for word in words:
+        for word in words_of(condition.span):
             if word in _CHARACTERS:
                 return subject, _CHARACTERS[word]
-        cues = read(condition.span, condition.span, self.abilities).items
-        for item in cues:
+        for item in read(condition.span, condition.span, self.abilities).items:
             if item.kind == "MAL":
                 return subject, item.form
             if item.kind == "NEGRES":
@@ -206,10 +248,6 @@ class LineReader:
             if any(about == k for card in self.lexicon.cards for _, k in card.classes):
                 key = (about,)
             return replace(subject, concepts=key, aspect="", condition=None), ""
-        known = {w for card in self.lexicon.cards for name in card.ability.classes for w in words_of(name)}
-        telling = [w for w in words if w in known]
-        if telling:
-            return subject, telling[0]
         self.out.doubts.append(f"the result '{condition.span}' was not understood")
         return subject, ""
 
