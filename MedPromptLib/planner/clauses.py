@@ -203,9 +203,12 @@ def _sentence(items: list[Item], question: bool) -> Sentence:
         kind = item.kind
         conditional = current.lead in ("IF", "UNLESS")
         content = conditional and (current.has("T", "PRON", "SEG", *RESULTS) or current.has("M") or current.has("NEG"))
-        asking = next((i for i in reversed(items[:index]) if i.kind != "ONLY"), None)
+        asking = next((i for i in reversed(items[:index]) if i.kind not in ("ONLY", "M", "PREP", "IMG", "W")), None)
         if asking is not None and not conditional and _is_whether(item, asking, items[index + 1 :]):
             pass
+        elif kind == "ELSE" and item.text in _ELSE_OR_IF_NOT and _states(items[index + 1 : index + 3]):
+            close("none")
+            current.lead, current.negated = "IF", True
         elif kind in ("IF", "UNLESS", "ELSE", "IFPOS", "IFNEG"):
             if kind == "IF" and not current.items and current.lead == "IF":
                 index += 1
@@ -246,7 +249,7 @@ def _sentence(items: list[Item], question: bool) -> Sentence:
                 pass
             else:
                 close(_BREAKS[kind])
-        elif kind == "DESERVES" and _only_subject(current):
+        elif kind == "DESERVES" and (_only_subject(current) or _cases(current, item)):
             current.lead = "IF"
             close("none")
         elif content and (
@@ -266,6 +269,7 @@ def _sentence(items: list[Item], question: bool) -> Sentence:
     )
 
 
+_ELSE_OR_IF_NOT = frozenset(["si no", "se nao", "sinon"])
 _CASES = frozenset(["case", "cases", "patients", "patient", "instances", "results", "result", "findings"])
 _SKIPPING = frozenset(["skip", "omit", "leave out", "hold off", "hold off on", "no need for", "spare me"])
 _ENDING = frozenset(["stop", "do nothing", "end", "leave it", "no action"])
@@ -291,8 +295,18 @@ def _inverted_condition(items: list[Item], question: bool) -> list[Item]:
 
 
 def _for_only(items: list[Item]) -> list[Item]:
-    """ "… for gliomas only" is a condition."""
+    """ "… for gliomas only", "… of the benign ones only" are conditions."""
     for index, item in enumerate(items):
+        four = [i for i in items[index : index + 4] if not i.is_small]
+        if (
+            item.text == "of"
+            and len(four) > 3
+            and (four[1].kind == "MAL" or four[1].form == "class")
+            and four[2].text in {"ones", "one", "cases"}
+            and four[3].kind == "ONLY"
+        ):
+            opened = Item("IF", "", item.text, item.start, item.end)
+            return [*items[:index], opened, four[1], *items[items.index(four[3]) + 1 :]]
         if item.kind in ("PREP", "W") and item.text in ("in", "for", "with", "bei", "en", "dans"):
             after = items[index + 1 : index + 4]
             place = next((n for n, i in enumerate(after) if i.text in _CASES), 0)
@@ -367,6 +381,11 @@ def _forbids(items: list[Item], index: int) -> bool:
     return item.text in _SKIPPING or (item.text in {"do not", "never", "no need to"} and orders)
 
 
+def _states(following: list[Item]) -> bool:
+    """ "Si no se ve …" is a condition, "si no, …" the other case."""
+    return bool(following) and following[0].kind in ("SEEN", "T", "POS")
+
+
 def _only_subject(clause: Clause) -> bool:
     return (
         bool(clause.items)
@@ -374,6 +393,16 @@ def _only_subject(clause: Clause) -> bool:
         and clause.has("T")
         and not any(map(is_verb, clause.items))
     )
+
+
+def _cases(clause: Clause, verb: Item) -> bool:
+    """ "The malignant ones get …", "a fracture means …"."""
+    if any(map(is_verb, clause.items)) or clause.lead:
+        return False
+    if verb.text in {"means", "mean"}:
+        return clause.has("T", "POS", "NEGRES", "MAL")
+    ones = any(i.text in {"ones", "one", *_CASES} for i in clause.items)
+    return ones and (clause.has("MAL") or any(i.form in ("class", "own") for i in clause.all("T")))
 
 
 def _new_noun_phrase(clause: Clause, items: list[Item], index: int) -> bool:

@@ -155,6 +155,7 @@ def _named_classes(card: Card, subjects: tuple[Ask, ...], asked: When) -> set[st
     if not asked.character:
         keys = {key for subject in subjects for key in subject.concepts if key not in card.keys or len(positive) < 2}
         named = {n for n, key in card.classes if key in keys and (key not in card.keys or n in positive) and key}
+        named |= {n for n, key in card.classes if not key and f"own:{n}" in keys}
         if named:
             return named
     if asked.character:

@@ -24,7 +24,7 @@ SEG.n : segmentation, segmentations, seg, delineation, delineations, boundary, b
 SEG.p : segmented, outlined, contoured, delineated, masked, traced, highlighted, extracted, cropped, circled,
     isolated, annotated
 CLS.v : look, have a look, take a look, examine, examining, inspect, analyse, analyze, analysing, analyzing, review,
-    study, classify, classifies, classifying, categorise, categorize, diagnose, diagnosing, screen, screens,
+    classify, classifies, classifying, categorise, categorize, diagnose, diagnosing, screen, screens,
     screening, determine, determining, assess, assessing, evaluate, evaluating, verify, confirm whether, confirm
     or exclude, exclude or confirm, confirm or rule out, decide,
     decide whether, establish, establishing, rule out, exclude the presence of, rate, distinguish, differentiate,
@@ -38,12 +38,15 @@ CLS.vn : check, checks, test, tests, read, screen, report on
 CLS.n : classification, classifications, classifier, diagnosis, diagnoses, detection, assessment, evaluation,
     reading, screening, workup, work up, check up, detector, verdict, prediction, opinion, classification model,
     identification, analysis, prognosis, checking, testing, finding
+CLS.p : checked, classified, assessed, tested, evaluated, screened, graded, staged, categorised, categorized, rated
 SOFT.v : detect, detecting, identify, identifying, find, finding, look for, looking for, search for, searching for,
     locate, locating, localise, localize, spot the, recognise, recognize, check for, checking for, check whether,
     check if, have a look for, show, visualise, visualize, scan for
 RUN.v : run, running, do, doing, perform, performing, produce, generate, create, make, give, give me, get, get me,
     need, want, would like, like, provide, compute, apply, use, execute, return, grab, obtain, start, carry out,
-    deliver, prepare, i need, i want, follow up with, follow up, proceed, proceed to, go ahead, add, include, repeat
+    deliver, prepare, i need, i want, what i need is, what i want is, what i would like is, what i after, what i after is,
+    what i am after is, is what i after, i after, all i need is, all i want is, all i need, all i missing, could i have, i would love,
+    i love, love, appreciate, follow up with, follow up, proceed, proceed to, go ahead, add, include, repeat
     for, should i, should you, you should, process
 OTHER.v : measure, measuring, quantify, count, counting, register, registering, align, denoise, denoising, convert,
     converting, book, schedule, send, email, mail, delete, erase, prescribe, estimate, compare, reconstruct,
@@ -68,7 +71,7 @@ STORY.v : translate, translation of, repeat the word, repeat the, tell me a stor
     prescription, amoxicillin, antibiotic, which drug, what drug, medication, treatment, weather, world cup,
     survival, life expectancy, appointment, spell, lyrics, definition of, define, what causes, what is the meaning,
     side effects, wikipedia, how do i treat, how is, explain what, explain how, capital of
-IF : once, if, when, whenever, in case of, in case, in the case of, in case the, in the event that, in the event of,
+IF : once, if, if and when, when, whenever, in case of, in case, in the case of, in case the, in the event that, in the event of,
     in cases of, provided, provided that, providing, assuming, assuming that, given that, as long as, so long as, on
     condition that, only if, only when, if and only if, only in case, only in case of, only in cases of, but only
     if, but only when, but only for, only in, only for, just for, just in, just in those instances where, in those
@@ -82,22 +85,26 @@ IFPOS : where one is found, where found, where one is present, if one is found, 
     it does, if present, if they are, if found, if it is there, if one is present, if true, in this case, if any, if
     any is found, where positive, upon confirmation then, when so, if confirmed, if detected
 IFNEG : in the negative case, in a negative case, if this is not the case, if that is not the case, if not, if no,
-    if it is not, if there is not, if it does not, if none, if there is none, failing that, if absent, if nothing is
+    if it is not, if there is not, if it does not, if none, if there is none, failing that, if absent, without one, without any, if there is none of it, where there is none, when
+    there is none, if nothing is
     found, in negative cases, where negative, if false
 UNLESS : unless, except if, except when, except in case of, if not for, save if, other than if, excluding cases of,
     except for cases of, but not if, but not when, not if, not when
-ELSE : otherwise, else, or else, if otherwise, alternatively, in all other cases, in any other case, in the other
+ELSE : the rest, all the rest, in all others, all others, all the others, for the rest, for all others, the others,
+    everyone else, anything else than that, any other result, with any other result, any other grade, any other class, any other,
+    in any other, otherwise, else, or else, if otherwise, alternatively, in all other cases, in any other case, in the other
     case, in the opposite case
 THEN : when you are done, when you are done with, when done, when done with, when finished, once finished, after you
     are done, when you have finished, once you are done, once you are done with, when that is done, when ready,
     then, next, afterwards, after that, subsequently, finally, lastly, followed by, and then, first, firstly,
     secondly, thirdly, second step, last, once that is done, once done, separately, also, as well, too, in addition,
     additionally, furthermore, before that, thereafter
-AFTER : after, having
+AFTER : after, having, once you have, once you ve
 REGARDLESS : regardless, irrespective, in any case, either way, anyway, whatever the result, no matter what, in all
     cases, always, unconditionally, independently, whatever happens, independent of that, irrespective of both,
     regardless of the result, no matter the result
-NEG : not, do not, without, skip, skipping, omit, omitting, instead of, rather than, leave out, leaving out, leave,
+NEG : scrap, scrap the, ditch, no point, no point in, no use, do not bother with, do not bother, do not care about, not bothered
+    about, needn, not, do not, without, skip, skipping, omit, omitting, instead of, rather than, leave out, leaving out, leave,
     forget, forget about, ignore, disregard, never mind, nevermind, nothing about, hold off, hold off on, no need,
     no need for, no need to, need not, not need, exclude, excluding, spare me, avoid, except, except for, but not,
     apart from, other than, minus, already have, already got, i have already, have already, no, neither, nor, and
@@ -106,7 +113,7 @@ NEG : not, do not, without, skip, skipping, omit, omitting, instead of, rather t
 POSTNEG : can wait, not needed, is not needed, are not needed, unnecessary, not required, is not required, is
     unnecessary, not necessary, is not necessary, are not necessary, alone, aside, excluded, is irrelevant, are
     irrelevant, does not matter, do not matter, does not interest me, not wanted, off limits, not of interest
-CANCEL : or rather, or better, actually no, no wait, scratch that, on second thought, on second thoughts, wait no,
+CANCEL : changed my mind, i have changed my mind, or rather, or better, actually no, no wait, scratch that, on second thought, on second thoughts, wait no,
     correction, cancel that, i changed my mind, i mean, strike that, no sorry, sorry no, forget that, never mind
     that, actually just, actually, oops
 ONLY : nothing but, anything but, only, just, simply, solely, merely, exclusively, alone just, nothing else, nothing
@@ -123,7 +130,7 @@ YES : yes, yeah, affirmative
 MAL.benign : benign, harmless, innocent, non malignant, noncancerous, not cancerous, non cancerous, begnin
 MAL.malignant : malignant, malignancy, cancerous, is dangerous, malignancies
 ASPECT.type : type, types, subtype, subtypes, kind, kinds, sort, category, what it is, entity
-ASPECT.grade : severity, grading, staging, how severe, how bad, severity score, extent of disease
+ASPECT.grade : severity, grading, staging, how severe, how bad, how advanced, how far gone, how far advanced, how serious, how worn, how worn out, how far has, severity score, extent of disease
 ASPECT.histology : histology, histological, histologic, adenomatous, hyperplastic, serrated, histopathological,
     molecular, idh, mutation, stage
 ASPECT.measure : tortuosity, diameter, how many, length, thickness, density, ejection fraction, perfusion,
@@ -139,20 +146,20 @@ ALL : everything, everything you have, everything you can, all models, every mod
     disease, every classifier, every segmentation, every segmentation model, all segmentation models, all
     classification models, every test, each model, every weight, all the classifiers, everything possible, the full
     work up, all tests, all the tests, all you can
-NOTHING : nothing, do nothing, stop, anything, anything else, any, nothing found, nothing else, none, no further,
+NOTHING : nothing, we are done, we done, we can stop, stop there, stop here, nothing further, no further action, do nothing, stop, anything, anything else, any, nothing found, nothing else, none, no further,
     end, leave it, all good, no action
 AND : and, plus, as well as, along with, together with, with, besides, in addition to, followed by, including, &, +,
     versus, vs, /
 OR : or, and or
 PREP : in order, in order to, in, of, on, within, inside, from, at, into, onto, over, under, using, for, by
-NEAR : near, next to, adjacent to, behind, around, beside, close to, surrounding, outside
+NEAR : round, near, next to, adjacent to, behind, around, beside, close to, surrounding, outside
 EVID : such as, pointing to, suggesting, suggestive of, due to, caused by, indicating, indicative of, consistent
     with, compatible with, because of, owing to, as in, typical of, secondary to
 SIZE : larger than, bigger than, greater than, more than, at least, exceeds, exceeding, over, above, larger, bigger,
     not smaller than
 IMG : treatment planning, for treatment planning, radiotherapy planning, image, images, scan, scans, picture,
-    pictures, photo, photos, photograph, photographs, frame, frames, volume, volumes, study, exam, examination,
+    pictures, photo, photos, studies, view, views, pics, recording, photograph, photographs, frame, frames, volume, volumes, study, exam, examination,
     series, slice, slices, dataset, case, pic, imaging, images please, file, snapshot, foto, fotos, img, xrays
-DESERVES : deserves, deserve, warrants, needs, requires, merits, justifies, gets, calls for, should be, is to be,
+DESERVES : means, mean, deserves, deserve, warrants, needs, requires, merits, justifies, gets, get, receive, receives, calls for, should be, is to be,
     are to be
 """

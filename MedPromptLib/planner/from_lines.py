@@ -51,11 +51,13 @@ class LineReader:
         self.resolver = Resolver(self.lexicon)
         self.out = Interpretation(doubts=list(reading.doubts))
         self.tasks: list[Ask | None] = []
+        self._several = False
         self._used: list[tuple[int, int]] = []
 
     def run(self, lines: Sequence[Line]) -> Interpretation:
         """All lines, in order."""
         self.out.modalities = [i.modality for i in self.reading.items if i.modality is not None]
+        self._several = sum(line.verb == "on" for line in lines) > 1
         for number, line in enumerate(lines):
             if line.verb == "ask":
                 self.out.vague = True
@@ -92,20 +94,19 @@ class LineReader:
         if line.verb == "all":
             intent = {"seg": Intent.SEGMENTATION, "cls": Intent.CLASSIFICATION}.get(line.scope)
             return Ask(intent, (), 0, len(self.text), modality=modality, everything=True)
+        words = " ".join(line.spans)
         start, end = self._place(line.spans[0])
         found = self._terms(line.spans, start, end)
-        intent, aspect = _INTENTS[line.verb], _ASPECTS.get(line.verb, "")
+        ask = Ask(_INTENTS[line.verb], (), start, end, _ASPECTS.get(line.verb, ""))
         if found:
-            head = self._head(found, line)
-            ask = Ask(intent, head.concepts, start, end, aspect, form=head.form)
-        else:
-            ask = Ask(intent, (), start, end, aspect)
-        ask.modality = modality
-        if not found or not self._is_named(" ".join(line.spans), ask):
-            hit = described(" ".join(line.spans), intent, modality or self._only_modality(), self.lexicon)
+            head = self._head(found, words)
+            ask.concepts, ask.form = head.concepts, head.form
+        ask.modality = modality or self._image_around(start, end)
+        if not found or not self._is_named(words, ask):
+            hit = described(words, ask.intent, ask.modality or self._only_modality(), self.lexicon)
             if hit is not None:
                 ask.concepts = (hit.concept,)
-                self.out.doubts.append(f"'{' '.join(line.spans)}' was taken for {hit.name}")
+                self.out.doubts.append(f"'{words}' was taken for {hit.name}")
         if not ask.concepts:
             self.out.leftovers.append(Leftover(start, end, "unknown"))
             return None
@@ -114,6 +115,13 @@ class LineReader:
         if line.verb == "any":
             self.out.doubts.append("no verb says what to do")
         return ask
+
+    def _image_around(self, start: int, end: int) -> Modality | None:
+        """The image named within the term's own words ("the fluid on the OCT"), or in the sentence it stands in."""
+        marks = [i.modality for i in self.reading.items if i.modality is not None and start <= i.start and i.end <= end]
+        if marks:
+            return marks[-1]
+        return self.out.contexts[-1] if self._several and self.out.contexts else None
 
     # -- words --------------------------------------------------------------------------------------------------------
 
@@ -157,6 +165,8 @@ class LineReader:
         wish = Wish(ask.intent, ask.concepts, ask.aspect, ask.modality)
         if isinstance(self.resolver.resolve(wish), Found):
             return True
+        if ask.intent is Intent.CLASSIFICATION and not self.lexicon.is_finding(ask.concepts[0]):
+            return False  # "check the placenta": no finding is named, so a card may be about one there
         alone = read(words, words, self.abilities).items
         return not any(i.kind == "W" and i.form in ("unknown", "ordinary") for i in alone)
 
@@ -164,10 +174,10 @@ class LineReader:
         named = list(dict.fromkeys(self.out.contexts or self.out.modalities))
         return named[0] if len(named) == 1 else None
 
-    def _head(self, terms: list[Item], line: Line) -> Item:
+    def _head(self, terms: list[Item], words: str) -> Item:
         """The term that is meant, of several in one span."""
         if len(terms) > 1:
-            self.out.doubts.append(f"'{' '.join(line.spans)}' names more than one thing")
+            self.out.doubts.append(f"'{words}' names more than one thing")
             findings = [t for t in terms if self.lexicon.is_finding(t.concepts[0])]
             specific = [t for t in findings if not is_family(t.concepts)] or findings
             if specific:

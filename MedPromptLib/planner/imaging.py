@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .actions import Ask
 from .clauses import Sentence
 from .lexicon import Modality
@@ -59,3 +61,23 @@ def _leads_next(mark: tuple[int, Modality, int], sentence: Sentence, ceiling: in
     return any(mark[0] < a.start and clause.start <= a.start <= clause.end and a.group != ask.group for a in asks) or (
         mark[2] + 1 < len(sentence.clauses) and sentence.clauses[mark[2] + 1].joint == "open" and not clause.has("T")
     )
+
+
+def on_both_images(asks: list[Ask], sentence: Sentence) -> list[Ask]:
+    """The same asks again for the second of two image descriptions: "on both the x-ray and the CT"."""
+    again: list[Ask] = []
+    for number, clause in enumerate(sentence.clauses[1:], 1):
+        before = sentence.clauses[number - 1]
+        second = next((i.modality for i in clause.items if i.modality is not None), None)
+        first = next((i.modality for i in reversed(before.items) if i.modality is not None), None)
+        only_image = all(i.kind in ("M", "PREP", "PRON", "BOTH") or i.is_small for i in clause.items)
+        ends = bool(before.items) and before.items[-1].kind == "M"
+        if clause.joint != "and" or clause.lead or not only_image or first is None or second is None or not ends:
+            continue
+        if not before.has("T") or first.name == second.name or before.lead:
+            continue
+        group = {a.group for a in asks if before.start <= a.start < before.end}
+        for ask in asks:
+            if ask.group in group and not ask.negated and ask.modality == first:
+                again.append(replace(ask, modality=second))
+    return again

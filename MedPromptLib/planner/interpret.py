@@ -9,11 +9,11 @@ from ..plan import Intent
 from .actions import ASKING, Ask, Reader, Verb
 from .clauses import RESULTS, Clause, Sentence, is_verb, sentences
 from .conditions import When, when
-from .imaging import assign_images
+from .imaging import assign_images, on_both_images
 from .interpretation import Interpretation, Leftover
 from .lexicon import Modality
 from .reading import Reading
-from .remarks import is_context, is_history, only_place, points_at_last, takes_back, with_finding
+from .remarks import answers, is_context, is_history, names_a_class, nothing_at_all, only_place, points_at_last, takes_back, with_finding
 from .termless import Termless, everything, served
 from .text import MARKS
 
@@ -87,15 +87,18 @@ class Interpreter:
         ):
             states = clauses[0].has("POS", "NEGRES") or any(i.text in {"present", "found"} for i in clauses[0].items)
             elliptic = states and not any(i.kind in ASKING or i.text in {"is", "are", "was"} for i in clauses[0].items)
-            if (following.continues or elliptic) and clauses[0].has("T") and not any(map(is_verb, clauses[0].items)):
+            if (following.continues or elliptic) and (clauses[0].has("T") or (elliptic and self.checks)) and not any(map(is_verb, clauses[0].items)):
                 clauses[0].lead = "IF"
                 self._next_carried = when(clauses[0], list(self.checks), self.lexicon, self.prompt)
                 self.last_condition = self._next_carried
+        answers(clauses)
         for this, after in itertools.pairwise(clauses):
             with_finding(this, after, self.lexicon, self.prompt)
             states = this.has("POS", "NEGRES", "YES", "NO") or (this.has("T") and this.has("SEEN"))
             asks = any(i.kind in ASKING for i in this.items)
             if not this.lead and after.joint in ("colon", "dash") and states and not asks:
+                this.lead = "IF"
+            if not this.lead and self.checks and names_a_class(this, after, self.lexicon):
                 this.lead = "IF"
             if (
                 not this.lead
@@ -120,6 +123,10 @@ class Interpreter:
             self.clause += 1
             if clause.joint == "cancel" and takes_back(clause):
                 self._cancel()
+            if nothing_at_all(clause) and (clause.joint == "cancel" or any(c.joint == "cancel" for c in clauses[:index])):
+                for ask in self.out.asks:
+                    ask.cancelled = True
+                self.out.refused = True
             self._story(clause)
             if clause.lead == "ELSE" and index and clauses[index - 1].lead == "UNLESS" and not clause.items:
                 continue
@@ -137,6 +144,7 @@ class Interpreter:
             if clause.has("REGARDLESS"):
                 self.condition = None
         assign_images(self.out.asks[asked_before:], sentence)
+        self.out.asks += on_both_images(self.out.asks[asked_before:], sentence)
 
     def _cancel(self) -> None:
         live = [a for a in self.out.asks if not a.cancelled]

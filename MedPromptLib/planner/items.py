@@ -28,6 +28,8 @@ class Item:
     concepts: tuple[str, ...] = ()
     modality: Modality | None = None
     weak: bool = False
+    part: bool = False
+    """One word out of a card's longer name."""
     number: float = 0.0
 
     @property

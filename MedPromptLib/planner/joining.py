@@ -256,10 +256,11 @@ def composed(items: list[Item], lexicon: Lexicon) -> list[Item]:
             while before >= 0 and (
                 out[before].is_small
                 or out[before].kind == "PREP"
+                or out[before].text in _AROUND
                 or out[before].text in _STATING
                 or out[before].text in {"visible", "seen", "located"}
             ):
-                link = link or out[before].kind == "PREP"
+                link = link or out[before].kind == "PREP" or out[before].text in _AROUND
                 before -= 1
             neighbour = out[before] if before >= 0 else None
             if neighbour is not None and neighbour.kind == "T":
@@ -284,6 +285,7 @@ def composed(items: list[Item], lexicon: Lexicon) -> list[Item]:
     return out
 
 
+_AROUND = frozenset(["round", "around", "inside"])
 _STATING = frozenset(
     ["is", "are", "was", "has", "have", "looks", "seems", "shows", "contains", "a", "an", "ist", "est"]
 )

@@ -7,107 +7,32 @@ a concept no card serves is recognised as such, so that it is refused by name an
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 
 from ..catalog import Ability
 from ..plan import Intent
-from .cues import Cue, cues
-from .text import distance, edit_limit
+from .cards import (
+    ASPECT_WORDS,
+    BENIGN,
+    GRADES,
+    MALIGNANT,
+    NORMAL,
+    Card,
+    Meaning,
+    Modality,
+    core_words,
+    marks,
+    term_words,
+)
+from .cues import cues
+from .own_words import part_words
+from .spelling import Spelling
 from .vocabulary import SIDES, Vocabulary, Words, vocabulary, words_of
-from .words import NEIGHBOURS, ORDINARY, SMALL, word_set
+from .words import ORDINARY, SMALL
 
-_ASPECT_WORDS = {
-    "type": "type",
-    "subtype": "type",
-    "kind": "type",
-    "grade": "grade",
-    "grading": "grade",
-    "severity": "grade",
-    "stage": "stage",
-    "malignancy": "malignancy",
-    "histology": "histology",
-    "status": "",
-    "presence": "",
-    "detection": "",
-    "classification": "",
-    "segmentation": "",
-    "mask": "",
-    "region": "",
-    "area": "",
-    "classifier": "",
-    "diagnosis": "",
-    "screening": "",
-    "binary": "",
-    "multiclass": "",
-    "multi": "",
-    "class": "",
-    "the": "",
-    "and": "",
-    "of": "",
-    "or": "",
-    "in": "",
-    "on": "",
-    "lateral": "",
-}
-_NORMAL = frozenset(
-    ["normal", "healthy", "negative", "none", "no", "not", "non", "absent", "other", "background", "unremarkable"]
-)
-_BENIGN = frozenset(["benign"])
-_MALIGNANT = frozenset(["malignant", "cancer", "cancerous", "carcinoma", "malignancy"])
-_GRADES = word_set(
-    """
-    mild moderate severe proliferative minimal early advanced low high grade stage 1 2 3 4 5 i ii iii iv
-    """
-)
-"""Words of classes that are degrees of one finding."""
+__all__ = ["Card", "Lexicon", "Meaning", "Modality", "lexicon_for"]
+
 _SIDE_OF = {singular_word: side for side, group in SIDES.items() for singular_word in group}
-
-
-@dataclass(frozen=True, slots=True)
-class Modality:
-    """An imaging modality and the body region it shows; either may be empty (unknown)."""
-
-    name: str
-    region: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What a run of words stands for: one or more concepts, a modality, or a cue."""
-
-    concepts: tuple[str, ...] = ()
-    modality: Modality | None = None
-    cue: Cue | None = None
-    weak: bool = False
-    own: bool = False
-    """True for words a card brought along."""
-
-
-@dataclass(slots=True)
-class Card:
-    """An ability with what its words mean.
-
-    Attributes:
-        keys: concepts the target and synonyms stand for.
-        structures: name and concept of each structure.
-        classes: name and concept (empty if none) of each class.
-        aspects: what a classifier tells: `presence`, `type`, `malignancy`, `grade`, `stage`, `histology`.
-    """
-
-    ability: Ability
-    modality: Modality
-    keys: set[str] = field(default_factory=set)
-    structures: list[tuple[str, frozenset[str]]] = field(default_factory=list)
-    classes: list[tuple[str, str]] = field(default_factory=list)
-    aspects: set[str] = field(default_factory=set)
-
-    @property
-    def main(self) -> str:
-        """The concept the card is named after."""
-        return self._main
-
-    _main: str = ""
 
 
 class Lexicon:
@@ -118,20 +43,23 @@ class Lexicon:
         self.language = language
         self.meanings: dict[Words, Meaning] = {}
         self.cased: dict[Words, frozenset[str]] = {}
-        self._fill_from_vocabulary()
         self._cues = cues(language)
+        self._general: dict[str, str] = dict(self.vocabulary.broader)
+        self._fill_from_vocabulary()
+        self._tell_images_apart(abilities)
         self._named_alike: set[Words] = set()
         self.cards = [self._card(ability) for ability in abilities]
         for card in self.cards:
             self._add_own_words(card)
+        for words, meaning in part_words(self.cards, self.meanings, self._cues, self.vocabulary):
+            self.meanings[words] = meaning
+        self.marks = [(card, marks(card)) for card in self.cards if card.classes]
         self.longest = max(map(len, [*self.meanings, *self._cues]))
         self._cjk = {
             words[0]: words for words in [*self.meanings, *self._cues] if len(words) == 1 and not words[0].isascii()
         }
         self._longest_cjk = max(map(len, self._cjk), default=1)
-        self._known = self._known_words()
-        self._corrections: dict[str, tuple[str, int] | None] = {}
-        self._slips: dict[str, bool] = {}
+        self._spelling = self._spelled()
 
     # -- building -----------------------------------------------------------------------------------------------------
 
@@ -150,10 +78,31 @@ class Lexicon:
                 concepts = tuple(dict.fromkeys(f.meaning for f in usable))
                 self.meanings[words] = Meaning(concepts=concepts, weak=all(f.weak for f in usable))
 
+    def _tell_images_apart(self, abilities: Sequence[Ability]) -> None:
+        """Read a special modality as the general one unless a card is made for it; learn those only cards know."""
+        named = {self.read_modality(a.modality).name for a in abilities}
+        for name, general in self.vocabulary.broader.items():
+            if name not in named:
+                self._general[name] = general
+                continue
+            del self._general[name]
+        for words, meaning in self.meanings.items():
+            if meaning.modality is not None and meaning.modality.name in self._general:
+                general = self._general[meaning.modality.name]
+                self.meanings[words] = Meaning(modality=Modality(general, meaning.modality.region))
+        for ability in abilities:
+            words, modality = term_words(ability.modality), self.read_modality(ability.modality)
+            if modality.name != " ".join(words):
+                continue
+            rare = tuple((w,) for w in words if len(w) > 3 and w not in ORDINARY and (w,) not in self._cues)
+            for form in (words, *rare):
+                if form not in self.meanings:
+                    self.meanings[form] = Meaning(modality=modality, own=True)
+
     def _card(self, ability: Ability) -> Card:
         card = Card(ability, self.read_modality(ability.modality))
         key, aspects = self._read_term(ability.target, ability, card.modality)
-        card._main = key
+        card.main = key
         card.keys.add(key)
         card.aspects |= aspects
         for synonym in ability.synonyms:
@@ -171,8 +120,8 @@ class Lexicon:
         if len(card.structures) > 1 and any(card.main in keys for _, keys in card.structures):
             # "optic disc and cup" reads like its last structure; the card as a whole is something else.
             card.keys.discard(card.main)
-            card._main = f"own:{ability.target}"
-            card.keys.add(card._main)
+            card.main = f"own:{ability.target}"
+            card.keys.add(card.main)
         if ability.intent is Intent.CLASSIFICATION:
             self._add_classes(card)
         return card
@@ -187,24 +136,24 @@ class Lexicon:
     def _add_classes(self, card: Card) -> None:
         findings = 0
         for name in card.ability.classes:
-            words = words_of(name.replace("_", " "))
-            general = set(words) & (_NORMAL | _BENIGN | _MALIGNANT) or not words
+            words = term_words(name)
+            general = set(words) & (NORMAL | BENIGN | MALIGNANT) or not words
             key = ""
-            if set(words) & _NORMAL:
+            if set(words) & NORMAL:
                 card.aspects.add("presence")
-            elif set(words) & _MALIGNANT or set(words) & _BENIGN:
+            elif set(words) & MALIGNANT or set(words) & BENIGN:
                 card.aspects.add("malignancy")
             else:
                 findings += 1
-            if not general or (len(words) > 1 and not set(words) & _NORMAL):
-                key = self._read_term(name.replace("_", " "), card.ability, card.modality, fallback=f"own:{name}")[0]
+            if not general or (len(words) > 1 and not set(words) & NORMAL):
+                key = self._class_key(name, card)
                 concept = self.vocabulary.concept(key)
                 if concept.kind != "finding" and self.vocabulary.concept(card.main).is_a == "*:lesion":
                     key = f"{key}:lesion"
                 if concept.malignant and not card.aspects & {"type"}:
                     card.aspects.add("malignancy")
             card.classes.append((name, key))
-        graded = sum(bool(_GRADES & set(words_of(name.replace("_", " ")))) for name in card.ability.classes)
+        graded = sum(bool(GRADES & set(term_words(name))) for name in card.ability.classes)
         if graded > 1:
             card.aspects |= {"grade", "presence"}
         elif findings > 1:
@@ -214,9 +163,19 @@ class Lexicon:
         if not card.aspects & {"type", "malignancy", "grade", "stage", "histology"}:
             card.aspects.add("presence")
 
+    def _class_key(self, name: str, card: Card) -> str:
+        """The concept of a class: its own name's, or that of its name beside the target's ("subdural" hematoma)."""
+        words, core = term_words(name), core_words(term_words(card.ability.target))
+        if not self._exact(words, card.modality):
+            for beside in ((*words, core[-1]), (*core, *words)):
+                key = self._exact(beside, card.modality)
+                if key and "@" not in key and key not in card.keys - {f"{card.main} {name}"}:
+                    return key
+        return self._read_term(name, card.ability, card.modality, fallback=f"own:{name}")[0]
+
     def read_modality(self, text: str) -> Modality:
         """The modality and region named by a card's `modality`; its own words if the vocabulary does not know it."""
-        words = words_of(text.replace("_", " "))
+        words = term_words(text)
         known = self.meanings.get(words)
         if known and known.modality:
             return known.modality
@@ -237,12 +196,12 @@ class Lexicon:
 
     def _read_term(self, text: str, ability: Ability, modality: Modality, fallback: str = "") -> tuple[str, set[str]]:
         """The concept of a card's term and the aspects in it ("brain tumor type" is `brain:lesion`, {type})."""
-        words = words_of(text.replace("_", " "))
+        words = term_words(text)
         exact = self._exact(words, modality)
         if exact:
             return exact, set()
-        aspects = {_ASPECT_WORDS[w] for w in words if w in _ASPECT_WORDS} - {""}
-        core = tuple(w for w in words if w not in _ASPECT_WORDS)
+        aspects = {ASPECT_WORDS[w] for w in words if w in ASPECT_WORDS} - {""}
+        core = tuple(w for w in words if w not in ASPECT_WORDS)
         core = tuple(
             w for w in core if not (self.meanings.get((w,)) and self.meanings[(w,)].modality and len(core) > 1)
         )
@@ -283,11 +242,11 @@ class Lexicon:
         terms: list[tuple[str, str]] = [(t, card.main) for t in (card.ability.target, *card.ability.synonyms)]
         for structure, (_, keys) in zip(card.ability.structures, card.structures, strict=True):
             terms += [(t, sorted(keys)[0]) for t in (structure.name, *structure.synonyms)]
-        terms += [(name.replace("_", " "), key) for name, key in card.classes if key]
-        terms += [(word, key) for word, key in self._telling_words(card)]
+        terms += [(name.replace("_", " "), key) for name, key in card.classes if key and name not in _SIDE_OF]
+        terms += [(w, key) for w, key in marks(card).items() if len(w) > 3 and w not in ORDINARY and w not in _SIDE_OF]
         for term, key in terms:
-            words = words_of(term.replace("_", " "))
-            core = tuple(w for w in words if w not in _ASPECT_WORDS) or words
+            words = term_words(term)
+            core = tuple(w for w in words if w not in ASPECT_WORDS) or words
             for form in {words, core}:
                 known = self.meanings.get(form)
                 if known and (known.concepts or known.modality) and not known.own and form not in self._named_alike:
@@ -302,20 +261,10 @@ class Lexicon:
                 if term.isupper() and len(term) <= 3 and form[0] in ORDINARY | SMALL:
                     self.cased[form] = frozenset((term,))
 
-    def _telling_words(self, card: Card) -> list[tuple[str, str]]:
-        """Words that only one class of a card has: "bacterial" stands for "bacterial pneumonia"."""
-        named = [(set(words_of(name.replace("_", " "))), key) for name, key in card.classes if key]
-        target = set(words_of(card.ability.target))
-        found = []
-        for words, key in named:
-            others = set().union(*(w for w, k in named if k != key))
-            if len(words) > 1:
-                found += [(w, key) for w in sorted(words - others - target) if len(w) > 3 and w not in ORDINARY]
-        return found
-
-    def _known_words(self) -> dict[str, list[str]]:
-        """Words that a typing error may be corrected to, by first letter."""
+    def _spelled(self) -> Spelling:
+        """What a typing error may be corrected to."""
         found: set[str] = set()
+        asking: set[str] = set()
         for form in self.vocabulary.forms:
             if form.english or self.language != "en":
                 found.update(form.words)
@@ -323,63 +272,35 @@ class Lexicon:
             if meaning.own:
                 found.update(words)
         for words, cue in self._cues.items():
-            if cue.kind in ("SEG", "CLS", "SOFT", "MAL", "POS", "NEGRES", "ASPECT", "OTHER") and len(words) == 1:
+            if cue.kind in ("SEG", "CLS", "SOFT", "MAL", "POS", "NEGRES", "ASPECT", "OTHER", "GRADE") and len(words) == 1:
                 found.update(words)
+                asking.update(words)
         keys = {k for card in self.cards for k in (*card.keys, *(key for _, group in card.structures for key in group))}
         places = keys | {self.region_of(k) for k in keys}
-        self._served = {
-            w for words, m in self.meanings.items() if m.modality or places & set(m.concepts) for w in words
+        images = {card.modality.name for card in self.cards}
+        images |= {self.vocabulary.broader.get(name, "") for name in images}
+        served = asking | {
+            w
+            for words, m in self.meanings.items()
+            if places & set(m.concepts) or (m.modality and m.modality.name in images)
+            for w in words
         }
         found |= {"scan", "image", "otherwise", "negative", "positive", "whether", "malignancy"}
-        by_letter: dict[str, list[str]] = {}
-        for word in sorted(found):
-            if word.isascii() and word.isalpha() and len(word) >= 4 and word not in SMALL:
-                by_letter.setdefault(word[0], []).append(word)
-        self._all_words = found | {w for words in [*self.meanings, *self._cues] for w in words}
-        return by_letter
+        return Spelling(found, found | {w for words in [*self.meanings, *self._cues] for w in words}, served)
 
     # -- using --------------------------------------------------------------------------------------------------------
 
     def is_known(self, word: str) -> bool:
         """Whether the word belongs to a surface form, a cue or ordinary language."""
-        return word in self._all_words or word in ORDINARY or word in SMALL or word in NEIGHBOURS
+        return self._spelling.is_known(word)
 
     def correct(self, word: str) -> tuple[str, int] | None:
         """The medical or asking word that was probably meant, and how many errors that assumes."""
-        if word not in self._corrections:
-            self._corrections[word] = self._search(word)
-        return self._corrections[word]
+        return self._spelling.correct(word)
 
     def is_slip(self, word: str) -> bool:
         """Whether the word is one typing error away from an ordinary word ("teh", "ther")."""
-        if word not in self._slips:
-            near = (o for o in ORDINARY | SMALL if len(o) > 2 and abs(len(o) - len(word)) <= 1 and o[0] == word[0])
-            self._slips[word] = len(word) > 2 and any(distance(word, o, 1) <= 1 for o in near)
-        return self._slips[word]
-
-    def _search(self, word: str) -> tuple[str, int] | None:
-        vowelless = len(word) == 3 and not set(word) & set("aeiou")
-        limit = 1 if vowelless else edit_limit(word)
-        if not limit or not word.isascii() or not word.isalpha():
-            return None
-        found: list[tuple[int, int, str]] = []
-        letters = set(word)
-        candidates = list(self._known.get(word[0], ()))
-        if len(word) >= 5:
-            candidates += self._known.get(word[1], ()) if word[1] != word[0] else ()
-        for other in candidates:
-            if abs(len(other) - len(word)) > limit or len(letters ^ set(other)) > 2 * limit:
-                continue
-            allowed = min(limit, edit_limit(other)) if not vowelless else limit
-            if other[0] != word[0] and not (other[0] == word[1] and other[1] == word[0]):
-                continue
-            steps = distance(word, other, allowed)
-            if steps <= allowed:
-                found.append((steps, 0 if other in self._served else 1, other))
-        if not found:
-            return None
-        found.sort()
-        return found[0][2], found[0][0]
+        return self._spelling.is_slip(word)
 
     def lookup(self, words: Words, raw: Sequence[str]) -> Meaning | None:
         """The meaning of exactly these words; `raw` as typed, for forms that need capitals."""
@@ -424,7 +345,10 @@ class Lexicon:
         if asked is None:
             return True
         if asked.name and card.modality.name and asked.name != card.modality.name:
-            return False
+            return self.vocabulary.broader.get(card.modality.name) == asked.name and self._shows(card, asked)
+        return self._shows(card, asked)
+
+    def _shows(self, card: Card, asked: Modality) -> bool:
         own = card.modality.region or next((self.region_of(k) for k in card.keys), "")
         return self.vocabulary.together(asked.region, own)
 

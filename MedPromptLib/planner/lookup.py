@@ -36,6 +36,10 @@ class Lookup:
         if ask.loose and isinstance(outcome, Unserved):
             second = self.resolver.resolve(replace(self._wish(ask, wanted), intent=None))
             outcome = second if isinstance(second, Found) else outcome
+        if ask.where and isinstance(outcome, Unserved):
+            placed = replace(self._wish(ask, wanted), intent=Intent.CLASSIFICATION, aspect="position")
+            second = self.resolver.resolve(placed)
+            outcome = second if isinstance(second, Found) else outcome
         if isinstance(outcome, Found) and outcome.doubt:
             self.doubts.append(outcome.doubt)
         if (
@@ -71,7 +75,8 @@ class Lookup:
         subjects = ask.condition.subjects if isinstance(ask.condition, When) else ()
         for subject in subjects:
             if subject.modality is not None and subject.modality.region and self._related(ask, subject.modality):
-                return subject.modality, None
+                served = isinstance(self.outcome(subject, wanted), Found)
+                return (None, subject.modality) if served else (subject.modality, None)
         others = [a for a in (*wanted, *subjects) if a.modality is not None and a is not ask]
         for other in sorted(others, key=lambda a: (a.sentence != ask.sentence, abs(a.group - ask.group))):
             if other.modality is None:
@@ -81,7 +86,10 @@ class Lookup:
                 return other.modality, None
             return None, other.modality
         modality = self.said.modalities[-1] if self.said.modalities else None
-        if modality is not None and not others and len({*self.said.modalities}) == 1:
+        elsewhere = any(
+            s.modality is not None for a in self.said.asks if isinstance(a.condition, When) for s in a.condition.subjects
+        )
+        if modality is not None and not others and not elsewhere and len({*self.said.modalities}) == 1:
             return (modality, None) if self._related(ask, modality) else (None, modality)
         return None, modality
 

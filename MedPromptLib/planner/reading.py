@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 
 from ..catalog import Ability
 from ..errors import InvalidInput
+from .background import without_background
 from .cues import guess_language
+from .degrees import classes_named, single_words
 from .items import Item
 from .joining import composed, image_descriptions, sides, verbs_or_nouns, weak_terms
 from .lexicon import Lexicon, lexicon_for
@@ -112,10 +114,11 @@ def read(prompt: str, text: str, abilities: Sequence[Ability]) -> Reading:
             f"The prompt names more than {MAXIMUM_TERMS} medical terms where a request has a few; "
             "please shorten or divide it."
         )
-    items = sides(items)
+    items = sides(single_words(items, lexicon))
     items = verbs_or_nouns(sizes(items, lexicon))
     items = _every_kind(image_descriptions(items, lexicon))
-    items = _only_or_if(composed(items, lexicon), lexicon)
+    items = without_background(items)
+    items = _only_or_if(classes_named(composed(items, lexicon), lexicon), lexicon)
     return Reading(prompt, language, weak_terms(items, lexicon), lexicon, doubts)
 
 
@@ -264,7 +267,8 @@ def _phrase(tokens: list[Token], lexicon: Lexicon) -> Item | None:
         return Item(meaning.cue.kind, meaning.cue.form, text, start, end)
     if meaning.modality is not None:
         return Item("M", "", text, start, end, modality=meaning.modality)
-    return Item("T", "own" if meaning.own else "", text, start, end, concepts=meaning.concepts, weak=meaning.weak)
+    form = "own" if meaning.own else ""
+    return Item("T", form, text, start, end, concepts=meaning.concepts, weak=meaning.weak, part=meaning.part)
 
 
 def _mark(token: Token) -> Item:

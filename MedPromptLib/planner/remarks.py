@@ -20,6 +20,8 @@ def takes_back(clause: Clause) -> bool:
 
 def is_history(clause: Clause, prompt: str, question: bool) -> bool:
     """ "The patient had TB": a remark, not a request."""
+    if already_done(clause):
+        return True
     if not clause.has("T") or any(
         i.kind in (*ASKING, "RUN", "ALL", "ASPECT", "MAL", "NEG", "ONLY") for i in clause.items
     ):
@@ -42,6 +44,17 @@ def is_history(clause: Clause, prompt: str, question: bool) -> bool:
         and bool(words & {"has", "with", "have"})
         and not question
     )
+
+
+def already_done(clause: Clause) -> bool:
+    """ "We have the grade already", "the nodule has been reported elsewhere": nothing is asked."""
+    words = {i.text for i in clause.items}
+    told = words & {"already", "elsewhere"} and words & {"got", "have", "has", "been", "reported", "done", "was", "were"}
+    asks = any(
+        (i.kind in ("SEG", "CLS", "SOFT") and i.form in ("v", "vn")) or i.kind in ("RUN", "NEG", "OTHER")
+        for i in clause.items
+    )
+    return bool(told) and clause.has("T") and not asks
 
 
 def only_place(clause: Clause, clauses: list[Clause], index: int) -> bool:
@@ -77,6 +90,38 @@ def with_finding(this: Clause, after: Clause, lexicon: Lexicon, prompt: str) -> 
     if (
         served
         and this.joint == "start"
-        and ("without" in first or ("with" in first and this.has("SEEN", "POS", "NEGRES")))
+        and ("without" in first or ("with" in first and (this.has("SEEN", "POS", "NEGRES") or terms[0].form == "class")))
     ):
         this.lead = "IF"
+
+
+def names_a_class(this: Clause, after: Clause, lexicon: Lexicon) -> bool:
+    """ "Partial tear: outline …", "Grade 0, we are done": a class alone, then what it entails."""
+    if after.joint not in ("colon", "dash", "arrow", "comma") or not this.has("T"):
+        return False
+    results = {key for c in lexicon.cards for _, key in c.classes if key} - {k for c in lexicon.cards for k in c.keys}
+    plain = all(i.kind in ("T", "OR", "AND", "BOTH") or i.is_small for i in this.items)
+    acts = after.has("SEG", "RUN", "NOTHING", "NEG") and (after.joint != "comma" or not after.has("IF"))
+    return plain and acts and all(set(i.concepts) <= results for i in this.all("T"))
+
+
+def nothing_at_all(clause: Clause) -> bool:
+    """ "Please segment nothing"."""
+    return clause.has("NOTHING") and clause.has("SEG", "CLS", "RUN") and not clause.has("T", "M")
+
+
+def answers(clauses: list[Clause]) -> None:
+    """ "… : yes, then draw it; no: nothing", "type, yes; mask, no": answers open conditions or settle what is asked."""
+    for index, clause in enumerate(clauses):
+        alone = [i for i in clause.items if not i.is_small and i.text not in {"then", "just"}]
+        if len(alone) != 1 or clause.lead or not (alone[0].kind in ("YES", "NO") or alone[0].text == "no"):
+            continue
+        says_no = alone[0].kind == "NO" or alone[0].text == "no"
+        following = clauses[index + 1] if index + 1 < len(clauses) else None
+        if following is not None and following.joint in ("colon", "comma", "arrow", "dash", "then", "none"):
+            alone[0].kind, clause.lead = "NO" if says_no else "YES", "IF"
+        elif following is None and index and clause.joint == "comma" and clauses[index - 1].has("T"):
+            clause.items = []
+            if says_no:
+                alone[0].kind = "POSTNEG"
+                clauses[index - 1].items.append(alone[0])

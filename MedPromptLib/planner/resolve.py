@@ -67,19 +67,36 @@ class Resolver:
         self.lexicon = lexicon
         self.vocabulary = lexicon.vocabulary
         self.segmenters = [c for c in lexicon.cards if c.ability.intent is Intent.SEGMENTATION]
+        self._named = {k for c in lexicon.cards for k in (*c.keys, *(k for _, group in c.structures for k in group))}
         self.classifiers = [c for c in lexicon.cards if c.ability.intent is Intent.CLASSIFICATION]
 
     def resolve(self, wish: Wish) -> Outcome:
         """The card for a wish, or why there is none."""
         if is_family(wish.concepts):
             return self._family(wish)
-        outcomes: list[Outcome] = []
-        for key in wish.concepts:
-            outcome = self._one(wish, key)
-            if isinstance(outcome, Found):
-                return outcome
-            outcomes.append(outcome)
-        return next((o for o in outcomes if isinstance(o, Vague)), outcomes[0])
+        outcomes = [self._one_or_larger(wish, key) for key in wish.concepts]
+        found = [o for o in outcomes if isinstance(o, Found)]
+        shared = len(found) > 1 and all(k.startswith("own:") or k in self._named for k in wish.concepts)
+        if shared and len({o.card.ability.id for o in found}) > 1:
+            hinted = [o for o in found if wish.hint is not None and self.lexicon.fits(o.card, wish.hint)]
+            if len(hinted) != 1:
+                names = " or ".join(o.card.ability.target for o in found)
+                return Vague(f"Which is meant: {names}?")
+            return hinted[0]
+        return found[0] if found else next((o for o in outcomes if isinstance(o, Vague)), outcomes[0])
+
+    def _one_or_larger(self, wish: Wish, key: str) -> Outcome:
+        """A card for a concept; a finding in a part of an organ ("fracture of the scaphoid") is one in the organ."""
+        outcome = self._one(wish, key)
+        if not isinstance(outcome, Unserved):
+            return outcome
+        organ, colon, family = key.partition(":")
+        if colon and organ not in ("own", "*"):
+            for larger in self._organs(organ)[1:3]:
+                found = self._one(wish, f"{larger}:{family}")
+                if isinstance(found, Found):
+                    return replace(found, doubt=f"a {family} of the {organ} was taken as one of the {larger}")
+        return outcome
 
     # -- a term that names its organ ----------------------------------------------------------------------------------
 
@@ -146,8 +163,13 @@ class Resolver:
         aspect = wish.aspect
         direct = [c for c in self.classifiers if key in c.keys]
         by_class = [c for c in self.classifiers if any(key == k for _, k in c.classes)]
-        if aspect in ("grade", "histology", "measure"):
+        if aspect in ("grade", "histology", "measure", "position"):
             cards = [c for c in (*direct, *by_class) if aspect in c.aspects]
+            if not cards and aspect == "grade":
+                cards = [c for c in self._about(names) if aspect in c.aspects]
+                organ = [] if cards else [f for f in [self._of_organ(wish, key)] if isinstance(f, Found)]
+                if organ:
+                    return organ[0]
         elif aspect == "malignancy":
             cards = [c for c in self._about(names) if "malignancy" in c.aspects]
         elif aspect == "type":
@@ -163,10 +185,28 @@ class Resolver:
                 cards = [c for c in self._about(general) if "malignancy" in c.aspects] if named else []
             if not cards and not malignant and key.endswith(":lesion"):
                 cards = self._about([key])
+            if not cards and not malignant and self.vocabulary.concept(key).kind == "finding":
+                cards = [c for c in self.classifiers if any(key in self.vocabulary.generals(k) for k in c.keys)]
+            if not cards and aspect != "position":
+                return self._of_organ(wish, key)
         if len(cards) > 1:
             narrower = [c for c in cards if c in direct and c.main == key] or [c for c in cards if c in direct]
             cards = narrower or cards
         return self._choose([Found(c) for c in _distinct(cards)], wish, key)
+
+    def _of_organ(self, wish: Wish, key: str) -> Outcome:
+        """The only classifier of a finding of this very structure: "assess the meniscus" for meniscal tears."""
+        concept = self.vocabulary.concept(key)
+        cards = [] if concept.kind != "anatomy" else [
+            c
+            for c in self.classifiers
+            if any(self.lexicon.region_of(k) == key for k in c.keys)
+            and self.lexicon.fits(c, wish.modality)
+            and (not wish.aspect or wish.aspect in c.aspects)
+        ]
+        if len(cards) != 1:
+            return self._choose([], wish, key)
+        return Found(cards[0], doubt=f"{self.lexicon.name(key)} was taken to mean {cards[0].ability.target}")
 
     def _about(self, keys: Sequence[str]) -> list[Card]:
         """Classifiers of these findings or of a case of them (melanoma for skin lesion)."""
@@ -264,6 +304,9 @@ class Resolver:
             return Unserved(
                 f"The installed weight that {doing} {name} was made for {made_for}, not for the images named."
             )
+        asked = wish.modality or wish.hint
+        if asked is not None and asked.name:
+            fitting = [f for f in fitting if f.card.modality.name == asked.name] or fitting
         if len(fitting) > 1 and wish.hint is not None:
             fitting = [f for f in fitting if self.lexicon.fits(f.card, wish.hint)] or fitting
         whole = [f for f in fitting if key in f.card.keys or any(key in k for _, k in f.card.structures)] or fitting

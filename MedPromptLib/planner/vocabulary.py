@@ -8,8 +8,10 @@ from functools import lru_cache
 
 from .text import fold, is_cjk, singular, tokenize, unfolded
 from .vocabulary_anatomy import ANATOMY
+from .vocabulary_diseases import DISEASES
 from .vocabulary_findings import FINDINGS
 from .vocabulary_modalities import MODALITIES
+from .vocabulary_parts import PARTS
 
 Words = tuple[str, ...]
 """Folded, singular words of a surface form, in order."""
@@ -54,6 +56,38 @@ SIDES = {
     "posterior": ("posterior", "rear", "hintere", "hinteren", "hinterer", "posterieur", "posterieure", "后部", "後部"),
     "superior": ("superior", "upper", "obere", "oberen", "superieur", "superieure"),
     "inferior": ("inferior", "lower", "untere", "unteren", "inferieur", "inferieure"),
+    "medial": (
+        "medial",
+        "inner",
+        "internal",
+        "interno",
+        "interna",
+        "innere",
+        "inneren",
+        "innerer",
+        "mediale",
+        "medialen",
+        "interne",
+        "内側",
+        "内侧",
+    ),
+    "lateral": (
+        "lateral",
+        "outer",
+        "external",
+        "externo",
+        "externa",
+        "aussere",
+        "ausseren",
+        "ausserer",
+        "laterale",
+        "lateralen",
+        "externe",
+        "外側",
+        "外侧",
+    ),
+    "proximal": ("proximal", "proximale", "proximalen"),
+    "distal": ("distal", "distale", "distalen"),
 }
 """Words that pick one of several parts; "both" and plurals pick none."""
 
@@ -124,11 +158,16 @@ class Vocabulary:
     def __init__(self) -> None:
         self.concepts: dict[str, Concept] = {}
         self.forms: list[Form] = []
-        for source, is_finding in ((ANATOMY, False), (FINDINGS, True)):
+        self.broader: dict[str, str] = {}
+        """Special modalities and the general one each is a kind of."""
+        for source, is_finding in ((ANATOMY, False), (PARTS, False), (FINDINGS, True), (DISEASES, True)):
             for head, forms in _lines(source):
                 self._add(head, forms, is_finding)
         for head, forms in _lines(MODALITIES):
             name, _, region = head.partition("@")
+            name, _, general = name.partition("^")
+            if general.strip():
+                self.broader[name.strip()] = general.strip()
             self.forms.extend(_forms(forms, f"{name.strip()}/{region.strip()}", True))
         self.by_words: dict[Words, list[Form]] = {}
         for form in self.forms:

@@ -30,7 +30,7 @@ hippocampus < brain : hippocampus, hippocampi, hippocampal, hippocampal formatio
 hippocampus@anterior < brain : hippocampal head, head of the hippocampus, hippocampus head
 hippocampus@posterior < brain : hippocampal body and tail, body and tail of the hippocampus, hippocampal tail, tail
     of the hippocampus, hippocampal body
-amygdala < brain : amygdala, amygdalae, amygdaloid ; amigdala, mandelkern, amygdale, 杏仁核, 扁桃体
+amygdala < brain : amygdala, amygdalae, amygdaloid ; amigdala, mandelkern, amygdale, 杏仁核
 thalamus < brain : thalamus, thalami, thalamic ; talamo, 丘脑, 視床
 hypothalamus < brain : hypothalamus ; hipotalamo, 下丘脑, 視床下部
 caudate < brain : caudate, caudate nucleus ; nucleo caudado, noyau caude, 尾状核
@@ -49,10 +49,10 @@ cortex < brain : cerebral cortex, cortex ; corteza cerebral, hirnrinde, 皮层, 
 skull < head : skull, calvarium ; craneo, schadelknochen, crane, cranio, 颅骨, 頭蓋骨
 mandible < head : mandible, jaw, jawbone ; mandibula, unterkiefer, mandibule, 下颌骨, 下顎骨
 maxilla < head : maxilla, upper jaw ; oberkiefer, 上颌骨, 上顎骨
-tooth < head : tooth, teeth, dental, molar, incisor ; diente, dientes, zahn, zahne, dent, dents, dente, dentes,
+tooth < head : tooth, teeth, dental, molar, molars, incisor, dentition, set of teeth ; diente, dientes, zahn, zahne, dent, dents, dente, dentes,
     牙齿, 牙, 歯
 sinus < head : paranasal sinus, sinuses, maxillary sinus, sinus ; senos paranasales, nasennebenhohle, 鼻窦, 副鼻腔
-ear < head : ear, cochlea, inner ear, middle ear ; oido, ohr, oreille, ouvido, 耳蜗, 耳朵, 耳
+ear < head : ear, inner ear, middle ear ; oido, ohr, oreille, ouvido, 耳朵, 耳
 tongue < head : tongue ; lengua, zunge, langue, lingua, 舌
 parotid < head : parotid, parotid gland, salivary gland ; parotida, ohrspeicheldruse, 腮腺, 耳下腺
 # eye
@@ -79,7 +79,7 @@ choroid < eye : choroid ; coroides, aderhaut, 脉络膜, 脈絡膜
 # neck
 thyroid < neck : thyroid, thyroid gland ; tiroides, schilddruse, thyroide, tireoide, 甲状腺
 parathyroid < neck : parathyroid, parathyroid gland ; paratiroides, nebenschilddruse, 甲状旁腺, 副甲状腺
-larynx < neck : larynx, vocal cords, laryngeal ; laringe, kehlkopf, 喉, 喉頭
+larynx < neck : larynx, laryngeal, voice box ; laringe, kehlkopf, 喉, 喉頭
 pharynx < neck : pharynx, nasopharynx, throat ; faringe, rachen, 咽, 咽頭
 carotid < neck : carotid, carotid artery, carotid arteries ; carotida, halsschlagader, carotide, 颈动脉, 頸動脈
 jugular vein < neck : jugular vein, jugular ; yugular, 颈静脉
@@ -124,7 +124,7 @@ ventricle@right < heart : RV, right ventricular cavity, right ventricular, lower
 myocardium < heart : myocardium, myocardial, heart muscle, cardiac muscle, left ventricular myocardium, left
     ventricular wall ; miocardio, herzmuskel, myokard, myocarde, muscle cardiaque, miocardio, 心肌, 心筋
 pericardium < heart : pericardium, pericardial ; pericardio, herzbeutel, pericarde, 心包, 心膜
-heart valve < heart : heart valve, mitral valve, aortic valve, tricuspid valve, valve ; valvula, herzklappe, 瓣膜,
+heart valve < heart : heart valve, valve, valves ; valvula, herzklappe, 瓣膜,
     心脏瓣膜, 弁膜
 heart chambers < heart : heart chambers, cardiac chambers, chambers of the heart ; camaras cardiacas, herzhohlen,
     herzkammern, cavites cardiaques, camaras cardiacas, 心腔
@@ -182,12 +182,12 @@ transition zone < prostate : transition zone, transitional zone, TZ ; zona de tr
 seminal vesicle < pelvis : seminal vesicle, seminal vesicles ; vesicula seminal, samenblase, 精囊
 bladder < pelvis : bladder, urinary bladder, vesical ; vejiga, vejiga urinaria, harnblase, blase, vessie, bexiga,
     膀胱
-uterus < pelvis : uterus, uterine, womb, endometrium ; utero, gebarmutter, 子宫, 子宮
+uterus < pelvis : uterus, uterine, womb ; utero, gebarmutter, 子宫, 子宮
 cervix < pelvis : cervix, uterine cervix ; cuello uterino, gebarmutterhals, 宫颈, 子宮頸部
 ovary < pelvis : ovary, ovaries, ovarian ; ovario, ovarios, eierstock, eierstocke, ovaire, ovaires, 卵巢, 卵巣
 testis < pelvis : testis, testicle, testicles, testicular ; testiculo, hoden, testicule, 睾丸, 精巣
-fetus < pelvis : fetus, foetus, fetal, foetal, fetal head, unborn baby ; feto, fetal, 胎儿, 胎児
-placenta < pelvis : placenta, placental ; plazenta, 胎盘, 胎盤
+fetus < pelvis : fetus, foetus, fetal, foetal, unborn baby, unborn child, baby ; feto, fetal, 胎儿, 胎児
+placenta < pelvis : placenta, placental, afterbirth, after birth ; plazenta, mutterkuchen, 胎盘, 胎盤
 # skeleton, muscle
 bone < body : bone, bones, skeleton, skeletal, osseous ; hueso, huesos, knochen, os@fr, osso, ossos, 骨骼, 骨头, 骨
 spine < body : spine, spinal, spinal column, vertebral column, backbone, lumbar spine, cervical spine, thoracic
@@ -199,21 +199,22 @@ intervertebral disc < spine : intervertebral disc, intervertebral disk, interver
     ~disk ; disco intervertebral, bandscheibe, bandscheiben, disque intervertebral, 椎间盘, 椎間板
 spinal cord < spine : spinal cord ; medula espinal, ruckenmark, moelle epiniere, medula espinhal, 脊髓, 脊髄
 sacrum < pelvis : sacrum, coccyx ; sacro, kreuzbein, 骶骨, 仙骨
-hip < limb : hip, hips, hip joint, acetabulum ; cadera, hufte, hanche, quadril, 髋关节, 髋, 股関節
+hip < pelvis : hip, hips, hip joint ; cadera, hufte, hanche, quadril, 髋关节, 髋, 股関節
 femur < limb : femur, femora, femoral, thigh bone ; oberschenkelknochen, 股骨, 大腿骨
-tibia < limb : tibia, fibula, shin bone ; schienbein, 胫骨, 脛骨
-knee < limb : knee, knees, knee joint, patella, kneecap ; rodilla, knie, genou, joelho, 膝关节, 膝盖, 膝
-meniscus < knee : meniscus, menisci, meniscal ; menisco, menisque, 半月板
+tibia < limb : tibia, tibial, shin bone, shinbone ; schienbein, 胫骨, 脛骨
+knee < limb : knee, knees, knee joint ; rodilla, knie, genou, joelho, 膝关节, 膝盖, 膝
+meniscus < knee : meniscus, menisci, meniscal, meniscuses, knee shock absorbers, shock absorbers of the knee, shock
+    absorbers in the knee, knee cushions ; menisco, meniscos, menisque, menisques, meniskus, menisken, 半月板
 cartilage < limb : cartilage, articular cartilage ; cartilago, knorpel, 软骨, 軟骨
-ligament < limb : ligament, cruciate ligament, anterior cruciate ligament, posterior cruciate ligament, ACL, PCL ;
+ligament < limb : ligament, ligaments, cruciate ligament, cruciate ligaments, cruciate ;
     ligamento, kreuzband, band@de, 韧带, 靭帯
-shoulder < limb : shoulder, rotator cuff ; hombro, schulter, epaule, ombro, 肩关节, 肩
+shoulder < limb : shoulder, shoulders ; hombro, schulter, epaule, ombro, 肩关节, 肩
 humerus < limb : humerus ; humero, oberarmknochen, 肱骨, 上腕骨
 elbow < limb : elbow ; codo, ellenbogen, coude, cotovelo, 肘
-wrist < limb : wrist, carpal, scaphoid ; muneca, handgelenk, poignet, punho, 手腕, 腕部, 手首
+wrist < limb : wrist, wrists, carpal ; muneca, handgelenk, poignet, punho, 手腕, 腕部, 手首
 hand < limb : hand, hands, finger, fingers ; mano@es, finger, main@fr, mao@pt, 手部, 手掌, 手
-foot < limb : foot, feet, ankle, heel ; pie@es, tobillo, fuss, pied, cheville, tornozelo, 足部, 脚踝, 足
-muscle < body : muscle, muscles, psoas, skeletal muscle ; musculo, muskel, muskeln, 肌肉, 筋肉
+foot < limb : foot, feet, heel ; pie@es, fuss, pied, 足部, 足
+muscle < body : muscle, muscles, skeletal muscle ; musculo, muskel, muskeln, 肌肉, 筋肉
 fat < body : fat tissue, adipose tissue, visceral fat, subcutaneous fat ; grasa, fettgewebe, graisse, gordura, 脂肪
 skin < body : skin, cutaneous, dermal, epidermis ; piel, cutaneo, cutanea, haut@de, peau, cutane, cutanee, pele,
     皮肤, 皮膚
@@ -221,10 +222,9 @@ skin < body : skin, cutaneous, dermal, epidermis ; piel, cutaneo, cutanea, haut@
     vascular ; vaso, vasos, vasos sanguineos, gefasse, blutgefasse, vaisseau, vaisseaux, vaisseaux sanguins, 血管
 artery < body : artery, arteries, arterial ; arteria, arterias, arterie, arterien, artere, arteres, 动脉, 動脈
 vein < body : vein, veins, venous ; vena, venas, vene, venen, veine, veines, veia, veias, 静脉, 静脈
-nerve < body : nerve, nerves, facial nerve, sciatic nerve ; nervio, nervios, nerv, nerven, nerf, nerfs, nervo, 神经,
+nerve < body : nerve, nerves, facial nerve ; nervio, nervios, nerv, nerven, nerf, nerfs, nervo, 神经,
     神経
-cell < body : white blood cells, red blood cells, blood cells, cell nuclei, nuclei, nucleus, cells, cell ; celulas,
-    zellen, zellkerne, cellules, 细胞, 细胞核, 細胞
+cell < body : cells, cell, blood cells, blood cell ; celulas, zellen, cellules, 细胞, 細胞
 chest structures < chest : chest structures, thoracic structures, thoracic organs, structures of the chest ;
     estructuras toracicas, thoraxorgane, structures thoraciques, estruturas toracicas
 """

@@ -16,19 +16,26 @@ FINDINGS = """
 *:cyst : cyst, cysts, cystic lesion ; quiste, quistes, zyste, zysten, kyste, kystes, cisto, cistos, 囊肿, 嚢胞, 囊腫
 *:stone : stone, stones, calculus, calculi, lithiasis ; calculo, calculos, piedra, piedras, stein, steine, pierre,
     calcul, calculs, pedra, pedras, 结石, 結石
-*:fracture : fracture, fractures, fractured, broken, broken bone, break in the bone ; fractura, fracturas, fraktur,
+*:fracture : fracture, fractures, fractured, broken, broken bone, break in the bone, cracked, crack, bone break, shattered,
+    fracturing ; roto@es, rota@es, gebrochen, casse@fr, cassee@fr, fracturee, quebrado, quebrada, fracturada, fracturado, fractura, fracturas, fraktur,
     frakturen, bruch, bruche, knochenbruch, fratura, fraturas, 骨折
-*:infection : infection, inflammation, inflamed, inflammatory ; infeccion, inflamacion, infektion,
+*:infection : infection, infections, infected, inflammation, inflamed, inflammatory ; infectado, infectada, inflamado,
+    inflamada, entzundet, infiziert, infecte, enflamme, infeccion, inflamacion, infektion,
     entzundung, inflammation, infeccao, inflamacao, 感染, 炎症
 *:effusion : effusion, effusions ; derrame, erguss, epanchement, 积液
-*:hemorrhage : hemorrhage, haemorrhage, bleeding, bleed, hematoma, haematoma ; hemorragia, sangrado, hematoma,
+*:hemorrhage : hemorrhage, haemorrhage, bleeding, bleed, bleeds, hematoma, haematoma, blood,
+    bled, hemorrhagic, haemorrhagic ; sangre, blut@de, blutet, sang@fr, saigne, sangue, hemorragia, sangrado, hematoma,
     blutung, hamatom, hemorragie, saignement, hematome, sangramento, 出血, 血肿, 血腫
-*:edema : edema, oedema, swelling ; odem, oedeme, 水肿, 浮腫
-*:calcification : calcification, calcifications, calcified, microcalcifications, calcium score ; calcificacion,
+*:edema : edema, oedema, swelling, swollen, edematous ; hinchado, hinchada, geschwollen, gonfle, inchado, odem, oedeme, 水肿, 浮腫
+*:calcification : calcification, calcifications, calcified, microcalcifications, chalky deposits ; calcificado, verkalkt, calcificacion,
     calcificaciones, verkalkung, verkalkungen, calcifications, calcificacao, 钙化, 石灰化
-*:tear : tear, tears, rupture ; desgarro, riss, dechirure, rotura, 撕裂, 断裂
-*:stenosis : stenosis, stenoses, narrowing, occlusion ; estenosis, stenose, estenose, 狭窄
-*:thrombosis : thrombosis, thrombus, blood clot, clot ; trombosis, trombo, thrombose, trombose, 血栓
+*:tear : tear, tears, torn, rupture, ruptures, ruptured, tearing, ripped, snapped ; desgarro, desgarrado, desgarrada,
+    rotura, roto@es, rota@es, riss, gerissen, ruptur, dechirure, dechire, dechiree, rupture, rompu, rompue, rompido,
+    rompida, rasgado, 撕裂, 断裂, 损伤, 損傷, 断了
+*:stenosis : stenosis, stenoses, stenosed, stenotic, narrowing, narrowed, occlusion, occluded, blocked, blockage,
+    obstructed ; estrechamiento, estrechado, obstruido, verengt, verschlossen, verengung, retreci, bouche, estreitado, estenosis, stenose, estenose, 狭窄
+*:thrombosis : thrombosis, thrombus, thrombi, thrombosed, blood clot, blood clots, clot, clots, clotted ; coagulo,
+    gerinnsel, caillot, trombosis, trombo, thrombose, trombose, 血栓
 *:abscess : abscess, abscesses ; absceso, abszess, abces, abscesso, 脓肿, 膿瘍
 *:aneurysm : aneurysm, aneurysms ; aneurisma, aneurysma, anevrisme, 动脉瘤, 動脈瘤
 *:metastasis! ^ *:lesion : metastasis, metastases, metastatic ; metastasis, metastase, metastasen, metastases,
@@ -75,20 +82,20 @@ lung:lesion < lung ^ *:lesion : lung nodule, lung nodules, pulmonary nodule, pul
     lungentumor, nodule pulmonaire, 肺结节, 肺結節, 肺腫瘍
 lung cancer! < lung ^ lung:lesion : lung cancer, lung carcinoma, bronchial carcinoma, non small cell lung cancer ;
     cancer de pulmon, lungenkrebs, cancer du poumon, cancer de pulmao, 肺癌, 肺がん
-hernia < abdomen : hernia, hiatal hernia, inguinal hernia ; leistenbruch, hernie, 疝
-rib fracture < chest ^ *:fracture : rib fracture, rib fractures, broken rib, broken ribs
+hernia < abdomen : hernia, inguinal hernia ; leistenbruch, hernie, 疝
+rib:fracture < rib ^ *:fracture : rib fracture, rib fractures, broken rib, broken ribs
 scoliosis < spine : scoliosis ; escoliosis, skoliose, scoliose, 脊柱侧弯, 側弯症
 # heart and vessels
 cardiomegaly < heart : cardiomegaly, enlarged heart, heart enlargement, cardiac enlargement ; cardiomegalia,
     kardiomegalie, herzvergrosserung, cardiomegalie, 心脏肥大, 心影增大, 心拡大
 pericardial effusion < heart : pericardial effusion ; derrame pericardico, perikarderguss, 心包积液, 心嚢液
-heart failure < heart : heart failure, cardiac failure, cardiomyopathy ; insuficiencia cardiaca, herzinsuffizienz,
+heart failure < heart : heart failure, cardiac failure ; insuficiencia cardiaca, herzinsuffizienz,
     心力衰竭, 心不全
 myocardial infarction < heart : myocardial infarction, heart attack, myocardial scar, scar tissue, infarct scar ;
     infarto de miocardio, herzinfarkt, infarctus du myocarde, 心肌梗死, 心筋梗塞
 coronary artery disease < heart : coronary artery disease, coronary heart disease, coronary stenosis
-aortic aneurysm < aorta ^ *:aneurysm : aortic aneurysm, aortic dissection ; aneurisma de aorta, aortenaneurysma,
-    主动脉夹层, 主动脉瘤
+aorta:aneurysm < aorta ^ *:aneurysm : aortic aneurysm ; aneurisma de aorta, aortenaneurysma,
+    主动脉瘤
 # brain
 brain:lesion < brain ^ *:lesion : brain tumor, brain tumour, brain tumors, brain neoplasm, intracranial neoplasm,
     intracranial tumor, intracranial tumour, cerebral tumor, cerebral tumour, brain mass, brain cancer ; tumor
@@ -106,7 +113,8 @@ stroke < brain : stroke, strokes, ischemic stroke, ischaemic stroke, ischemic le
     infarction, stroke lesion ; ictus, infarto cerebral, schlaganfall, hirninfarkt, accident vasculaire cerebral,
     avc, acidente vascular cerebral, 脑卒中, 中风, 脑梗死, 脳梗塞, 脳卒中
 brain:hemorrhage < brain : intracranial hemorrhage, intracranial haemorrhage, intracerebral hemorrhage, brain bleed,
-    brain hemorrhage, subdural hematoma, epidural hematoma, subarachnoid hemorrhage ; hemorragia cerebral,
+    brain hemorrhage, head bleed, bleeding in the head, bleeding in the
+    brain, blood in the brain, blood on the brain, haemorrhage in the brain ; hemorragia cerebral,
     hemorragia intracraneal, hirnblutung, hemorragie cerebrale, 脑出血, 颅内出血, 脳出血
 multiple sclerosis < brain : multiple sclerosis, ms plaques, ms lesions, multiple sclerosis plaques, multiple
     sclerosis lesions, white matter lesions, white matter hyperintensities, demyelination, demyelinating lesions ;
@@ -121,17 +129,17 @@ brain atrophy < brain : brain atrophy, cerebral atrophy, hippocampal atrophy, at
 # eye
 glaucoma < eye : glaucoma, glaucomatous, glaucomatous damage, optic neuropathy due to elevated intraocular pressure,
     glaucomatous optic neuropathy, raised eye pressure damage ; glaukom, gruner star, glaucome, 青光眼, 緑内障
-diabetic retinopathy < eye : diabetic retinopathy, diabetic eye disease, retinopathy, diabetic retinal disease ;
+diabetic retinopathy < eye : diabetic retinopathy, diabetic eye disease, retinopathy, diabetic retinal disease, diabetic eye damage, DR,
+    diabetic changes in the eye, diabetic damage to the eye, diabetic damage to the retina ;
     retinopatia diabetica, diabetische retinopathie, retinopathie diabetique, 糖尿病视网膜病变, 糖网病, 糖尿病網膜症
 macular edema < eye ^ *:edema : macular edema, macular oedema, diabetic macular edema ; edema macular, makulaodem,
     oedeme maculaire, 黄斑水肿, 黄斑浮腫
-macular degeneration < eye : macular degeneration, age related macular degeneration, AMD, drusen ; degeneracion
+macular degeneration < eye : macular degeneration, age related macular degeneration, AMD ; degeneracion
     macular, makuladegeneration, degenerescence maculaire, 黄斑变性, 加齢黄斑変性
 cataract < eye : cataract, cataracts ; catarata, grauer star, katarakt, cataracte, 白内障
 retinal detachment < eye : retinal detachment, retinal tear ; desprendimiento de retina, netzhautablosung,
     视网膜脱离, 網膜剥離
-eye exudate < eye : exudate, exudates, hard exudates, cotton wool spots, microaneurysm, microaneurysms, retinal
-    hemorrhage ; exudados, exsudate, 渗出, 微动脉瘤
+eye exudate < eye : exudate, exudates, hard exudates, cotton wool spots, retinal hemorrhage ; exudados, exsudate, 渗出
 myopia < eye : myopia, pathological myopia, papilledema, papilloedema ; miopia, 近视, 近視
 # skin
 nevus < skin ^ skin:lesion : naevus, nevus, naevi, nevi, melanocytic nevus, melanocytic nevi, melanocytic naevus ;
@@ -171,7 +179,7 @@ colon:polyp < colon ^ colon:lesion : polyp, polyps, polypoid lesion, polypoid gr
     polypen, darmpolyp, darmpolypen, polype, polypes, polipo, 结肠息肉, 息肉, ポリープ, 大腸ポリープ
 colon cancer! < colon ^ colon:lesion : colon cancer, colorectal cancer, bowel cancer ; cancer de colon, darmkrebs,
     cancer du colon, 结肠癌, 大腸がん
-ulcerative colitis < colon : ulcerative colitis, colitis, crohn, diverticulitis, crohns disease ; colitis ulcerosa,
+ulcerative colitis < colon : ulcerative colitis, colitis, crohn, crohns disease, inflammatory bowel disease ; colitis ulcerosa,
     溃疡性结肠炎, 潰瘍性大腸炎
 appendicitis < abdomen : appendicitis ; apendicitis, appendizitis, blinddarmentzundung, 阑尾炎, 虫垂炎
 liver:lesion < liver ^ *:lesion : liver tumor, liver tumour, liver lesion, hepatic lesion, hepatic tumour, liver
@@ -216,21 +224,21 @@ ascites < abdomen : ascites, free fluid ; ascitis, aszites, ascite, 腹水
 bowel obstruction < abdomen : bowel obstruction, ileus, free air, pneumoperitoneum ; obstruccion intestinal,
     darmverschluss, 肠梗阻, 腸閉塞
 # bones and teeth
-osteoarthritis < limb : osteoarthritis, arthritis, arthrosis, knee osteoarthritis ; artrosis, arthrose, artrose,
+osteoarthritis < limb : osteoarthritis, arthritis, arthrosis, wear and tear, degenerative joint disease, arthritic,
+    worn joint, worn out joint ; artrosis, arthrose, artrose,
     骨关节炎, 関節炎
 osteoporosis < bone : osteoporosis, osteopenia, bone density ; osteoporose, 骨质疏松, 骨粗鬆症
 disc herniation < spine : disc herniation, herniated disc, slipped disc, disk herniation ; hernia discal,
     bandscheibenvorfall, hernie discale, 椎间盘突出, 椎間板ヘルニア
 bone age < hand : bone age, skeletal age ; edad osea, knochenalter, age osseux, idade ossea, 骨龄, 骨年齢
 caries < tooth : caries, tooth decay, decayed, cavities ; karies, carie, carie dentaire, 龋齿, 虫歯
-meniscus tear < meniscus : meniscus tear, meniscal tear, torn meniscus
+meniscus:tear < meniscus : meniscus tear, meniscal tear, torn meniscus ; desgarro de menisco, meniskusriss
 bone:lesion < bone ^ *:lesion : bone tumor, bone tumour, bone lesion, osteosarcoma, bone metastasis, bone metastases
     ; tumor oseo, knochentumor, 骨肿瘤, 骨腫瘍
 # general
 diabetes < body : diabetes, diabetic ; diabetes, 糖尿病
 cancer! ^ *:lesion : cancer, cancers, carcinoma, carcinomas, malignant tumor, malignant tumour, malignant neoplasm,
-    sarcoma, lymphoma, leukemia, leukaemia ; cancer, krebs, karzinom, carcinome, 癌症, 癌, がん
-implant < body : implant, implants, pacemaker, catheter, central line, endotracheal tube, chest tube, nasogastric
-    tube, prosthesis, surgical instrument, surgical instruments, instruments ; marcapasos, herzschrittmacher,
-    起搏器, 导管, カテーテル
+    sarcoma ; cancer, krebs, karzinom, carcinome, 癌症, 癌, がん
+implant < body : implant, implants, catheter, catheters, chest tube, drain, drains, surgical instrument, surgical
+    instruments, instruments, medical device ; cateter, sonda, katheter, drainage@de, drenaje, 导管, カテーテル
 """

@@ -10,7 +10,11 @@ def word_set(text: str) -> frozenset[str]:
 
 ORDINARY = word_set(
     """
-probability likelihood odds chances risk infected
+probability likelihood odds chances risk stairs stair checked scale structural gradual before lunch bathroom slipped fell football
+compartment unenhanced elsewhere namely threefold twofold separate matter namely cohort trial research registry paper project
+huntington sitting lying lie lies underneath beneath hand hands else purpose purposes report reported reporting surgery planned
+planning because since former latter whatever however meanwhile besides thanks regards cheers hello dear morning afternoon evening
+grandma grandpa granny nan mum mom dad father mother son daughter wife husband sister brother uncle aunt sake curious
 1st 2d 2nd 3d 3rd a ablation able abnormal abnormalities abnormality about above according accordingly accurate
 accurately acquired acquisition across active actual actually acute additional adult affected after again against age
 aged ago ah ahead ai al algorithm algorithms all almost alone along already also although always am among an
@@ -128,8 +132,8 @@ wrist x xl year yellow yet young zone zones
 
 SMALL = word_set(
     """
-a al all also am an and any ao are as at au auf aux be bei bitte both by can ce ces cet cette con could d da dans das
-de del dem den der des did die diese diesem diesen dieser dieses do does dos du each ein eine einem einen einer el
+a al all also am an and any ao are as at au auf aux be bei beim bitte both by can ce ces cet cette con could d da dans das
+de del dem den der des did die diese diesem diesen dieser dieses do does dos du each er ein eine einem einen einer el
 elle em en es est esta estas este estos et favor for from fur had has have hay he her here hier his how i ich id if il
 ill im in is ist it its ive just kindly l la las le les let lets lo los may me mi might mir mit must my na nas nesta
 neste no nos not o oder of on only or os ou our para pela pelo please por qu que s se seu shall she should si so some
