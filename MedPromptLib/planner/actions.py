@@ -142,6 +142,8 @@ class Ask:
     cancelled: bool = False
     form: str = ""
     text_is_open: bool = False
+    shared: bool = False
+    """The image description stands with another ask of the list, before this one."""
     where: bool = False
     """Asked for with "where": its place may be what a classifier tells."""
     context: bool = False
@@ -163,7 +165,8 @@ class Reader:
             return Verb()
         first = next((i for i in asking if is_verb(i)), asking[0])
         verb = _verb(first)
-        verb.noun = first.form in ("n", "p") or not is_verb(first)
+        after_term = first.kind == "GRADE" and any(i.kind == "T" for i in clause.items[: clause.items.index(first)])
+        verb.noun = first.form in ("n", "p") or not is_verb(first) or after_term
         return verb
 
     def asks(self, clause: Clause, inherited: Verb, negated_before: bool) -> tuple[list[Ask], bool]:
@@ -190,7 +193,7 @@ class Reader:
             if item.kind != "T" or (segmented is not None and index == segmented[0]):
                 continue
             verb = self._governing(items, index, inherited)
-            if self._is_place(items, index, verb, has_finding):
+            if self._is_place(items, index, verb, has_finding) or self._describes(items, index):
                 continue
             aspect = verb.aspect or (self._aspect(items) if verb.intent is not Intent.SEGMENTATION else "")
             if verb.intent is Intent.SEGMENTATION and self._only_class(item):
@@ -199,7 +202,7 @@ class Reader:
             ask = Ask(verb.intent, item.concepts, item.start, item.end, aspect, excluded, form=item.form)
             ask.soft = verb.kind == "SOFT"
             ask.where = any(i.kind in ("SEG", "SOFT") and i.text.startswith(_LOCATING) for i in items[:index])
-            ask.context = not verb.kind and not aspect
+            ask.context = not verb.kind and not aspect and not any(i.kind == "RUN" for i in items)
             ask.text_is_open = ask.soft and any(i.text in _OPEN_VERBS for i in items[:index])
             ask.loose = verb is inherited and verb.noun
             if aspect == "measure" and not excluded:
@@ -207,10 +210,18 @@ class Reader:
             if verb.kind == "OTHER":
                 ask.unknown = "action"
             self._notice_unknown_head(items, index, ask)
+            self._notice_odd_modifier(items, index)
             if segmented is not None and verb.intent is not Intent.SEGMENTATION:
                 ask.on_segmented = segmented[1]
             found.append(ask)
         return found, negated
+
+    def _notice_odd_modifier(self, items: list[Item], index: int) -> None:
+        """ "A frobnic tear": the word before a finding may make it another one."""
+        before = items[index - 1] if index else None
+        if before is not None and before.kind == "W" and before.form == "unknown" and self._is_finding(items[index]):
+            if before.end + 1 >= items[index].start:
+                self.doubts.append(f"'{before.text}' was not understood")
 
     def _notice_unknown_head(self, items: list[Item], index: int, ask: Ask) -> None:
         """ "liver falciform ligament", "the falciform of the liver": the unknown word is what was asked for."""
@@ -270,7 +281,7 @@ class Reader:
 
     def _only_class(self, item: Item) -> bool:
         """Whether a term is a class of some classifier and nothing that a weight outlines."""
-        if not (item.form == "class" or item.concepts[0].startswith("own:")):
+        if not (item.form in ("class", "own") or item.concepts[0].startswith("own:")):
             return False
         outlined = any(
             item.concepts[0] in (*c.keys, *(k for _, group in c.structures for k in group))
@@ -299,6 +310,17 @@ class Reader:
         if index and items[index - 1].kind == "PREP" and items[index - 1].text in _PLACING:
             return any(i.kind == "T" for i in items[: index - 1]) and items[index - 2].kind in ("T", "SEEN", "W")
         return False
+
+    def _describes(self, items: list[Item], index: int) -> bool:
+        """Whether a term stands in a relative clause: "the tube that ends in the ventricle"."""
+        before = next((i for i in reversed(items[:index]) if i.kind == "T"), None)
+        if before is None or any(i.kind in (*ASKING, "RUN") for i in items[items.index(before) : index]):
+            return False
+        between = self.prompt[before.end : items[index].start].lower().split()
+        if not between or between[0] not in {"that", "which", "who", "whose", "where"} or len(between) < 2:
+            return False
+        self.doubts.append(f"'{items[index].text}' was taken to describe '{before.text}'")
+        return True
 
     def _segmented_region(self, items: list[Item]) -> tuple[int, tuple[str, ...]] | None:
         """Place and concepts of "(on) the segmented lungs", "using the lung mask" in a clause that classifies."""
@@ -355,6 +377,9 @@ def referring(clause: Clause, antecedents: list[Ask], inherited: Verb, negated: 
     several = clause.has("BOTH") or any(i.text in {"them", "their", "they", "all of them"} for i in clause.items)
     last = antecedents[-1]
     chosen = [a for a in antecedents if several and a.sentence >= last.sentence - 1] or [last]
+    outlined = [a for a in chosen if a.intent is Intent.SEGMENTATION]
+    if several and verb.kind == "SEG" and outlined and len(outlined) < len(chosen):
+        chosen = outlined
     negated = negated or clause.has("NEG", "POSTNEG")
     if again and not asking:
         return [

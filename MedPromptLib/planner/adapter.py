@@ -6,10 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ..catalog import sha256_of
 from ..errors import WeightCorrupt
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
+RECORD = "planner.json"
+"""How the adapter was made, and its SHA-256."""
+
 _PREFIX = "base_model.model."
 
 
@@ -21,13 +25,16 @@ def merge(model: Any, folder: Path) -> None:
         folder: an adapter in the layout of the peft library.
 
     Raises:
-        WeightCorrupt: the adapter does not fit the model.
+        WeightCorrupt: the adapter is missing, altered or does not fit the model.
     """
     import torch
     from safetensors.torch import load_file
 
     try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        if sha256_of(folder / WEIGHTS) != record["sha256"]:
+            raise WeightCorrupt(f"The planner's adapter in {folder} was altered; reinstall MedPrompt.")
         tensors = load_file(folder / WEIGHTS)
         scale = config["lora_alpha"] / config["r"]
     except (OSError, ValueError, KeyError, ZeroDivisionError) as error:

@@ -76,8 +76,24 @@ class Assembler:
             else:
                 self._place(ask)
         self._exclude(asks)
+        self._notice_results(wanted)
         self._leftovers()
         return self._result(wanted)
+
+    def _notice_results(self, wanted: list[Ask]) -> None:
+        """A class named without a condition, beside a mask that waits for nothing: the mask may be meant to wait."""
+        free = [d for d in self.drafts if d.condition is None and d.card.ability.intent is Intent.SEGMENTATION]
+        for ask in wanted:
+            if not isinstance(ask.condition, When) and self._names_result(ask) and free:
+                self.doubts.append(f"'{self._text(ask.start, ask.end)}' may be a condition")
+
+    def _names_result(self, ask: Ask) -> bool:
+        outcome = self.outcomes.get(id(ask), (ask, None))[1]
+        if not isinstance(outcome, Found) or outcome.card.ability.intent is Intent.SEGMENTATION or ask.cancelled:
+            return False
+        keys = {key for _, key in outcome.card.classes if key} - outcome.card.keys
+        unasked = ask.aspect == "malignancy" and ask.intent is None
+        return set(ask.concepts) <= keys or (unasked and "malignancy" in outcome.card.aspects)
 
     def _describe_together(self, wanted: list[Ask]) -> None:
         """Drop unserved words that only describe a served finding of their clause ("a consolidation pointing to …")."""

@@ -37,6 +37,20 @@ GRADES = word_set(
 )
 """Words of classes that are degrees of one finding."""
 
+SAME = {
+    "partially": "partial", "completely": "complete", "entirely": "complete", "wholly": "complete", "slight": "mild",
+    "fully": "complete", "totally": "complete", "total": "complete", "full": "complete", "partly": "partial",
+    "completa": "complete", "completo": "complete", "completamente": "complete", "parcial": "partial",
+    "parcialmente": "partial", "complet": "complete", "partiel": "partial", "partielle": "partial",
+    "completement": "complete", "partiellement": "partial", "vollstandig": "complete", "vollstandige": "complete",
+    "komplett": "complete", "komplette": "complete", "teilweise": "partial", "leve": "mild", "grave": "severe",
+    "leicht": "mild", "schwer": "severe", "schwere": "severe", "moderado": "moderate", "moderada": "moderate",
+    "leger": "mild", "legere": "mild", "severo": "severe", "severa": "severe", "proliferativa": "proliferative",
+    "proliferierend": "proliferative", "proliferative": "proliferative", "bakteriell": "bacterial", "extradural": "epidural", "intracerebral": "intraparenchymal",
+    "praevia": "previa",
+}  # fmt: skip
+"""Words of degree with the same meaning."""
+
 
 @dataclass(frozen=True, slots=True)
 class Modality:

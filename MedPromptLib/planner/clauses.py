@@ -239,6 +239,8 @@ def _sentence(items: list[Item], question: bool) -> Sentence:
         ):
             current.lead = "IF"
             close("none")
+        elif item.text == "with" and current.items and current.items[-1].text in _CASES and not conditional:
+            pass
         elif kind in _BREAKS and not (kind == "THEN" and conditional and not content):
             if conditional and kind in ("AND", "OR", "COMMA") and (not content or _continues(items, index, kind)):
                 current.items.append(item)
@@ -249,7 +251,7 @@ def _sentence(items: list[Item], question: bool) -> Sentence:
                 pass
             else:
                 close(_BREAKS[kind])
-        elif kind == "DESERVES" and (_only_subject(current) or _cases(current, item)):
+        elif (kind == "DESERVES" or item.text in {"get", "gets", "receive"}) and (_only_subject(current) or _cases(current, item)):
             current.lead = "IF"
             close("none")
         elif content and (

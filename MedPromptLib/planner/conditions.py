@@ -63,6 +63,9 @@ def when(clause: Clause, before: list[Ask], lexicon: Lexicon, prompt: str) -> Wh
     if any(i.kind == "NEG" and i.text in {"neither", "nor", "ni", "weder", "nem"} for i in clause.items):
         inverted, joined = not clause.negated ^ (clause.lead == "UNLESS"), "AND"
     subjects = () if yes_or_no and not clause.has("T") else _subjects(clause, lexicon, joined)
+    if not subjects and not before and not yes_or_no and clause.has("NEGRES", "POS"):
+        named = replace(clause, items=[i for i in clause.items if i.kind not in ("NEGRES", "POS")])
+        subjects = _subjects(named, lexicon, joined)
     return When(
         subjects,
         tuple(before),

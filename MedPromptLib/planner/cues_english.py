@@ -5,7 +5,8 @@ from __future__ import annotations
 ENGLISH = """
 POLITE : it if you could, if you can, if you could, if possible, if you do not mind, if you please, if needed, if
     necessary, if you would, if you like, if available, when you can, when you have time, when possible, as soon as
-    possible, if feasible, if at all possible, when you get a chance, if you want, if you may, if you have time, or
+    possible, if feasible, if at all possible, when you get a chance, if you want, if you may, if you have time, when you get a minute, when you have a minute, when you get the chance, no rush, not urgent, no hurry, whenever
+    convenient, when convenient, when it suits you, or
     not, only then, and only then, if it is not too much trouble
 ALLBUT : everything but, all but, everything except, everything except for, all except, everything apart from,
     everything other than, anything except
@@ -51,7 +52,7 @@ RUN.v : run, running, do, doing, perform, performing, produce, generate, create,
 OTHER.v : measure, measuring, quantify, count, counting, register, registering, align, denoise, denoising, convert,
     converting, book, schedule, send, email, mail, delete, erase, prescribe, estimate, compare, reconstruct,
     enhance, sharpen, upload, download, anonymise, anonymize, deidentify, resample, rotate, export, save, invent,
-    summarise, summarize, calculate, track, print, forward, call, order, dictate, draft, render, smooth, inpaint,
+    summarise, summarize, calculate, track, print, forward, call, order, dictate, forecast, foretell, draft, render, smooth, inpaint,
     interpolate, crop, resize, share, publish, install, buy, explain, describe, write, write me, email me, score,
     stitch, deface, superimpose, overlay, treat, operate, biopsy the, remove, simulate, report the volume, refer,
     phone, fax, archive, back up
@@ -113,7 +114,7 @@ NEG : scrap, scrap the, ditch, no point, no point in, no use, do not bother with
 POSTNEG : can wait, not needed, is not needed, are not needed, unnecessary, not required, is not required, is
     unnecessary, not necessary, is not necessary, are not necessary, alone, aside, excluded, is irrelevant, are
     irrelevant, does not matter, do not matter, does not interest me, not wanted, off limits, not of interest
-CANCEL : changed my mind, i have changed my mind, or rather, or better, actually no, no wait, scratch that, on second thought, on second thoughts, wait no,
+CANCEL : forget it, scrap it, changed my mind, i have changed my mind, or rather, or better, actually no, no wait, scratch that, on second thought, on second thoughts, wait no,
     correction, cancel that, i changed my mind, i mean, strike that, no sorry, sorry no, forget that, never mind
     that, actually just, actually, oops
 ONLY : nothing but, anything but, only, just, simply, solely, merely, exclusively, alone just, nothing else, nothing
@@ -123,7 +124,7 @@ POS : positive, yes it is, fires, triggers, abnormal, suspicious, suspected, sus
 SEEN : detected, found, seen, present, there, visible, confirmed, identified, observed, shown, diagnosed, evident,
     exists, exist, shows, suggests, has, have, one, visualised, comes back, came back, turns out, is there, detects,
     finds, indicates, reveals, signs of, signs, likely
-NEGRES : unlikely, improbable, empty, excluded, been excluded, been ruled out, not likely, negative, absent, clear,
+NEGRES : intact, undamaged, unharmed, unlikely, improbable, empty, excluded, been excluded, been ruled out, not likely, negative, absent, clear,
     normal, healthy, ruled out, excluded by, unremarkable, not present, free, missing, clean, unaffected, disease
     free, fails
 YES : yes, yeah, affirmative

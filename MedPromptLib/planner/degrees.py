@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .cards import Card
+from .cards import SAME, Card
 from .items import Item
 from .lexicon import Lexicon
 from .words import word_set
@@ -102,21 +102,9 @@ def _stem(word: str) -> str:
     for ending, stem in (("ially", "ial"), ("ely", "e"), ("ally", "al"), ("ly", "")):
         if word.endswith(ending) and len(word) > 5:
             return word[: -len(ending)] + stem
-    return {"fully": "complete", "totally": "complete", "partly": "partial"}.get(word, word)
+    return word
 
 
-_SAME = {
-    "fully": "complete", "totally": "complete", "total": "complete", "full": "complete", "partly": "partial",
-    "completa": "complete", "completo": "complete", "completamente": "complete", "parcial": "partial",
-    "parcialmente": "partial", "complet": "complete", "partiel": "partial", "partielle": "partial",
-    "completement": "complete", "partiellement": "partial", "vollstandig": "complete", "vollstandige": "complete",
-    "komplett": "complete", "komplette": "complete", "teilweise": "partial", "leve": "mild", "grave": "severe",
-    "leicht": "mild", "schwer": "severe", "schwere": "severe", "moderado": "moderate", "moderada": "moderate",
-    "leger": "mild", "legere": "mild", "severo": "severe", "severa": "severe", "proliferativa": "proliferative",
-    "proliferierend": "proliferative", "proliferative": "proliferative", "bakteriell": "bacterial", "extradural": "epidural", "intracerebral": "intraparenchymal",
-    "praevia": "previa",
-}  # fmt: skip
-"""Words of degree with the same meaning."""
 
 
 def _qualified(items: list[Item], lexicon: Lexicon) -> list[Item]:
@@ -127,7 +115,7 @@ def _qualified(items: list[Item], lexicon: Lexicon) -> list[Item]:
                 continue
             if item.kind == "T" and not any(k in words.values() for k in item.concepts):
                 continue
-            stem = _SAME.get(item.text) or _stem(item.text)
+            stem = SAME.get(item.text) or _stem(item.text)
             key = words.get(item.text) or words.get(stem)
             if key is None or key in card.keys:
                 continue
@@ -145,7 +133,13 @@ def _neighbour(items: Sequence[Item], index: int, card: Card) -> int | None:
     """The place of the card's finding right after or before a word, with nothing but "is" or "the" between."""
     for step in (1, -1):
         place = index + step
-        while 0 <= place < len(items) and (items[place].is_small or items[place].text in _STATES):
+        adverb = step < 0 and items[index].text.endswith(("ly", "mente", "ment"))
+        while 0 <= place < len(items) and (
+            items[place].is_small
+            or items[place].text in _STATES
+            or (adverb and items[place].kind in ("COMMA", "OPEN", "DASH"))
+            or (step < 0 and items[place].kind == "OR" and items[place - 1].form == "class")
+        ):
             place += step
         if 0 <= place < len(items) and items[place].kind == "T" and _about(items[place], card):
             return place
@@ -221,10 +215,20 @@ def single_words(items: list[Item], lexicon: Lexicon) -> list[Item]:
                 both = tuple(k for k in item.concepts if k in before.concepts)
                 out[-1] = replace(before, concepts=both, end=item.end, text=f"{before.text} {item.text}", part=False)
                 continue
+            one, other = (item, before) if item.part else (before, item)
+            if any(set(other.concepts) <= lexicon.company.get(k, set()) for k in one.concepts):
+                out[-1] = replace(one, start=before.start, end=item.end, text=f"{before.text} {item.text}", part=False)
+                continue
             if item.part and not _same_place(item, before, lexicon):
                 out.append(replace(item, kind="W", form="unknown", concepts=()))
                 continue
         if item.part:
+            rest = [i for i in items[index + 1 : index + 5] if not i.is_small][:2]
+            owner = rest[1] if len(rest) == 2 and rest[0].text == "of" and rest[1].kind == "T" else None
+            if owner is not None and not set(owner.concepts) & set(item.concepts):
+                known = any(set(owner.concepts) <= lexicon.company.get(k, set()) for k in item.concepts)
+                item = item if known else replace(item, kind="W", form="unknown", concepts=())
+        if item.part and item.kind == "T":
             odd = before is not None and before.kind == "W" and before.form == "unknown" and before.end + 2 > item.start
             odd = odd or (
                 after is not None and after.kind == "W" and after.form == "unknown" and item.end + 2 > after.start

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .actions import Ask
-from .clauses import Sentence
+from .clauses import Clause, Sentence
 from .lexicon import Modality
 
 
@@ -47,6 +47,7 @@ def assign_images(asks: list[Ask], sentence: Sentence) -> None:
             chosen = after[0] if after else marks_in[-1]
         if not any(chosen[0] < start < ask.start for start in conditions):
             ask.modality = chosen[1]
+            ask.shared = any(a.end < chosen[0] for a in group) and chosen[0] < ask.start
 
 
 def _clause_of(place: int, sentence: Sentence) -> int:
@@ -58,9 +59,18 @@ def _leads_next(mark: tuple[int, Modality, int], sentence: Sentence, ceiling: in
     if mark[0] < ask.end:
         return False
     clause = sentence.clauses[mark[2]]
+    if _only_image(clause) and clause.items[0].kind == "PREP" and mark[2] + 1 < len(sentence.clauses):
+        # "…, and, on the MRI, the caudate": between two commas
+        after = sentence.clauses[mark[2] + 1]
+        if clause.joint in ("and", "then") and after.joint == "comma" and after.has("T"):
+            return True
     return any(mark[0] < a.start and clause.start <= a.start <= clause.end and a.group != ask.group for a in asks) or (
         mark[2] + 1 < len(sentence.clauses) and sentence.clauses[mark[2] + 1].joint == "open" and not clause.has("T")
     )
+
+
+def _only_image(clause: Clause) -> bool:
+    return clause.has("M") and all(i.kind in ("M", "PREP", "PRON", "BOTH") or i.is_small for i in clause.items)
 
 
 def on_both_images(asks: list[Ask], sentence: Sentence) -> list[Ask]:
@@ -68,15 +78,16 @@ def on_both_images(asks: list[Ask], sentence: Sentence) -> list[Ask]:
     again: list[Ask] = []
     for number, clause in enumerate(sentence.clauses[1:], 1):
         before = sentence.clauses[number - 1]
+        named = before.has("T") or (number > 1 and _only_image(before) and sentence.clauses[number - 2].has("T"))
         second = next((i.modality for i in clause.items if i.modality is not None), None)
         first = next((i.modality for i in reversed(before.items) if i.modality is not None), None)
-        only_image = all(i.kind in ("M", "PREP", "PRON", "BOTH") or i.is_small for i in clause.items)
         ends = bool(before.items) and before.items[-1].kind == "M"
-        if clause.joint != "and" or clause.lead or not only_image or first is None or second is None or not ends:
+        if clause.joint != "and" or clause.lead or not _only_image(clause) or first is None or second is None or not ends:
             continue
-        if not before.has("T") or first.name == second.name or before.lead:
+        if not named or first.name == second.name or before.lead:
             continue
-        group = {a.group for a in asks if before.start <= a.start < before.end}
+        start = before.start if before.has("T") else sentence.clauses[number - 2].start
+        group = {a.group for a in asks if start <= a.start < before.end}
         for ask in asks:
             if ask.group in group and not ask.negated and ask.modality == first:
                 again.append(replace(ask, modality=second))

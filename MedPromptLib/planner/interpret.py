@@ -13,7 +13,7 @@ from .imaging import assign_images, on_both_images
 from .interpretation import Interpretation, Leftover
 from .lexicon import Modality
 from .reading import Reading
-from .remarks import answers, is_context, is_history, names_a_class, nothing_at_all, only_place, points_at_last, takes_back, with_finding
+from .remarks import answers, is_context, is_history, names_a_class, nothing_at_all, nothing_then, only_place, points_at_last, takes_back, with_finding
 from .termless import Termless, everything, served
 from .text import MARKS
 
@@ -40,7 +40,10 @@ class Interpreter:
     def run(self) -> Interpretation:
         """Read all sentences."""
         self.reader.doubts = self.out.doubts
-        self.out.modalities = [i.modality for i in self.reading.items if i.modality is not None]
+        items = [i for i in self.reading.items if not i.is_small]
+        pairs = itertools.pairwise([None, *items])
+        left_out = [i for before, i in pairs if before is not None and before.kind == "NEG"]
+        self.out.modalities = [i.modality for i in items if i.modality is not None and i not in left_out]
         pending: list[Sentence] = list(sentences(self.reading.items))
         for number, sentence in enumerate(pending):
             following = pending[number + 1] if number + 1 < len(pending) else None
@@ -98,7 +101,9 @@ class Interpreter:
             asks = any(i.kind in ASKING for i in this.items)
             if not this.lead and after.joint in ("colon", "dash") and states and not asks:
                 this.lead = "IF"
-            if not this.lead and self.checks and names_a_class(this, after, self.lexicon):
+            if not this.lead and self.checks and (
+                names_a_class(this, after, self.lexicon) or (nothing_then(this, after) and not asks)
+            ):
                 this.lead = "IF"
             if (
                 not this.lead
@@ -225,7 +230,9 @@ class Interpreter:
         for later in clauses[index + 1 :]:
             if later.lead in ("IF", "UNLESS", "IFPOS", "IFNEG", "ELSE"):
                 break
-            acts = acts or later.has("T", *ASKING, "RUN", "NOTHING")
+            only_checks = bool(earlier) and earlier[-1].negated and later.has("CLS") and not later.has("T", "SEG", "RUN")
+            acts = acts or (later.has("T", *ASKING, "RUN", "NOTHING") and not only_checks)
+            acts = acts or (clause.lead in ("IFPOS", "IFNEG") and later.has("M") and not later.has("T"))
         direct = clause.joint == "none" and index > 0
         points_back = not asked.subjects and acts
         if earlier and (not acts or (direct and not points_back)):
@@ -311,7 +318,9 @@ class Interpreter:
             self._verb = own
         elif clause.has("RUN"):
             self._verb = Verb() if self._verb.kind == "OTHER" else self._verb
+        self._runs = clause.has("RUN") or (getattr(self, "_runs", False) and clause.joint in ("and", "comma", "then"))
         for ask in found:
+            ask.context = ask.context and not self._runs
             self._add(ask, clause, own)
         self._images_of(clause, found, clauses, index)
 
@@ -346,6 +355,7 @@ class Interpreter:
                     Leftover(start, clause.end, "action" if ask.unknown in ("action", "measured") else "unknown")
                 )
             if ask.unknown in ("action", "measured"):
+                self.antecedents.append(replace(ask, unknown=""))
                 return
         regardless = clause.has("REGARDLESS")
         if self.condition is not None and not regardless:

@@ -258,7 +258,7 @@ def composed(items: list[Item], lexicon: Lexicon) -> list[Item]:
                 or out[before].kind == "PREP"
                 or out[before].text in _AROUND
                 or out[before].text in _STATING
-                or out[before].text in {"visible", "seen", "located"}
+                or out[before].text in {"visible", "seen", "located", "found"}
             ):
                 link = link or out[before].kind == "PREP" or out[before].text in _AROUND
                 before -= 1
@@ -272,7 +272,7 @@ def composed(items: list[Item], lexicon: Lexicon) -> list[Item]:
                     out[before] = _joined(neighbour, neighbour, item, lexicon)
                     out[before].end = item.end
                     continue
-                states = all(i.text in _STATING for i in out[before + 1 :])
+                states = all(i.text in _STATING or i.is_small for i in out[before + 1 :])
                 if states and before < len(out) - 1 and _is_place(neighbour, lexicon) and is_family(item.concepts):
                     out[before:] = [_joined(neighbour, item, neighbour, lexicon)]
                     continue
@@ -287,7 +287,7 @@ def composed(items: list[Item], lexicon: Lexicon) -> list[Item]:
 
 _AROUND = frozenset(["round", "around", "inside"])
 _STATING = frozenset(
-    ["is", "are", "was", "has", "have", "looks", "seems", "shows", "contains", "a", "an", "ist", "est"]
+    ["found", "is", "are", "was", "has", "have", "looks", "seems", "shows", "contains", "a", "an", "ist", "est"]
 )
 """Words between an organ and what is said of it: "the wrist is broken", "the liver has a tumour"."""
 

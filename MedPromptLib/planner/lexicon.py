@@ -17,6 +17,7 @@ from .cards import (
     GRADES,
     MALIGNANT,
     NORMAL,
+    SAME,
     Card,
     Meaning,
     Modality,
@@ -53,6 +54,10 @@ class Lexicon:
             self._add_own_words(card)
         for words, meaning in part_words(self.cards, self.meanings, self._cues, self.vocabulary):
             self.meanings[words] = meaning
+        self.company = {card.main: self._company(card) for card in self.cards}
+        for card in self.cards:
+            for _, group in card.structures:
+                self.company.update({k: self._company(card) for k in group if k.startswith("own:")})
         self.marks = [(card, marks(card)) for card in self.cards if card.classes]
         self.longest = max(map(len, [*self.meanings, *self._cues]))
         self._cjk = {
@@ -238,14 +243,24 @@ class Lexicon:
         concept = self.vocabulary.concept(key)
         return concept.parent if concept.kind == "finding" or ":" in key else key.partition("@")[0]
 
+    def _company(self, card: Card) -> set[str]:
+        """What the vocabulary takes the single words of a card's names for: they may stand beside one another."""
+        names = (card.ability.target, *card.ability.synonyms, *(s.name for s in card.ability.structures))
+        meanings = [self.meanings.get((w,)) for name in names for w in term_words(name)]
+        return {k for m in meanings if m is not None and not m.own for k in m.concepts}
+
     def _add_own_words(self, card: Card) -> None:
         terms: list[tuple[str, str]] = [(t, card.main) for t in (card.ability.target, *card.ability.synonyms)]
         for structure, (_, keys) in zip(card.ability.structures, card.structures, strict=True):
             terms += [(t, sorted(keys)[0]) for t in (structure.name, *structure.synonyms)]
         terms += [(name.replace("_", " "), key) for name, key in card.classes if key and name not in _SIDE_OF]
-        terms += [(w, key) for w, key in marks(card).items() if len(w) > 3 and w not in ORDINARY and w not in _SIDE_OF]
+        telling = marks(card)
+        telling |= {w: telling[same] for w, same in SAME.items() if same in telling}
+        terms += [(w, key) for w, key in telling.items() if len(w) > 3 and w not in ORDINARY and w not in _SIDE_OF]
         for term, key in terms:
             words = term_words(term)
+            if words in self.cased and len(term) > 2 and words[0] not in ORDINARY | SMALL:
+                del self.cased[words]
             core = tuple(w for w in words if w not in ASPECT_WORDS) or words
             for form in {words, core}:
                 known = self.meanings.get(form)
@@ -276,7 +291,7 @@ class Lexicon:
                 found.update(words)
                 asking.update(words)
         keys = {k for card in self.cards for k in (*card.keys, *(key for _, group in card.structures for key in group))}
-        places = keys | {self.region_of(k) for k in keys}
+        places = keys | {self.region_of(k) for k in keys} | {card.modality.region for card in self.cards}
         images = {card.modality.name for card in self.cards}
         images |= {self.vocabulary.broader.get(name, "") for name in images}
         served = asking | {

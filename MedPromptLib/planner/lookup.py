@@ -34,12 +34,21 @@ class Lookup:
             return known[1]
         outcome = self.resolver.resolve(self._wish(ask, wanted)) if ask.concepts else Vague("Please say what is meant.")
         if ask.loose and isinstance(outcome, Unserved):
-            second = self.resolver.resolve(replace(self._wish(ask, wanted), intent=None))
+            second = self.resolver.resolve(replace(self._wish(ask, wanted), intent=None, aspect=ask.aspect))
+            if not isinstance(second, Found):
+                second = self.resolver.resolve(replace(self._wish(ask, wanted), intent=None, aspect=""))
             outcome = second if isinstance(second, Found) else outcome
+        if ask.context and isinstance(outcome, Found) and outcome.doubt.startswith(f"{self.lexicon.name(ask.concepts[0])} was"):
+            outcome = Unserved("Nothing is said about it.")
         if ask.where and isinstance(outcome, Unserved):
             placed = replace(self._wish(ask, wanted), intent=Intent.CLASSIFICATION, aspect="position")
             second = self.resolver.resolve(placed)
             outcome = second if isinstance(second, Found) else outcome
+        if ask.shared and isinstance(outcome, Unserved):
+            free = replace(self._wish(ask, wanted), modality=None, hint=ask.modality)
+            second = self.resolver.resolve(free)
+            if isinstance(second, Found):
+                outcome = replace(second, doubt=f"{self.lexicon.name(ask.concepts[0])} was taken to be meant on other images")
         if isinstance(outcome, Found) and outcome.doubt:
             self.doubts.append(outcome.doubt)
         if (

@@ -14,7 +14,7 @@ from .cues import guess_language
 from .degrees import classes_named, single_words
 from .items import Item
 from .joining import composed, image_descriptions, sides, verbs_or_nouns, weak_terms
-from .lexicon import Lexicon, lexicon_for
+from .lexicon import Lexicon, Modality, lexicon_for
 from .sizes import sizes
 from .text import Token, is_cjk, singular, tokenize
 from .vocabulary import SIDES
@@ -74,10 +74,11 @@ _ENDINGS = (
 )
 
 
+_OWNERS = frozenset(["the", "her", "his", "their", "my", "your", "our", "its", "this", "that"])
 _SINGLE = frozenset(["every", "each", "any", "jede", "jeden", "jedes", "cada", "chaque"])
 _EVERY = _SINGLE | {"all", "alle", "todas", "todos", "toutes", "tous", "所有", "所有的", "すべての", "全ての"}
 _WEIGHTS = frozenset(
-    ["model", "models", "weight", "weights", "classifiers", "segmenters", "modelos", "modeles", "modelle"]
+    ["tool", "tools", "algorithm", "algorithms", "network", "networks", "task", "tasks", "model", "models", "weight", "weights", "classifiers", "segmenters", "modelos", "modeles", "modelle"]
 )
 
 
@@ -98,11 +99,12 @@ class Reading:
 
 def read(prompt: str, text: str, abilities: Sequence[Ability]) -> Reading:
     """Read `text` (the prompt without foreign stretches, same length) against a catalogue."""
-    tokens = _without_hyphens(tokenize(text))
+    tokens = tokenize(text)
     words = [t.text for t in tokens if t.kind == "word"]
     cjk = any(t.kind == "cjk" for t in tokens)
     language = guess_language(words, cjk)
     lexicon = lexicon_for(abilities, language)
+    tokens = _without_hyphens(_likened(tokens, lexicon))
     if cjk:
         tokens = _divided(tokens, lexicon)
     doubts: list[str] = []
@@ -116,8 +118,8 @@ def read(prompt: str, text: str, abilities: Sequence[Ability]) -> Reading:
         )
     items = sides(single_words(items, lexicon))
     items = verbs_or_nouns(sizes(items, lexicon))
-    items = _every_kind(image_descriptions(items, lexicon))
-    items = without_background(items)
+    items = _every_kind(image_descriptions(items, lexicon), lexicon)
+    items = without_background(_no_conditions(items))
     items = _only_or_if(classes_named(composed(items, lexicon), lexicon), lexicon)
     return Reading(prompt, language, weak_terms(items, lexicon), lexicon, doubts)
 
@@ -143,6 +145,22 @@ def _without_hyphens(tokens: list[Token]) -> list[Token]:
             continue
         kept.append(token)
     return kept
+
+
+def _likened(tokens: list[Token], lexicon: Lexicon) -> list[Token]:
+    """ "Drop-like", "ring-shaped": an ordinary word, not an order to drop or ring something."""
+    out: list[Token] = []
+    for token in tokens:
+        if token.text in _LIKENING and len(out) > 1 and out[-1].text == "-" and out[-1].end == token.start:
+            known = lexicon.lookup((out[-2].text,), [out[-2].raw])
+            if out[-2].end == out[-1].start and known is not None and known.cue is not None:
+                out[-2:] = [replace(out[-2], text="such", raw="such", end=token.end)]
+                continue
+        out.append(token)
+    return out
+
+
+_LIKENING = frozenset(["like", "shaped", "sized", "looking", "coloured", "colored"])
 
 
 def _divided(tokens: list[Token], lexicon: Lexicon) -> list[Token]:
@@ -190,7 +208,12 @@ def _spelled_out(items: list[Item]) -> list[Item]:
     return out
 
 
-def _every_kind(items: list[Item]) -> list[Item]:
+def _weights_follow(items: list[Item], noun: Item) -> bool:
+    after = next((i for i in items[items.index(noun) + 1 :] if not i.is_small), None)
+    return after is not None and after.text in _WEIGHTS
+
+
+def _every_kind(items: list[Item], lexicon: Lexicon) -> list[Item]:
     """ "All fundus checks", "every chest x-ray classification": all weights of that kind, unless a term says which."""
     for index, item in enumerate(items):
         if item.text not in _EVERY or item.kind not in ("W", "BOTH"):
@@ -200,6 +223,12 @@ def _every_kind(items: list[Item]) -> list[Item]:
                 single = item.text in _SINGLE or not noun.text.isascii()
                 if noun.form != "p" and (single or noun.text.endswith(("s", "n"))):
                     item.kind, noun.form = "ALL", "n" if noun.kind != "W" else noun.form
+                break
+            if noun.kind == "T" and not lexicon.is_finding(noun.concepts[0]) and _weights_follow(items, noun):
+                # "every thyroid tool": all weights of that region
+                place = noun.concepts[0].partition("@")[0]
+                noun.kind, noun.form, noun.modality = "M", "", Modality("", place)
+                item.kind = "ALL"
                 break
             if noun.kind != "M" and not noun.is_small and noun.kind != "PREP":
                 break
@@ -212,6 +241,22 @@ def _only_or_if(items: list[Item], lexicon: Lexicon) -> list[Item]:
         narrow = item.text in {"only in", "only for", "just in", "just for", "nur bei", "bei", "upon"}
         if item.kind == "IF" and narrow and after.kind == "T" and not lexicon.is_finding(after.concepts[0]):
             item.kind = "ONLY"
+    return items
+
+
+def _no_conditions(items: list[Item]) -> list[Item]:
+    """Words that look like conditions: "once in the film", "…, if any?", "predict when …"."""
+    for index, item in enumerate(items):
+        rest = [i for i in items[index + 1 : index + 5] if not i.is_small][:2]
+        before = next((i for i in reversed(items[:index]) if not i.is_small), None)
+        if item.text == "once" and [i.kind for i in rest] == ["PREP", "M"]:
+            item.kind, item.form = "W", "small"
+        elif item.text == "if any" and (not rest or rest[0].kind in ("ASK", "STOP", "COMMA")):
+            item.kind, item.form = "W", "small"
+        elif item.text in {"when", "whenever"} and before is not None and item.kind == "IF":
+            foretells = before.text in {"predict", "estimate", "forecast", "tell me", "say", "guess"}
+            if foretells and before.form == "v":
+                before.kind, item.kind, item.form = "OTHER", "W", "unknown"
     return items
 
 
@@ -258,6 +303,10 @@ def _phrase(tokens: list[Token], lexicon: Lexicon) -> Item | None:
     stems = tuple(singular(w) for w in words)
     raw = [t.raw for t in tokens]
     meaning = lexicon.lookup(stems, raw)
+    if meaning is None and len(words) > 2 and "of" in stems:
+        meaning = lexicon.lookup(tuple("the" if w in _OWNERS else w for w in stems), raw) or lexicon.lookup(
+            tuple(w for w in stems if w not in _OWNERS), raw
+        )
     if meaning is None or meaning.cue is not None:
         meaning = lexicon.lookup(words, raw) or meaning
     if meaning is None:

@@ -84,13 +84,15 @@ def with_finding(this: Clause, after: Clause, lexicon: Lexicon, prompt: str) -> 
     """ "With TB confirmed, segment …" and "Without TB, check …" are conditions."""
     first = prompt[max(0, this.start - 10) : this.start + 8].lower().split()
     terms = this.all("T")
+    if this.joint == "and" and not this.lead and prompt[: this.start].strip().lower().endswith(("with", ". with")):
+        this.joint = "start"
     if this.lead or after.joint != "comma" or len(terms) != 1 or any(i.kind in (*ASKING, "RUN") for i in this.items):
         return
     served = any(terms[0].concepts[0] in (*c.keys, *(k for _, k in c.classes)) for c in lexicon.cards if c.classes)
     if (
         served
         and this.joint == "start"
-        and ("without" in first or ("with" in first and (this.has("SEEN", "POS", "NEGRES") or terms[0].form == "class")))
+        and ("without" in first or ("with" in first and (this.has("SEEN", "POS", "NEGRES") or after.has("SEG", "NEG") or _is_result(terms[0].concepts, lexicon))))
     ):
         this.lead = "IF"
 
@@ -99,10 +101,21 @@ def names_a_class(this: Clause, after: Clause, lexicon: Lexicon) -> bool:
     """ "Partial tear: outline …", "Grade 0, we are done": a class alone, then what it entails."""
     if after.joint not in ("colon", "dash", "arrow", "comma") or not this.has("T"):
         return False
-    results = {key for c in lexicon.cards for _, key in c.classes if key} - {k for c in lexicon.cards for k in c.keys}
     plain = all(i.kind in ("T", "OR", "AND", "BOTH") or i.is_small for i in this.items)
     acts = after.has("SEG", "RUN", "NOTHING", "NEG") and (after.joint != "comma" or not after.has("IF"))
-    return plain and acts and all(set(i.concepts) <= results for i in this.all("T"))
+    return plain and acts and all(_is_result(i.concepts, lexicon) for i in this.all("T"))
+
+
+def _is_result(concepts: tuple[str, ...], lexicon: Lexicon) -> bool:
+    """Whether a term names classes of a card and not its subject."""
+    results = {key for c in lexicon.cards for _, key in c.classes if key} - {k for c in lexicon.cards for k in c.keys}
+    return set(concepts) <= results
+
+
+def nothing_then(this: Clause, after: Clause) -> bool:
+    """ "In eyes free of it, nothing further": a result and that nothing follows from it."""
+    ends = after.has("NOTHING") and not after.has("T", "M", *ASKING)
+    return ends and after.joint == "comma" and this.has("T") and this.has("POS", "NEGRES", "SEEN", "MAL")
 
 
 def nothing_at_all(clause: Clause) -> bool:

@@ -96,6 +96,9 @@ class Resolver:
                 found = self._one(wish, f"{larger}:{family}")
                 if isinstance(found, Found):
                     return replace(found, doubt=f"a {family} of the {organ} was taken as one of the {larger}")
+            inside = self._within(organ, family, wish, wish.aspect)
+            if isinstance(inside, Found) and self.vocabulary.concept(organ).kind == "anatomy":
+                return replace(inside, doubt=f"{self.lexicon.name(key)} was taken to mean {inside.card.ability.target}")
         return outcome
 
     # -- a term that names its organ ----------------------------------------------------------------------------------
@@ -123,7 +126,7 @@ class Resolver:
             if candidates and (level == 0 or self.vocabulary.concept(key).kind == "finding"):
                 break
         if not candidates:
-            candidates = self._children(key, self.segmenters)
+            candidates = self._children(key, self.segmenters) or self._made_of(key)
         sided = [] if candidates else self._one_side(key)
         if sided:
             return Vague(f"Only the {' and the '.join(sided)} can be segmented: is that meant?")
@@ -157,6 +160,16 @@ class Resolver:
         """Cards whose target is a case of a lay general term ("growth in the bowel" for a polyp weight)."""
         return [Found(c, doubt="") for c in cards if any(key in self.vocabulary.generals(k) for k in c.keys)]
 
+    def _made_of(self, key: str) -> list[Found]:
+        """A card that segments every part of a whole as structures of its own (putamen and pallidum)."""
+        parts = [c.id for c in self.vocabulary.concepts.values() if c.parent == key and c.kind == "anatomy"]
+        found = []
+        for card in self.segmenters:
+            names = {p: [n for n, keys in card.structures if p in keys] for p in parts}
+            if len(parts) > 1 and all(names.values()):
+                found.append(Found(card, tuple(n for n, keys in card.structures if keys & set(parts))))
+        return found
+
     def _classify(self, wish: Wish, key: str) -> Outcome:
         names = (key, *self.vocabulary.generals(key))
         malignant = self.vocabulary.concept(key).malignant
@@ -187,6 +200,11 @@ class Resolver:
                 cards = self._about([key])
             if not cards and not malignant and self.vocabulary.concept(key).kind == "finding":
                 cards = [c for c in self.classifiers if any(key in self.vocabulary.generals(k) for k in c.keys)]
+                asked = wish.modality or wish.hint
+                if len(cards) == 1 and (asked is None or asked.region != cards[0].modality.region):
+                    found = self._choose([Found(cards[0])], wish, key)
+                    narrower = f"{self.lexicon.name(key)} was taken to mean {cards[0].ability.target}"
+                    return replace(found, doubt=narrower) if isinstance(found, Found) else found
             if not cards and aspect != "position":
                 return self._of_organ(wish, key)
         if len(cards) > 1:
@@ -244,6 +262,10 @@ class Resolver:
             somewhere = self._anywhere(family, wish, aspect, asked)
             if somewhere is not None:
                 return somewhere
+        if family != "lesion" and not (stated or blocked or asked):
+            cards = [c for c in self._pool(wish, aspect) if self._of_family(c, family)]
+            if len(cards) == 1:
+                return Found(cards[0], doubt=f"no organ was named; {cards[0].ability.target} was taken to be meant")
         word = self.vocabulary.concept(f"*:{family}").canonical
         if (
             stated

@@ -76,6 +76,7 @@ class Spelling:
             o
             for o in self._served
             if o.isascii()
+            and (len(o) == 3 or o in self._known.get(o[0], ()))
             and ((len(o) == 3 and o != word and o[0] == word[0] and sorted(o) == sorted(word)) or self._shortened(word, o))
         ]
         return (fitting[0], 2) if len(fitting) == 1 else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..plan import Intent
 from .actions import Ask, Reader, Verb, referring
 from .clauses import Clause
@@ -55,6 +57,12 @@ class Termless:
         live = [a for a in antecedents if a.concepts]
         if clause.has("MAL") and not live and pictured and not clause.has("SEG"):
             return [Ask(Intent.CLASSIFICATION, ("*:lesion",), clause.start, clause.end, "malignancy", form="")]
+        again = [i for i in described if live and conditional and not own.kind and not clause.has("RUN", "NEG", "NOTHING")]
+        last = index + 1 >= len(clauses) or not clauses[index + 1].has("T")
+        if again and last and all(i.kind in ("M", "PREP", "PRON") or i.is_small for i in clause.items):
+            # "… and in positive cases on the x-ray as well"
+            repeated = replace(live[-1], start=clause.start, end=clause.end, modality=again[0].modality, condition=None)
+            return [replace(repeated, cancelled=False, negated=False)]
         found = referring(clause, live, inherited, negated, conditional)
         if found:
             return found
@@ -91,12 +99,12 @@ class Termless:
 
     def _consumed(self, clauses: list[Clause], index: int) -> bool:
         """Whether the clause's verb already served a list before it ("Lungs: segment")."""
-        before = clauses[index - 1]
+        before, consumer = clauses[index - 1], index
         while index and not before.lead:
             if self.reader.own_verb(before).kind:
                 return False
             if before.has("T"):
-                return True
+                return not (before.has("MAL", "ASPECT") and clauses[consumer].has("SEG"))
             index -= 1
             before = clauses[index - 1] if index else before
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -180,12 +181,18 @@ class Vocabulary:
         malignant, name = name.endswith("!"), name.rstrip("!")
         family = name.startswith("*:") and name != "*:vessel"
         kind = "finding" if is_finding or family else "anatomy" if parent else "region"
-        canonical = forms.split(",", maxsplit=1)[0].split(";", maxsplit=1)[0].strip()
+        canonical = re.split("[,;|]", forms, maxsplit=1)[0].strip()
         if "@" in name:
             base, side = name.split("@")
             canonical = f"{side} {base}"
-        self.concepts[name] = Concept(name, kind, parent, is_a.strip(), malignant, canonical)
-        self.forms.extend(_forms(forms, name, False))
+        english, _, foreign = forms.partition(";")
+        others = foreign.split("|")
+        for place, group in enumerate(english.split("|")):
+            first = group.split(",", maxsplit=1)[0].strip()
+            key = name if not place else first
+            label = canonical if not place else first
+            self.concepts[key] = Concept(key, kind, parent, is_a.strip(), malignant, label)
+            self.forms.extend(_forms(f"{group};{others[place] if place < len(others) else ''}", key, False))
 
     def concept(self, key: str) -> Concept:
         """The concept of a key; composed keys such as `spleen:cyst` or `kidney@left` are made up on the spot."""

@@ -2,7 +2,7 @@
 
 A form in capitals of at most four letters is case-sensitive (LA is the left atrium, "la" is not). `~form` counts only
 where something else in the prompt lies in the same body region. `form@fr` counts only in a prompt in that language.
-`base@left` is the left one of a pair; "left …" and "right …" are understood for every concept without being listed.
+`|` divides a line into concepts of their own with the same place. `base@left` is the left one of a pair; "left …" and "right …" are understood for every concept without being listed.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ amygdala < brain : amygdala, amygdalae, amygdaloid ; amigdala, mandelkern, amygd
 thalamus < brain : thalamus, thalami, thalamic ; talamo, 丘脑, 視床
 hypothalamus < brain : hypothalamus ; hipotalamo, 下丘脑, 視床下部
 caudate < brain : caudate, caudate nucleus ; nucleo caudado, noyau caude, 尾状核
-putamen < brain : putamen ; 壳核, 被殻
-pallidum < brain : pallidum, globus pallidus ; 苍白球, 淡蒼球
-basal ganglia < brain : basal ganglia ; ganglios basales, basalganglien, 基底节, 基底核
+putamen < lentiform nucleus : putamen ; 壳核, 被殻
+pallidum < lentiform nucleus : pallidum, globus pallidus ; 苍白球, 淡蒼球
+basal ganglia < brain : basal ganglia, basal nuclei ; ganglios basales, basalganglien, 基底节, 基底核
 corpus callosum < brain : corpus callosum ; cuerpo calloso, balken, corps calleux, 胼胝体, 脳梁
 brain ventricle < brain : brain ventricles, brain ventricle, cerebral ventricles, cerebral ventricle, lateral
     ventricles, lateral ventricle, third ventricle, fourth ventricle, ventricular system ; ventriculos cerebrales,

@@ -76,13 +76,13 @@ pulmonary edema < lung : pulmonary edema, pulmonary oedema, lung edema ; edema p
 pulmonary embolism < lung : pulmonary embolism, pulmonary embolus, pulmonary emboli, lung embolism, PE ; embolia
     pulmonar, lungenembolie, embolie pulmonaire, 肺栓塞, 肺塞栓
 pleural thickening < chest : pleural thickening, pleural plaque ; engrosamiento pleural, 胸膜增厚
-bronchiectasis < lung : bronchiectasis, bronchitis, asthma ; bronquiectasia, 支气管扩张, 気管支拡張症
+bronchiectasis < lung : bronchiectasis | bronchitis | asthma ; bronquiectasia, 支气管扩张, 気管支拡張症
 lung:lesion < lung ^ *:lesion : lung nodule, lung nodules, pulmonary nodule, pulmonary nodules, coin lesion, lung
     tumor, lung tumour, lung mass ; nodulo pulmonar, nodulos pulmonares, lungenherd, lungenrundherd, lungenknoten,
     lungentumor, nodule pulmonaire, 肺结节, 肺結節, 肺腫瘍
 lung cancer! < lung ^ lung:lesion : lung cancer, lung carcinoma, bronchial carcinoma, non small cell lung cancer ;
     cancer de pulmon, lungenkrebs, cancer du poumon, cancer de pulmao, 肺癌, 肺がん
-hernia < abdomen : hernia, inguinal hernia ; leistenbruch, hernie, 疝
+hernia < abdomen : hernia | inguinal hernia ; leistenbruch, hernie, 疝
 rib:fracture < rib ^ *:fracture : rib fracture, rib fractures, broken rib, broken ribs
 scoliosis < spine : scoliosis ; escoliosis, skoliose, scoliose, 脊柱侧弯, 側弯症
 # heart and vessels
@@ -119,11 +119,11 @@ brain:hemorrhage < brain : intracranial hemorrhage, intracranial haemorrhage, in
 multiple sclerosis < brain : multiple sclerosis, ms plaques, ms lesions, multiple sclerosis plaques, multiple
     sclerosis lesions, white matter lesions, white matter hyperintensities, demyelination, demyelinating lesions ;
     esclerosis multiple, multiple sklerose, sclerose en plaques, esclerose multipla, 多发性硬化, 多発性硬化症
-alzheimer < brain : alzheimer, alzheimers, alzheimer disease, alzheimer s disease, dementia, cognitive impairment ;
+alzheimer < brain : alzheimer, alzheimers, alzheimer disease, alzheimer s disease, dementia | cognitive impairment ;
     demencia, demenz, maladie d alzheimer, 阿尔茨海默病, 痴呆, 認知症, アルツハイマー
 parkinson < brain : parkinson, parkinsons, parkinson disease ; 帕金森, パーキンソン病
 hydrocephalus < brain : hydrocephalus ; hidrocefalia, hydrozephalus, hydrocephalie, 脑积水, 水頭症
-epilepsy < brain : epilepsy, hippocampal sclerosis, epileptic focus ; epilepsia, epilepsie, 癫痫, てんかん
+epilepsy < brain : epilepsy, epileptic focus | hippocampal sclerosis ; epilepsia, epilepsie, 癫痫, てんかん
 brain atrophy < brain : brain atrophy, cerebral atrophy, hippocampal atrophy, atrophy ; atrofia cerebral,
     hirnatrophie, 脑萎缩, 脳萎縮
 # eye
@@ -139,8 +139,8 @@ macular degeneration < eye : macular degeneration, age related macular degenerat
 cataract < eye : cataract, cataracts ; catarata, grauer star, katarakt, cataracte, 白内障
 retinal detachment < eye : retinal detachment, retinal tear ; desprendimiento de retina, netzhautablosung,
     视网膜脱离, 網膜剥離
-eye exudate < eye : exudate, exudates, hard exudates, cotton wool spots, retinal hemorrhage ; exudados, exsudate, 渗出
-myopia < eye : myopia, pathological myopia, papilledema, papilloedema ; miopia, 近视, 近視
+eye exudate < eye : exudate, exudates, hard exudates | cotton wool spots | retinal hemorrhage ; exudados, exsudate, 渗出
+myopia < eye : myopia, pathological myopia | papilledema, papilloedema ; miopia, 近视, 近視
 # skin
 nevus < skin ^ skin:lesion : naevus, nevus, naevi, nevi, melanocytic nevus, melanocytic nevi, melanocytic naevus ;
     nevo, nevos, navus, navi, 色素痣, 母斑
@@ -161,10 +161,11 @@ actinic keratosis < skin ^ skin:lesion : actinic keratosis, actinic keratoses ; 
     keratose, 光化性角化病
 seborrheic keratosis < skin ^ skin:lesion : seborrheic keratosis, seborrhoeic keratosis, benign keratosis ;
     queratosis seborreica, 脂溢性角化病
-dermatofibroma < skin ^ skin:lesion : dermatofibroma, dermatofibromas, vascular lesion of the skin ; 皮肤纤维瘤
-psoriasis < skin : psoriasis, eczema, acne, dermatitis, rosacea, skin rash, rash ; psoriasis, schuppenflechte,
-    ekzem, 银屑病, 湿疹, 乾癬
-wound < skin : wound, wounds, ulcer, diabetic foot ulcer, burn ; herida, wunde, ulcera, plaie, 伤口, 溃疡, 潰瘍
+dermatofibroma < skin ^ skin:lesion : dermatofibroma, dermatofibromas | vascular lesion of the skin ; 皮肤纤维瘤
+psoriasis < skin : psoriasis | eczema | acne | dermatitis | rosacea | skin rash, rash ; psoriasis, schuppenflechte,
+    银屑病, 乾癬 | ekzem, 湿疹
+wound < skin : wound, wounds | ulcer | diabetic foot ulcer, foot ulcer | burn, burns ; herida, wunde, plaie, 伤口 | ulcera, 溃疡,
+    潰瘍
 hair < skin : hair, hairs ; pelo, haare, cheveux, poils, cabelo, 毛发
 # breast
 breast:lesion < breast ^ *:lesion : breast lesion, breast lesions, breast mass, breast lump, breast nodule, breast
@@ -179,7 +180,7 @@ colon:polyp < colon ^ colon:lesion : polyp, polyps, polypoid lesion, polypoid gr
     polypen, darmpolyp, darmpolypen, polype, polypes, polipo, 结肠息肉, 息肉, ポリープ, 大腸ポリープ
 colon cancer! < colon ^ colon:lesion : colon cancer, colorectal cancer, bowel cancer ; cancer de colon, darmkrebs,
     cancer du colon, 结肠癌, 大腸がん
-ulcerative colitis < colon : ulcerative colitis, colitis, crohn, crohns disease, inflammatory bowel disease ; colitis ulcerosa,
+ulcerative colitis < colon : ulcerative colitis, colitis | crohn, crohns disease | inflammatory bowel disease ; colitis ulcerosa,
     溃疡性结肠炎, 潰瘍性大腸炎
 appendicitis < abdomen : appendicitis ; apendicitis, appendizitis, blinddarmentzundung, 阑尾炎, 虫垂炎
 liver:lesion < liver ^ *:lesion : liver tumor, liver tumour, liver lesion, hepatic lesion, hepatic tumour, liver
@@ -221,13 +222,13 @@ thyroid cancer! < thyroid ^ thyroid:lesion : thyroid cancer, thyroid carcinoma ;
 goiter < thyroid : goiter, goitre ; bocio, struma, goitre, 甲状腺肿
 fibroid < uterus : fibroid, fibroids, myoma ; mioma, myom, fibrome, 子宫肌瘤, 子宮筋腫
 ascites < abdomen : ascites, free fluid ; ascitis, aszites, ascite, 腹水
-bowel obstruction < abdomen : bowel obstruction, ileus, free air, pneumoperitoneum ; obstruccion intestinal,
+bowel obstruction < abdomen : bowel obstruction, ileus | free air, pneumoperitoneum ; obstruccion intestinal,
     darmverschluss, 肠梗阻, 腸閉塞
 # bones and teeth
 osteoarthritis < limb : osteoarthritis, arthritis, arthrosis, wear and tear, degenerative joint disease, arthritic,
     worn joint, worn out joint ; artrosis, arthrose, artrose,
     骨关节炎, 関節炎
-osteoporosis < bone : osteoporosis, osteopenia, bone density ; osteoporose, 骨质疏松, 骨粗鬆症
+osteoporosis < bone : osteoporosis | osteopenia | bone density ; osteoporose, 骨质疏松, 骨粗鬆症
 disc herniation < spine : disc herniation, herniated disc, slipped disc, disk herniation ; hernia discal,
     bandscheibenvorfall, hernie discale, 椎间盘突出, 椎間板ヘルニア
 bone age < hand : bone age, skeletal age ; edad osea, knochenalter, age osseux, idade ossea, 骨龄, 骨年齢

@@ -12,6 +12,7 @@ xray : x ray, x rays, xray, xrays, radiograph, radiographs, radiography, roentge
     radiografias, rayos x, placa, rontgenbild, rontgenaufnahme, rontgen, rontgenbilder, radiographie, radiographies,
     radio@fr, rayons x, cliche, raio x, raio-x, raios x, x光片, x光, x线, x线片, x射线, レントゲン, レントゲン写真,
     x線写真, x線, 平片
+xray @ abdomen : abdominal film, abdominal x ray, abdominal radiograph, kub, kub film, plain abdomen
 xray @ chest : chest x ray, chest xray, cxr, cxrs, chest radiograph, chest film, pa radiograph, ap radiograph, pa film,
     thoracic radiograph, chest radiography, frontal chest film ; radiografia de torax, rx de torax, placa de torax,
     rontgen thorax, thoraxaufnahme, thoraxrontgen, rontgenthorax, thorax rontgen, radiographie thoracique, radio

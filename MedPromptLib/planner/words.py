@@ -10,7 +10,7 @@ def word_set(text: str) -> frozenset[str]:
 
 ORDINARY = word_set(
     """
-probability likelihood odds chances risk stairs stair checked scale structural gradual before lunch bathroom slipped fell football
+bay trauma twice once bony probability likelihood odds chances risk stairs stair checked scale structural gradual before lunch bathroom slipped fell football
 compartment unenhanced elsewhere namely threefold twofold separate matter namely cohort trial research registry paper project
 huntington sitting lying lie lies underneath beneath hand hands else purpose purposes report reported reporting surgery planned
 planning because since former latter whatever however meanwhile besides thanks regards cheers hello dear morning afternoon evening

@@ -17,11 +17,15 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 
+from ..catalog import sha256_of
 from ..errors import InvalidInput, MissingPackage
-from ..knowledge.smollm import model_folder
+from ..knowledge.smollm import GGUF_SHA256, model_folder
+from ..planner.adapter import CONFIG, RECORD, WEIGHTS
 from ..planner.decoding import encoded
+from .prompts.bank import bank_digest
 from .prompts.generator import Generator
 
+MODEL = "SmolLM2-135M-Instruct"
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 CHECKPOINT = "planner.pt"
 LOG = "planner.jsonl"
@@ -133,9 +137,9 @@ def train_planner(
                 report(json.dumps(entry))
             if step % 100 == 0 or step == settings.steps:
                 _save(saved, settings, step, weights, optimiser)
-                _publish(model, out / "adapter")
+                _publish(model, out / "adapter", base, settings, step)
     _save(saved, settings, step, weights, optimiser)
-    return _publish(model, out / "adapter")
+    return _publish(model, out / "adapter", base, settings, step, exact(model, held_out))
 
 
 def _copy(weights: list[torch.Tensor], live: list[torch.Tensor]) -> None:
@@ -152,8 +156,13 @@ def _rate(settings: Settings, step: int) -> float:
 
 
 class Packed(NamedTuple):
-    """Several examples side by side in rows of one length, so that every pass has the same shape and no padding to
-    speak of: tokens, positions and labels (rows, length), mask (rows, 1, length, length), example number (rows, length).
+    """Several examples side by side in rows of one length: passes of one shape, and hardly any padding.
+
+    Attributes:
+        tokens, positions, numbers: (rows, length); `numbers` tells the example, -1 for padding.
+        labels: (rows, length), the next token where that is the reading's, else -100.
+        mask: (rows, 1, length, length), True where a token may look.
+        count: of examples.
     """
 
     tokens: torch.Tensor
@@ -239,30 +248,35 @@ def _save(path: Path, settings: Settings, step: int, weights: list[Any], optimis
     scratch.replace(path)
 
 
-def _publish(model: Any, folder: Path) -> Path:
-    """The adapter alone, in bfloat16 and peft's layout."""
+def _publish(
+    model: Any, folder: Path, base: Path | None, settings: Settings, step: int, held_out: float | None = None
+) -> Path:
+    """The adapter alone, in bfloat16 and peft's layout, with a record of how it was made."""
     from peft import get_peft_model_state_dict
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {k: v.detach().to(torch.bfloat16).contiguous() for k, v in get_peft_model_state_dict(model).items()}
-    save_file(tensors, folder / "adapter_model.safetensors")
-    config = model.peft_config["default"]
-    (folder / "adapter_config.json").write_text(
-        json.dumps(
-            {
-                "peft_type": "LORA",
-                "task_type": "CAUSAL_LM",
-                "base_model_name_or_path": "SmolLM2-135M-Instruct",
-                "r": config.r,
-                "lora_alpha": config.lora_alpha,
-                "lora_dropout": 0.0,
-                "bias": "none",
-                "target_modules": list(TARGETS),
-            },
-            indent=1,
-        )
-        + "\n",
-        encoding="utf-8",
-    )
+    save_file(tensors, folder / WEIGHTS)
+    config = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": base.name if base else MODEL,
+        "r": settings.rank,
+        "lora_alpha": 2 * settings.rank,
+        "lora_dropout": 0.0,
+        "bias": "none",
+        "target_modules": list(TARGETS),
+    }
+    record = {
+        "sha256": sha256_of(folder / WEIGHTS),
+        "base": {"model": base.name} if base else {"model": MODEL, "gguf_sha256": GGUF_SHA256},
+        "data": {"generator": "MedPromptLib/training/prompts", "sha256": bank_digest()},
+        "command": f"medprompt train-planner --steps {settings.steps} --seed {settings.seed}",
+        "settings": asdict(settings),
+        "step": step,
+        "exact_on_held_out_synthetic_prompts": held_out if held_out is None else round(held_out, 4),
+    }
+    for name, content in ((CONFIG, config), (RECORD, record)):
+        (folder / name).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -152,3 +153,13 @@ def bank(language: str) -> Bank:
             if line.strip() and not line.lstrip().startswith("#")
         )
     return Bank(language, terms, templates)
+
+
+def bank_digest() -> str:
+    """SHA-256 over all term and template files, names included."""
+    digest = hashlib.sha256()
+    root = files(__package__)
+    for folder in ("templates", "terms"):
+        for path in sorted((root / folder).iterdir(), key=lambda p: p.name):
+            digest.update(f"{folder}/{path.name}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
