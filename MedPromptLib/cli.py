@@ -293,6 +293,17 @@ def bench_run(options: argparse.Namespace) -> None:
         print(line)
 
 
+def bench_plans(options: argparse.Namespace) -> None:
+    """Score a planner on prompts with gold plans."""
+    from .catalog import load_abilities
+    from .planner.scoring import score
+
+    abilities = load_abilities(options.catalog)
+    gold = [json.loads(line) for line in _read_text(options.gold).splitlines() if line.strip()]
+    found = score(_planner(options, abilities), abilities, gold)
+    print(*found.lines(), *(found.wrong if options.wrong else ()), sep="\n")
+
+
 def bench_planner(options: argparse.Namespace) -> None:
     """Time the planners, cold and warm."""
     from .benchmark import benchmark_planners
@@ -507,6 +518,11 @@ def _parser() -> argparse.ArgumentParser:
     p = bench.add_parser("planner", parents=[places], help="each planner and the policy, cold and warm")
     p.set_defaults(do=bench_planner)
     p.add_argument("--catalog", type=Path, help="a JSON list of cards instead of the installed weights")
+    p = bench.add_parser("plans", parents=[planning], help="how often plans are right, on prompts with gold plans")
+    p.set_defaults(do=bench_plans)
+    p.add_argument("--catalog", type=Path, required=True, help="a JSON list of cards")
+    p.add_argument("--gold", type=Path, required=True, help="JSON lines with id, category, prompt and gold plan")
+    p.add_argument("--wrong", action="store_true", help="list what went wrong")
 
     p = commands.add_parser("schema", help="print a JSON schema")
     p.set_defaults(do=schema)

@@ -225,13 +225,48 @@ def test_a_disk_that_fills_up_leaves_the_older_results_and_nothing_half_written(
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
-def test_an_endpoint_that_is_down_is_said(medprompt, a_picture, tmp_path):
+@pytest.fixture
+def a_silent_endpoint(tmp_path, monkeypatch):
+    """Options for an endpoint that does not answer, in a configuration folder of the test's own."""
+    monkeypatch.setenv("MEDPROMPT_CONFIG", str(tmp_path / "config"))
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
-    options = ("--planner", "endpoint", "--endpoint", address, "--model", "m", "--timeout", "2")
-    code, _, err = medprompt("plan", "Segment the lungs.", *options)
+    return ("--planner", "endpoint", "--endpoint", address, "--model", "m", "--timeout", "2")
+
+
+def test_nothing_is_sent_before_the_user_has_agreed(medprompt, a_silent_endpoint):
+    code, _, err = medprompt("plan", "Segment the lungs of Mr. Smith, MRN 1234567.", *a_silent_endpoint)
+    assert_one_sentence(code, err, 2, "Nothing was sent, because you have not agreed to it")
+    assert "[user]" in err and "Segment the lungs of Mr. Smith" in err  # word for word what would be sent
+    assert "may identify somebody (name): Mr. Smith" in err
+    assert "may identify somebody (record number): MRN 1234567" in err
+
+
+def test_an_endpoint_that_is_down_is_said(medprompt, a_silent_endpoint):
+    code, _, err = medprompt("plan", "Segment the lungs.", *a_silent_endpoint, "--agree-to-send")
     assert_one_sentence(code, err, 5, "127.0.0.1")
+    code, _, err = medprompt("plan", "Segment the lungs.", *a_silent_endpoint)  # agreed to once is enough
+    assert_one_sentence(code, err, 5, "127.0.0.1")
+
+
+def test_a_plan_that_leaves_something_out_needs_a_yes(medprompt, a_picture, tmp_path):
+    arguments = ("run", "--prompt", "Segment the lungs on this chest x-ray and book a flight to Lisbon.")
+    arguments += ("--input", a_picture, "--out", tmp_path / "out")
+    code, _, err = medprompt(*arguments)
+    assert_one_sentence(code, err, 3, "repeat the command with --yes")
+    assert "Decision: confirm" in err and "Lisbon" in err
+    assert not (tmp_path / "out").exists()
+    code, _, err = medprompt(*arguments, "--yes")
+    assert code == 0, err
+    assert FILES <= {p.name for p in (tmp_path / "out").iterdir()}
+
+
+def test_a_plan_explains_itself(medprompt):
+    code, out, _ = medprompt("plan", "Does this film show Koch's disease? And segment the lungs, please.")
+    assert code == 0
+    assert "“tuberculosis”" in out and "names the card's target “lungs”" in out
+    assert "Decision: " in out
 
 
 def test_the_endpoint_planner_needs_an_address(medprompt, monkeypatch):
@@ -251,7 +286,7 @@ def test_a_defect_is_one_line_too(medprompt, monkeypatch):
     def broken(*arguments, **options):
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("MedPromptLib.planner.RulePlanner.plan", broken)
+    monkeypatch.setattr("MedPromptLib.planner.RulePlanner.draft", broken)
     code, _, err = medprompt("plan", "Segment the lungs.")
     assert_one_sentence(code, err, 70, "This is a defect in MedPrompt (ZeroDivisionError: division by zero)")
 

@@ -18,9 +18,10 @@ def test_importing_the_library_imports_nothing_heavy():
     subprocess.run([sys.executable, "-c", code], check=True, cwd=LIBRARY.parent)
 
 
-def test_planning_imports_no_torch_and_no_slicer():
+def test_planning_by_rules_imports_no_torch_and_no_slicer():
     code = (
-        "from MedPromptLib.session import Session; import sys; Session().plan('Segment the lungs on this chest film.');"
+        "from MedPromptLib.session import Session; from MedPromptLib.planner import RulePlanner; import sys;"
+        "Session(planner=RulePlanner()).plan('Segment the lungs on this chest film.');"
         "assert not {'torch', 'transformers', 'slicer', 'vtk'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=LIBRARY.parent)

@@ -19,6 +19,7 @@ from MedPromptLib.demo import DEMO_PROMPT
 from MedPromptLib.images import read_image
 from MedPromptLib.inference.engine import classify, load_weight, segment
 from MedPromptLib.plan import Intent
+from MedPromptLib.planner import RulePlanner
 from MedPromptLib.results import Provenance
 from MedPromptLib.training.config import read_recipe
 
@@ -141,8 +142,21 @@ def test_the_demos_scene_holds_the_same_in_a_new_process(the_demo):
     assert seen["prompt"] == DEMO_PROMPT
 
 
+@pytest.mark.parametrize(
+    ("words", "result"),
+    [
+        ("if it is viral", "viral_pneumonia"),
+        ("in case of bacterial pneumonia", "bacterial_pneumonia"),
+        ("if present", "positive"),
+    ],
+)
+def test_a_class_that_is_also_a_synonym_of_its_card_is_still_a_result_of_its_own(words, result):
+    plan = RulePlanner().plan(f"Check the chest film for pneumonia; {words}, outline the left lung.", CATALOG.abilities)
+    assert [task.condition_on and task.condition_on.expected_result for task in plan.pipeline] == [None, result]
+
+
 def test_the_benchmark_reports_each_stage(capsys):
-    assert main(["benchmark", "--rounds", "1"]) == 0
+    assert main(["bench", "run", "--rounds", "1"]) == 0
     out = capsys.readouterr().out
     assert all(stage in out for stage in ("plan and route", "networks", "nodes", "all"))
 

@@ -202,7 +202,8 @@ class Reader:
             ask = Ask(verb.intent, item.concepts, item.start, item.end, aspect, excluded, form=item.form)
             ask.soft = verb.kind == "SOFT"
             ask.where = any(i.kind in ("SEG", "SOFT") and i.text.startswith(_LOCATING) for i in items[:index])
-            ask.context = not verb.kind and not aspect and not any(i.kind == "RUN" for i in items)
+            only_described = not verb.kind or (aspect == "malignancy" and verb is not inherited)
+            ask.context = only_described and not any(i.kind in (*ASKING, "RUN") for i in items)
             ask.text_is_open = ask.soft and any(i.text in _OPEN_VERBS for i in items[:index])
             ask.loose = verb is inherited and verb.noun
             if aspect == "measure" and not excluded:
@@ -219,9 +220,9 @@ class Reader:
     def _notice_odd_modifier(self, items: list[Item], index: int) -> None:
         """ "A frobnic tear": the word before a finding may make it another one."""
         before = items[index - 1] if index else None
-        if before is not None and before.kind == "W" and before.form == "unknown" and self._is_finding(items[index]):
-            if before.end + 1 >= items[index].start:
-                self.doubts.append(f"'{before.text}' was not understood")
+        odd = before is not None and before.kind == "W" and before.form == "unknown"
+        if odd and before is not None and self._is_finding(items[index]) and before.end + 1 >= items[index].start:
+            self.doubts.append(f"'{before.text}' was not understood")
 
     def _notice_unknown_head(self, items: list[Item], index: int, ask: Ask) -> None:
         """ "liver falciform ligament", "the falciform of the liver": the unknown word is what was asked for."""

@@ -28,6 +28,7 @@ def merge(model: Any, folder: Path) -> None:
         WeightCorrupt: the adapter is missing, altered or does not fit the model.
     """
     import torch
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
@@ -37,15 +38,15 @@ def merge(model: Any, folder: Path) -> None:
             raise WeightCorrupt(f"The planner's adapter in {folder} was altered; reinstall MedPrompt.")
         tensors = load_file(folder / WEIGHTS)
         scale = config["lora_alpha"] / config["r"]
-    except (OSError, ValueError, KeyError, ZeroDivisionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError, SafetensorError) as error:
         raise WeightCorrupt(f"The planner's adapter in {folder} cannot be read; reinstall MedPrompt.") from error
     modules = dict(model.named_modules())
     with torch.no_grad():
         for name in sorted(k for k in tensors if k.endswith(".lora_A.weight")):
             path = name.removeprefix(_PREFIX).removesuffix(".lora_A.weight")
-            down, up = tensors[name].float(), tensors[name.replace(".lora_A.", ".lora_B.")].float()
+            down, up = tensors[name], tensors.get(name.replace(".lora_A.", ".lora_B."))
             module = modules.get(path)
-            if module is None or module.weight.shape != (up.shape[0], down.shape[1]):
+            if module is None or up is None or module.weight.shape != (up.shape[0], down.shape[1]):
                 raise WeightCorrupt(f"The planner's adapter in {folder} was made for another language model.")
-            merged = module.weight.float() + scale * (up @ down)
+            merged = module.weight.float() + scale * (up.float() @ down.float())
             module.weight.copy_(merged.to(module.weight.dtype))

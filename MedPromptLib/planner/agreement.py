@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Literal
 
 from ..catalog import Ability
-from ..errors import Cancelled, EndpointFailed, MissingPackage, WeightCorrupt
+from ..errors import Cancelled, MissingPackage, WeightCorrupt
 from ..plan import Plan, Status
 from .batch import decision
 from .comparing import deeds, differences
@@ -127,10 +127,11 @@ class AgreementPlanner:
     def decide(
         self, prompt: str, abilities: Sequence[Ability], cancelled: Callable[[], bool] = lambda: False
     ) -> Verdict:
-        """The verdict on a prompt. Problems of the language model are noted; the rules then decide alone.
+        """The verdict on a prompt. Where the local language model cannot be used, the rules decide alone and say so.
 
         Raises:
             InvalidInput: an empty or overlong prompt.
+            EndpointFailed: the endpoint that was chosen as the model does not answer, or not with a plan.
             decoding.Stopped: `cancelled` returned True.
         """
         ruled = self.rules.draft(prompt, abilities)
@@ -141,7 +142,7 @@ class AgreementPlanner:
                 read = self.model.draft(prompt, abilities, cancelled)
             else:
                 read = LanguageDraft(self.model.plan(prompt, abilities), (), (), 1.0)
-        except (MissingPackage, WeightCorrupt, EndpointFailed) as error:
+        except (MissingPackage, WeightCorrupt) as error:
             return _alone(ruled, (f"The rules planned alone. {error}",))
         return weighed(ruled, read, abilities, self.policy)
 

@@ -92,7 +92,7 @@ class Assembler:
         if not isinstance(outcome, Found) or outcome.card.ability.intent is Intent.SEGMENTATION or ask.cancelled:
             return False
         keys = {key for _, key in outcome.card.classes if key} - outcome.card.keys
-        unasked = ask.aspect == "malignancy" and ask.intent is None
+        unasked = ask.aspect == "malignancy" and ask.context
         return set(ask.concepts) <= keys or (unasked and "malignancy" in outcome.card.aspects)
 
     def _describe_together(self, wanted: list[Ask]) -> None:

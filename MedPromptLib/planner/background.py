@@ -6,10 +6,10 @@ from .actions import ASKING
 from .items import Item
 from .words import word_set
 
-_REASONS = word_set(
-    "because cause cos bc weil porque puisque parce denn damit pois 因为 由于 ため ので since as whose while whilst whereas"
-)
 _PLAIN_REASONS = word_set("because cause cos bc weil porque puisque parce denn pois 因为 由于")
+_REASONS = _PLAIN_REASONS | {"since", "as"}
+"""The latter two open a reason only before a person ("as we plan …")."""
+
 _STUDIES = word_set(
     """
     cohort study trial research registry paper project thesis presentation report teaching tumour board conference
@@ -23,8 +23,7 @@ def without_background(items: list[Item]) -> list[Item]:
     """Turn terms that stand in a reason or purpose into ordinary words, if something is asked for elsewhere."""
     marked = _reasons(items) | _purposes(items) | _occupations(items)
     asked = any(
-        (i.kind == "T" or i.kind == "M") and n not in marked and any(o.kind in ASKING for o in items)
-        for n, i in enumerate(items)
+        i.kind in ("T", "M") and n not in marked and any(o.kind in ASKING for o in items) for n, i in enumerate(items)
     )
     if not marked or not asked:
         return items
@@ -42,8 +41,6 @@ def _reasons(items: list[Item]) -> set[int]:
             continue
         after = next((i for i in items[index + 1 :] if i.text not in {"the", "our"}), None)
         if item.text not in _PLAIN_REASONS and (after is None or after.text not in _PLANS):
-            continue
-        if item.text in {"while", "as", "whose", "whilst"} and item.text != "as":
             continue
         before = any(i.kind in ("T", *ASKING) for i in _sentence_before(items, index))
         stop = _end(items, index, before)
@@ -65,7 +62,7 @@ def _end(items: list[Item], index: int, follows: bool) -> int:
             return place
         if item.kind in ("COMMA", "THEN", "BUT"):
             rest = items[place + 1 : place + 4]
-            if not follows or any(i.kind in ("SEG", "CLS", "SOFT", "RUN", "GRADE", "IF", "UNLESS", "SO") for i in rest):
+            if not follows or any(i.kind in ("SEG", "CLS", "SOFT", "RUN", "GRADE", "IF", "UNLESS") for i in rest):
                 return place
         if item.kind in ("IF", "UNLESS", "ELSE"):
             return place

@@ -27,7 +27,9 @@ ASPECT_WORDS = {
 }
 """Words of a card's target that are not its subject, and the aspect they name."""
 
-NORMAL = word_set("normal healthy negative none no not non absent other background unremarkable intact clear unaffected")
+NORMAL = word_set(
+    "normal healthy negative none no not non absent other background unremarkable intact clear unaffected"
+)
 BENIGN = frozenset(["benign"])
 MALIGNANT = word_set("malignant cancer cancerous carcinoma malignancy")
 GRADES = word_set(
@@ -38,17 +40,24 @@ GRADES = word_set(
 """Words of classes that are degrees of one finding."""
 
 SAME = {
-    "partially": "partial", "completely": "complete", "entirely": "complete", "wholly": "complete", "slight": "mild",
-    "fully": "complete", "totally": "complete", "total": "complete", "full": "complete", "partly": "partial",
-    "completa": "complete", "completo": "complete", "completamente": "complete", "parcial": "partial",
-    "parcialmente": "partial", "complet": "complete", "partiel": "partial", "partielle": "partial",
-    "completement": "complete", "partiellement": "partial", "vollstandig": "complete", "vollstandige": "complete",
-    "komplett": "complete", "komplette": "complete", "teilweise": "partial", "leve": "mild", "grave": "severe",
-    "leicht": "mild", "schwer": "severe", "schwere": "severe", "moderado": "moderate", "moderada": "moderate",
-    "leger": "mild", "legere": "mild", "severo": "severe", "severa": "severe", "proliferativa": "proliferative",
-    "proliferierend": "proliferative", "proliferative": "proliferative", "bakteriell": "bacterial", "extradural": "epidural", "intracerebral": "intraparenchymal",
-    "praevia": "previa",
-}  # fmt: skip
+    word: same
+    for same, words in {
+        "partial": "partially partly parcial parcialmente partiel partielle partiellement teilweise",
+        "complete": (
+            "completely entirely wholly fully totally total full completa completo completamente complet "
+            "completement vollstandig vollstandige komplett komplette"
+        ),
+        "mild": "slight leve leicht leger legere",
+        "severe": "grave schwer schwere severo severa",
+        "moderate": "moderado moderada",
+        "proliferative": "proliferativa proliferierend",
+        "bacterial": "bakteriell",
+        "epidural": "extradural",
+        "intraparenchymal": "intracerebral",
+        "previa": "praevia",
+    }.items()
+    for word in words.split()
+}
 """Words of degree with the same meaning."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from .items import Item
+from .openings import CASES, for_only, inverted_condition
 
 RESULTS = ("POS", "SEEN", "NEGRES", "MAL", "YES", "SIZE", "NOTHING")
 """Kinds that state a result."""
@@ -182,8 +183,8 @@ def _sentence(items: list[Item], question: bool) -> Sentence:
     items = [
         i for i in items if not i.is_small or i.text in {"for", "if", "as", "should", "were", "had", "is", "was", "are"}
     ]
-    items = _inverted_condition(items, question)
-    items = _for_only(items)
+    items = inverted_condition(items, question)
+    items = for_only(items)
     clauses: list[Clause] = []
     current = Clause()
     index = 0
@@ -239,7 +240,7 @@ def _sentence(items: list[Item], question: bool) -> Sentence:
         ):
             current.lead = "IF"
             close("none")
-        elif item.text == "with" and current.items and current.items[-1].text in _CASES and not conditional:
+        elif item.text == "with" and current.items and current.items[-1].text in CASES and not conditional:
             pass
         elif kind in _BREAKS and not (kind == "THEN" and conditional and not content):
             if conditional and kind in ("AND", "OR", "COMMA") and (not content or _continues(items, index, kind)):
@@ -251,7 +252,9 @@ def _sentence(items: list[Item], question: bool) -> Sentence:
                 pass
             else:
                 close(_BREAKS[kind])
-        elif (kind == "DESERVES" or item.text in {"get", "gets", "receive"}) and (_only_subject(current) or _cases(current, item)):
+        elif (kind == "DESERVES" or item.text in {"get", "gets", "receive"}) and (
+            _only_subject(current) or _cases(current, item)
+        ):
             current.lead = "IF"
             close("none")
         elif content and (
@@ -272,7 +275,6 @@ def _sentence(items: list[Item], question: bool) -> Sentence:
 
 
 _ELSE_OR_IF_NOT = frozenset(["si no", "se nao", "sinon"])
-_CASES = frozenset(["case", "cases", "patients", "patient", "instances", "results", "result", "findings"])
 _SKIPPING = frozenset(["skip", "omit", "leave out", "hold off", "hold off on", "no need for", "spare me"])
 _ENDING = frozenset(["stop", "do nothing", "end", "leave it", "no action"])
 _THEN = frozenset(["then", "dann", "entonces", "alors", "entao", "则", "就", "那就", "and", "then"])
@@ -286,50 +288,6 @@ def _is_whether(item: Item, asking: Item, following: list[Item]) -> bool:
     after = next((i for i in following if not i.is_small), None)
     names = after is not None and after.kind in ("T", "MAL")
     return (item.kind == "IF" and item.text in _WHETHER) or (item.kind == "IFPOS" and names)
-
-
-def _inverted_condition(items: list[Item], question: bool) -> list[Item]:
-    """ "Should the tumour be …, do" and "Were it …, do" are conditions; "Should I …?" is not."""
-    if items and not question and items[0].text in {"should", "were", "had"} and any(i.kind == "COMMA" for i in items):
-        first = items[0]
-        return [Item("IF", "", first.text, first.start, first.end), *items[1:]]
-    return items
-
-
-def _for_only(items: list[Item]) -> list[Item]:
-    """ "… for gliomas only", "… of the benign ones only" are conditions."""
-    for index, item in enumerate(items):
-        four = [i for i in items[index : index + 4] if not i.is_small]
-        if (
-            item.text == "of"
-            and len(four) > 3
-            and (four[1].kind == "MAL" or four[1].form == "class")
-            and four[2].text in {"ones", "one", "cases"}
-            and four[3].kind == "ONLY"
-        ):
-            opened = Item("IF", "", item.text, item.start, item.end)
-            return [*items[:index], opened, four[1], *items[items.index(four[3]) + 1 :]]
-        if item.kind in ("PREP", "W") and item.text in ("in", "for", "with", "bei", "en", "dans"):
-            after = items[index + 1 : index + 4]
-            place = next((n for n, i in enumerate(after) if i.text in _CASES), 0)
-            if place and all(i.kind in ("T", "POS", "MAL", "NEGRES") for i in after[:place]):
-                return [
-                    *items[:index],
-                    Item("IF", "", item.text, item.start, item.end),
-                    *after[:place],
-                    *items[index + 2 + place :],
-                ]
-        if item.text in ("for", "in", "on", "bei") and item.kind in ("W", "PREP") and index + 2 < len(items):
-            after = items[index + 1 : index + 4]
-            place = next((n for n, i in enumerate(after) if i.kind == "ONLY"), 0)
-            if (
-                place
-                and after[0].kind in ("T", "POS", "MAL", "NEGRES")
-                and all(i.kind in ("T", "POS", "MAL", "W", "NEGRES") for i in after[:place])
-            ):
-                opened = Item("IF", "", item.text, item.start, item.end)
-                return [*items[:index], opened, *after[:place], *items[index + 2 + place :]]
-    return items
 
 
 def _continues(items: list[Item], index: int, kind: str) -> bool:
@@ -403,7 +361,7 @@ def _cases(clause: Clause, verb: Item) -> bool:
         return False
     if verb.text in {"means", "mean"}:
         return clause.has("T", "POS", "NEGRES", "MAL")
-    ones = any(i.text in {"ones", "one", *_CASES} for i in clause.items)
+    ones = any(i.text in {"ones", "one", *CASES} for i in clause.items)
     return ones and (clause.has("MAL") or any(i.form in ("class", "own") for i in clause.all("T")))
 
 

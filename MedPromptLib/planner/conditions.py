@@ -86,7 +86,8 @@ def _subjects(clause: Clause, lexicon: Lexicon, joined: str) -> tuple[Ask, ...]:
         specific = (classes or specific)[-1:]
     size = any(i.kind == "SIZE" for i in clause.items)
     modality = next((i.modality for i in clause.items if i.kind == "M"), None)
-    segmentation = size or clause.has("SEG")
+    named = [i.kind for i in clause.items]
+    segmentation = size or any(k == "SEG" and named[n - 1 : n] != ["PREP"] for n, k in enumerate(named))
     asks = []
     for item in specific:
         if lexicon.is_finding(f"{item.concepts[0]}:lesion") and any(
@@ -156,8 +157,8 @@ def _named_classes(card: Card, subjects: tuple[Ask, ...], asked: When) -> set[st
         return set(asked.results) & set(card.ability.classes)
     positive = set(card.ability.positive)
     if not asked.character:
-        keys = {key for subject in subjects for key in subject.concepts if key not in card.keys or len(positive) < 2}
-        named = {n for n, key in card.classes if key in keys and (key not in card.keys or n in positive) and key}
+        keys = {key for subject in subjects for key in subject.concepts if key != card.main or len(positive) < 2}
+        named = {n for n, key in card.classes if key in keys and (key != card.main or n in positive) and key}
         named |= {n for n, key in card.classes if not key and f"own:{n}" in keys}
         if named:
             return named

@@ -62,8 +62,9 @@ SEG.n : segmentierung, segmentation, maske, masken, kontur, konturen, umriss, um
     konturierung
 SEG.p : segmentierten, segmentierte, segmentierter, maskierten, maskierte
 CLS.v : klassifiziere, klassifizieren, prufe, prufen, pruf, uberprufe, uberprufen, diagnostiziere, bestimme,
-    bestimmen, beurteile, beurteilen, gibt es, ist, ist dieses, ist dies, ist das, hat, untersuche, untersuchen, sag, sage, sagen, sag
-    mir, sage mir, ob, liegt, stelle fest, bewerte, teste, testen, zeigt, welcher, welche, was fur, beurteilung
+    bestimmen, beurteile, beurteilen, gibt es, ist, ist dieses, ist dies, ist das, hat, untersuche, untersuchen,
+    sag, sage, sagen, sag mir, sage mir, ob, liegt, stelle fest, bewerte, teste, testen, zeigt, welcher, welche, was
+    fur, beurteilung
 CLS.n : klassifikation, klassifizierung, diagnose, befund, erkennung, beurteilung, test, prufung, screening,
     klassifikator
 SOFT.v : finde, finden, erkenne, erkennen, suche, suchen, suche nach, detektiere, identifiziere, lokalisiere, zeige,

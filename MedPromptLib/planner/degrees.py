@@ -88,7 +88,9 @@ def _sided(items: list[Item], lexicon: Lexicon) -> list[Item]:
             if at and base in card.keys and side in names:
                 item.concepts, item.form = (names[side],), "class"
             elif item.kind == "W" and item.text in names and item.text in _SIDES_ONLY:
-                near = [i for i in items if i.kind == "T" and any(k in card.keys or k in names.values() for k in i.concepts)]
+                near = [
+                    i for i in items if i.kind == "T" and any(k in card.keys or k in names.values() for k in i.concepts)
+                ]
                 if near:
                     item.kind, item.form, item.concepts = "T", "class", (names[item.text],)
     return items
@@ -103,8 +105,6 @@ def _stem(word: str) -> str:
         if word.endswith(ending) and len(word) > 5:
             return word[: -len(ending)] + stem
     return word
-
-
 
 
 def _qualified(items: list[Item], lexicon: Lexicon) -> list[Item]:
@@ -123,7 +123,7 @@ def _qualified(items: list[Item], lexicon: Lexicon) -> list[Item]:
             if near is not None:
                 other = items[near]
                 item.kind, item.form, item.concepts, item.part = "T", "class", (key,), False
-                if not other.form == "class":
+                if other.form != "class":
                     item.start, item.end = min(item.start, other.start), max(item.end, other.end)
                     other.kind, other.form, other.concepts = "W", "ordinary", ()
     return items
@@ -155,7 +155,9 @@ def _bounded(items: list[Item], lexicon: Lexicon) -> list[Item]:
         card, place = found
         keys = [k for _, k in card.classes]
         after = [i for i in items[index + 1 : index + 5] if not i.is_small]
-        before = next((i for i in reversed(items[:index]) if not i.is_small and i.kind not in ("GRADE", "ASPECT")), None)
+        before = next(
+            (i for i in reversed(items[:index]) if not i.is_small and i.kind not in ("GRADE", "ASPECT")), None
+        )
         close = before is not None and before.end + 8 >= item.start
         until = after[1] if len(after) > 1 and (after[0].kind == "PREP" or after[0].text in {"to", "through"}) else None
         last = _place_of(until, lexicon) if until is not None else None
@@ -201,21 +203,26 @@ def _place_of(item: Item | None, lexicon: Lexicon) -> tuple[Card, int] | None:
     return None
 
 
+_LINKS = word_set("of in on within at inside from")
+
+
 def single_words(items: list[Item], lexicon: Lexicon) -> list[Item]:
     """Keep a lone word of a card's name only where nothing beside it makes it the name of something else.
 
     "The guttae" are the card's "corneal guttae"; a "frobnic canal" or an "ear canal" is no mandibular canal.
     """
     out: list[Item] = []
-    for index, item in enumerate(items):
+    for index, current in enumerate(items):
+        item = current
         before = out[-1] if out else None
         after = items[index + 1] if index + 1 < len(items) else None
-        if item.kind == "T" and before is not None and before.kind == "T" and (item.part or before.part):
+        own = item.kind == "T" and item.form == "own" and item.concepts[0].startswith("own:")
+        if item.kind == "T" and before is not None and before.kind == "T" and (item.part or before.part or own):
             if set(item.concepts) & set(before.concepts):
                 both = tuple(k for k in item.concepts if k in before.concepts)
                 out[-1] = replace(before, concepts=both, end=item.end, text=f"{before.text} {item.text}", part=False)
                 continue
-            one, other = (item, before) if item.part else (before, item)
+            one, other = (item, before) if item.part or own else (before, item)
             if any(set(other.concepts) <= lexicon.company.get(k, set()) for k in one.concepts):
                 out[-1] = replace(one, start=before.start, end=item.end, text=f"{before.text} {item.text}", part=False)
                 continue
@@ -224,7 +231,10 @@ def single_words(items: list[Item], lexicon: Lexicon) -> list[Item]:
                 continue
         if item.part:
             rest = [i for i in items[index + 1 : index + 5] if not i.is_small][:2]
-            owner = rest[1] if len(rest) == 2 and rest[0].text == "of" and rest[1].kind == "T" else None
+            linked = len(rest) == 2 and rest[0].text in _LINKS and rest[1].kind == "T"
+            owner = rest[1] if linked and not lexicon.is_finding(rest[1].concepts[0]) else None
+            if owner is not None and rest[0].text != "of" and _same_place(item, owner, lexicon):
+                owner = None
             if owner is not None and not set(owner.concepts) & set(item.concepts):
                 known = any(set(owner.concepts) <= lexicon.company.get(k, set()) for k in item.concepts)
                 item = item if known else replace(item, kind="W", form="unknown", concepts=())

@@ -34,6 +34,7 @@ _CHARACTERS = {"benign": "benign", "malignant": "malignant", "normal": "normal",
 _UPWARDS = frozenset(["worse", "higher", "above", "least", "more", "upward", "upwards", "beyond", "over", "up"])
 _DOWNWARDS = frozenset(["below", "lower", "less", "most", "downward", "under", "better", "milder"])
 _SENTENCE_END = re.compile(r"[.?!。？！;；](?=\s|$)|[。？！；\n]")
+_POWERS = str.maketrans("²³", "23")
 _SIZE = re.compile(r"(\d+(?:[.,]\d+)?)\s*([a-zµ]+[23²³]?)", re.IGNORECASE)
 
 
@@ -51,6 +52,7 @@ class LineReader:
         self.resolver = Resolver(self.lexicon)
         self.out = Interpretation(doubts=list(reading.doubts))
         self.tasks: list[Ask | None] = []
+        self._words: list[str] = []
         self._several = False
         self._used: list[tuple[int, int]] = []
 
@@ -75,6 +77,7 @@ class LineReader:
                     self.out.asks.append(replace(ask, negated=True, start=len(self.text), end=len(self.text)))
             else:
                 self.tasks.append(self._task(line, number))
+                self._words.append(" ".join(line.spans))
         return self.out
 
     def _task(self, line: Line, number: int) -> Ask | None:
@@ -83,7 +86,9 @@ class LineReader:
             return None
         if line.within:
             region = self.tasks[line.within - 1]
-            ask.on_segmented = region.concepts if region is not None else ()
+            ask.on_segmented = region.concepts if region is not None else None
+            if region is None:
+                self.out.doubts.append(f"the region of line {line.within} is not known")
         if line.conditions:
             ask.condition = self._when(line)
         self.out.asks.append(ask)
@@ -203,6 +208,7 @@ class LineReader:
 
     def _when(self, line: Line) -> When:
         subjects: list[Ask] = []
+        unknown: list[int] = []
         results: list[str] = []
         inverted, character, size = False, "", 0.0
         for index, condition in enumerate(line.conditions):
@@ -212,6 +218,7 @@ class LineReader:
                 self.out.doubts.append("a condition of two opposite parts was simplified")
             inverted = negative if not index else inverted
             if subject is None:
+                unknown.append(condition.line)
                 continue
             if condition.relation in ("is", "not"):
                 named = self._results(condition.span, subject)
@@ -221,13 +228,17 @@ class LineReader:
             if condition.relation in "<>":
                 size = self._size(condition.span)
             subjects.append(subject)
-        if not subjects:
-            subjects = [Ask(Intent.CLASSIFICATION, ("own:",), 0, 0)]
-        every = line.every and len(subjects) > 1 and not results
+        if unknown and (line.every or not subjects):
+            # what nothing can check cannot be taken to hold
+            words = self._words[unknown[0] - 1]
+            subjects = [Ask(Intent.CLASSIFICATION, (f"own:{words}",), 0, 0)]
+        every = line.every and len({c.line for c in line.conditions}) > 1
         return When(tuple(subjects), (), inverted, character, size, every, str(line), tuple(results))
 
     def _results(self, span: str, subject: Ask) -> list[str]:
         """The classes of the subject's card that a result names: one, or with "or worse" all from it up or down."""
+        if not subject.concepts:
+            return []
         outcome = self.resolver.resolve(Wish(subject.intent, subject.concepts, subject.aspect, subject.modality))
         classes = outcome.card.ability.classes if isinstance(outcome, Found) else ()
         said = set(words_of(span))
@@ -263,7 +274,7 @@ class LineReader:
 
     def _size(self, span: str) -> float:
         found = _SIZE.search(span)
-        factor = unit_factor(found[2].lower()) if found else None
+        factor = unit_factor(found[2].lower().translate(_POWERS)) if found else None
         if found is None or factor is None:
             self.out.doubts.append(f"the size '{span}' was not understood")
             return 0.0

@@ -82,7 +82,14 @@ def on_both_images(asks: list[Ask], sentence: Sentence) -> list[Ask]:
         second = next((i.modality for i in clause.items if i.modality is not None), None)
         first = next((i.modality for i in reversed(before.items) if i.modality is not None), None)
         ends = bool(before.items) and before.items[-1].kind == "M"
-        if clause.joint != "and" or clause.lead or not _only_image(clause) or first is None or second is None or not ends:
+        if (
+            clause.joint != "and"
+            or clause.lead
+            or not _only_image(clause)
+            or first is None
+            or second is None
+            or not ends
+        ):
             continue
         if not named or first.name == second.name or before.lead:
             continue

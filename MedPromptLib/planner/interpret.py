@@ -13,7 +13,20 @@ from .imaging import assign_images, on_both_images
 from .interpretation import Interpretation, Leftover
 from .lexicon import Modality
 from .reading import Reading
-from .remarks import answers, is_context, is_history, names_a_class, nothing_at_all, nothing_then, only_place, points_at_last, takes_back, with_finding
+from .remarks import (
+    answers,
+    is_context,
+    is_history,
+    is_sequence,
+    lost_mask,
+    names_a_class,
+    nothing_at_all,
+    nothing_then,
+    only_place,
+    points_at_last,
+    takes_back,
+    with_finding,
+)
 from .termless import Termless, everything, served
 from .text import MARKS
 
@@ -52,6 +65,8 @@ class Interpreter:
             self._sentence(sentence)
         self._idle_conditions()
         self._bare_image()
+        if lost_mask(pending, self.out):
+            self.out.doubts.append("a mask may have been asked for as well")
         return self.out
 
     def _idle_conditions(self) -> None:
@@ -90,7 +105,11 @@ class Interpreter:
         ):
             states = clauses[0].has("POS", "NEGRES") or any(i.text in {"present", "found"} for i in clauses[0].items)
             elliptic = states and not any(i.kind in ASKING or i.text in {"is", "are", "was"} for i in clauses[0].items)
-            if (following.continues or elliptic) and (clauses[0].has("T") or (elliptic and self.checks)) and not any(map(is_verb, clauses[0].items)):
+            if (
+                (following.continues or elliptic)
+                and (clauses[0].has("T") or (elliptic and self.checks))
+                and not any(map(is_verb, clauses[0].items))
+            ):
                 clauses[0].lead = "IF"
                 self._next_carried = when(clauses[0], list(self.checks), self.lexicon, self.prompt)
                 self.last_condition = self._next_carried
@@ -101,8 +120,10 @@ class Interpreter:
             asks = any(i.kind in ASKING for i in this.items)
             if not this.lead and after.joint in ("colon", "dash") and states and not asks:
                 this.lead = "IF"
-            if not this.lead and self.checks and (
-                names_a_class(this, after, self.lexicon) or (nothing_then(this, after) and not asks)
+            if (
+                not this.lead
+                and self.checks
+                and (names_a_class(this, after, self.lexicon) or (nothing_then(this, after) and not asks))
             ):
                 this.lead = "IF"
             if (
@@ -128,7 +149,9 @@ class Interpreter:
             self.clause += 1
             if clause.joint == "cancel" and takes_back(clause):
                 self._cancel()
-            if nothing_at_all(clause) and (clause.joint == "cancel" or any(c.joint == "cancel" for c in clauses[:index])):
+            if nothing_at_all(clause) and (
+                clause.joint == "cancel" or any(c.joint == "cancel" for c in clauses[:index])
+            ):
                 for ask in self.out.asks:
                     ask.cancelled = True
                 self.out.refused = True
@@ -189,7 +212,7 @@ class Interpreter:
             clause.has("SEG")
             and not clause.has(*RESULTS, "SIZE", "PREP")
             and self._text(clause.start - 6, clause.end).lower().startswith(("once", "when"))
-        ):
+        ) or (clause.has("CLS", "GRADE") and not clause.has(*RESULTS, "NEG") and is_sequence(clause, self.prompt)):
             self._action(replace(clause, lead=""), clauses, index)
             return
         asked = when(clause, list(self.checks), self.lexicon, self.prompt)
@@ -230,7 +253,9 @@ class Interpreter:
         for later in clauses[index + 1 :]:
             if later.lead in ("IF", "UNLESS", "IFPOS", "IFNEG", "ELSE"):
                 break
-            only_checks = bool(earlier) and earlier[-1].negated and later.has("CLS") and not later.has("T", "SEG", "RUN")
+            only_checks = (
+                bool(earlier) and earlier[-1].negated and later.has("CLS") and not later.has("T", "SEG", "RUN")
+            )
             acts = acts or (later.has("T", *ASKING, "RUN", "NOTHING") and not only_checks)
             acts = acts or (clause.lead in ("IFPOS", "IFNEG") and later.has("M") and not later.has("T"))
         direct = clause.joint == "none" and index > 0

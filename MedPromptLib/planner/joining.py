@@ -258,6 +258,7 @@ def composed(items: list[Item], lexicon: Lexicon) -> list[Item]:
                 or out[before].kind == "PREP"
                 or out[before].text in _AROUND
                 or out[before].text in _STATING
+                or (out[before].kind == "NEG" and out[before].text == "not" and out[before - 1].text in _STATING)
                 or out[before].text in {"visible", "seen", "located", "found"}
             ):
                 link = link or out[before].kind == "PREP" or out[before].text in _AROUND
@@ -272,9 +273,10 @@ def composed(items: list[Item], lexicon: Lexicon) -> list[Item]:
                     out[before] = _joined(neighbour, neighbour, item, lexicon)
                     out[before].end = item.end
                     continue
-                states = all(i.text in _STATING or i.is_small for i in out[before + 1 :])
+                denied = [i for i in out[before + 1 :] if i.kind == "NEG" and i.text == "not"]
+                states = all(i.text in _STATING or i.is_small or i in denied for i in out[before + 1 :])
                 if states and before < len(out) - 1 and _is_place(neighbour, lexicon) and is_family(item.concepts):
-                    out[before:] = [_joined(neighbour, item, neighbour, lexicon)]
+                    out[before:] = [*denied, _joined(neighbour, item, neighbour, lexicon)]
                     continue
                 if not link and before == len(out) - 1 and is_family(neighbour.concepts) and _is_place(item, lexicon):
                     # "tumor cerebral", "nódulo hepático": the adjective follows in Romance languages.

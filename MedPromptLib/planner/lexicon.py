@@ -287,21 +287,24 @@ class Lexicon:
             if meaning.own:
                 found.update(words)
         for words, cue in self._cues.items():
-            if cue.kind in ("SEG", "CLS", "SOFT", "MAL", "POS", "NEGRES", "ASPECT", "OTHER", "GRADE") and len(words) == 1:
+            if (
+                cue.kind in ("SEG", "CLS", "SOFT", "MAL", "POS", "NEGRES", "ASPECT", "OTHER", "GRADE")
+                and len(words) == 1
+            ):
                 found.update(words)
-                asking.update(words)
+                asking.update(words if cue.kind != "OTHER" else ())
         keys = {k for card in self.cards for k in (*card.keys, *(key for _, group in card.structures for key in group))}
         places = keys | {self.region_of(k) for k in keys} | {card.modality.region for card in self.cards}
         images = {card.modality.name for card in self.cards}
         images |= {self.vocabulary.broader.get(name, "") for name in images}
-        served = asking | {
+        served = {
             w
             for words, m in self.meanings.items()
             if places & set(m.concepts) or (m.modality and m.modality.name in images)
             for w in words
         }
         found |= {"scan", "image", "otherwise", "negative", "positive", "whether", "malignancy"}
-        return Spelling(found, found | {w for words in [*self.meanings, *self._cues] for w in words}, served)
+        return Spelling(found, asking, found | {w for words in [*self.meanings, *self._cues] for w in words}, served)
 
     # -- using --------------------------------------------------------------------------------------------------------
 

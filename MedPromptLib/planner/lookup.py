@@ -38,8 +38,11 @@ class Lookup:
             if not isinstance(second, Found):
                 second = self.resolver.resolve(replace(self._wish(ask, wanted), intent=None, aspect=""))
             outcome = second if isinstance(second, Found) else outcome
-        if ask.context and isinstance(outcome, Found) and outcome.doubt.startswith(f"{self.lexicon.name(ask.concepts[0])} was"):
-            outcome = Unserved("Nothing is said about it.")
+        guessed = isinstance(outcome, Found) and outcome.doubt.startswith(f"{self.lexicon.name(ask.concepts[0])} was")
+        if ask.context and guessed and any(
+            not a.context or (a.concepts and self.lexicon.is_finding(a.concepts[0])) for a in wanted if a is not ask
+        ):
+            outcome = Unserved("It is named without anything being asked of it.")
         if ask.where and isinstance(outcome, Unserved):
             placed = replace(self._wish(ask, wanted), intent=Intent.CLASSIFICATION, aspect="position")
             second = self.resolver.resolve(placed)
@@ -48,7 +51,9 @@ class Lookup:
             free = replace(self._wish(ask, wanted), modality=None, hint=ask.modality)
             second = self.resolver.resolve(free)
             if isinstance(second, Found):
-                outcome = replace(second, doubt=f"{self.lexicon.name(ask.concepts[0])} was taken to be meant on other images")
+                outcome = replace(
+                    second, doubt=f"{self.lexicon.name(ask.concepts[0])} was taken to be meant on other images"
+                )
         if isinstance(outcome, Found) and outcome.doubt:
             self.doubts.append(outcome.doubt)
         if (
@@ -96,7 +101,10 @@ class Lookup:
             return None, other.modality
         modality = self.said.modalities[-1] if self.said.modalities else None
         elsewhere = any(
-            s.modality is not None for a in self.said.asks if isinstance(a.condition, When) for s in a.condition.subjects
+            s.modality is not None
+            for a in self.said.asks
+            if isinstance(a.condition, When)
+            for s in a.condition.subjects
         )
         if modality is not None and not others and not elsewhere and len({*self.said.modalities}) == 1:
             return (modality, None) if self._related(ask, modality) else (None, modality)

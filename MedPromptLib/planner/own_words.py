@@ -1,4 +1,4 @@
-"""Single words out of the cards' longer names: "guttae" for "corneal guttae" where no other card or concept has them."""
+"""Single words out of the cards' longer names, such as "lamina", where no other card or concept has them."""
 
 from __future__ import annotations
 

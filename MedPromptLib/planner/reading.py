@@ -78,7 +78,25 @@ _OWNERS = frozenset(["the", "her", "his", "their", "my", "your", "our", "its", "
 _SINGLE = frozenset(["every", "each", "any", "jede", "jeden", "jedes", "cada", "chaque"])
 _EVERY = _SINGLE | {"all", "alle", "todas", "todos", "toutes", "tous", "所有", "所有的", "すべての", "全ての"}
 _WEIGHTS = frozenset(
-    ["tool", "tools", "algorithm", "algorithms", "network", "networks", "task", "tasks", "model", "models", "weight", "weights", "classifiers", "segmenters", "modelos", "modeles", "modelle"]
+    [
+        "tool",
+        "tools",
+        "algorithm",
+        "algorithms",
+        "network",
+        "networks",
+        "task",
+        "tasks",
+        "model",
+        "models",
+        "weight",
+        "weights",
+        "classifiers",
+        "segmenters",
+        "modelos",
+        "modeles",
+        "modelle",
+    ]
 )
 
 
@@ -249,9 +267,8 @@ def _no_conditions(items: list[Item]) -> list[Item]:
     for index, item in enumerate(items):
         rest = [i for i in items[index + 1 : index + 5] if not i.is_small][:2]
         before = next((i for i in reversed(items[:index]) if not i.is_small), None)
-        if item.text == "once" and [i.kind for i in rest] == ["PREP", "M"]:
-            item.kind, item.form = "W", "small"
-        elif item.text == "if any" and (not rest or rest[0].kind in ("ASK", "STOP", "COMMA")):
+        on_image = item.text == "once" and [i.kind for i in rest] == ["PREP", "M"]
+        if on_image or (item.text == "if any" and (not rest or rest[0].kind in ("ASK", "STOP", "COMMA"))):
             item.kind, item.form = "W", "small"
         elif item.text in {"when", "whenever"} and before is not None and item.kind == "IF":
             foretells = before.text in {"predict", "estimate", "forecast", "tell me", "say", "guess"}

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
+from ..plan import Intent
 from .actions import ASKING
 from .clauses import Clause, Sentence
+from .interpretation import Interpretation
 from .lexicon import Lexicon
 
 
@@ -49,12 +54,27 @@ def is_history(clause: Clause, prompt: str, question: bool) -> bool:
 def already_done(clause: Clause) -> bool:
     """ "We have the grade already", "the nodule has been reported elsewhere": nothing is asked."""
     words = {i.text for i in clause.items}
-    told = words & {"already", "elsewhere"} and words & {"got", "have", "has", "been", "reported", "done", "was", "were"}
+    told = words & {"already", "elsewhere"} and words & {
+        "got",
+        "have",
+        "has",
+        "been",
+        "reported",
+        "done",
+        "was",
+        "were",
+    }
     asks = any(
         (i.kind in ("SEG", "CLS", "SOFT") and i.form in ("v", "vn")) or i.kind in ("RUN", "NEG", "OTHER")
         for i in clause.items
     )
     return bool(told) and clause.has("T") and not asks
+
+
+def is_sequence(clause: Clause, prompt: str) -> bool:
+    """ "Once you have graded it, …": first this, then that; nothing is waited for but the work."""
+    before = prompt[max(0, clause.start - 26) : clause.start + 12].lower().replace("’", "'")
+    return re.search(r"\b(?:once|when|after|as soon as)\s+(?:you|we)(?:'ve|\s+have)?\b", before) is not None
 
 
 def only_place(clause: Clause, clauses: list[Clause], index: int) -> bool:
@@ -92,7 +112,17 @@ def with_finding(this: Clause, after: Clause, lexicon: Lexicon, prompt: str) -> 
     if (
         served
         and this.joint == "start"
-        and ("without" in first or ("with" in first and (this.has("SEEN", "POS", "NEGRES") or after.has("SEG", "NEG") or _is_result(terms[0].concepts, lexicon))))
+        and (
+            "without" in first
+            or (
+                "with" in first
+                and (
+                    this.has("SEEN", "POS", "NEGRES")
+                    or after.has("SEG", "NEG")
+                    or _is_result(terms[0].concepts, lexicon)
+                )
+            )
+        )
     ):
         this.lead = "IF"
 
@@ -138,3 +168,13 @@ def answers(clauses: list[Clause]) -> None:
             if says_no:
                 alone[0].kind = "POSTNEG"
                 clauses[index - 1].items.append(alone[0])
+
+
+def lost_mask(sentences: Sequence[Sentence], said: Interpretation) -> bool:
+    """Whether a clause speaks of a mask, none is planned, and nothing is said to be left out."""
+    clauses = [c for s in sentences for c in s.clauses if not c.lead and not c.has("NEG", "POSTNEG", "NOTHING", "META")]
+    speaks = any(i.kind == "SEG" and i.form in ("v", "n") for c in clauses for i in c.items)
+    asked = [a for a in said.asks if not a.negated]
+    kept = any(a.intent is Intent.SEGMENTATION or a.everything or a.where or a.on_segmented is not None for a in asked)
+    settled = bool(said.leftovers) or any(a.cancelled for a in said.asks)
+    return speaks and bool(asked) and not kept and not settled

@@ -180,9 +180,9 @@ class Resolver:
             cards = [c for c in (*direct, *by_class) if aspect in c.aspects]
             if not cards and aspect == "grade":
                 cards = [c for c in self._about(names) if aspect in c.aspects]
-                organ = [] if cards else [f for f in [self._of_organ(wish, key)] if isinstance(f, Found)]
-                if organ:
-                    return organ[0]
+                only = self._of_organ(wish, key)
+                if not cards and isinstance(only, Found):
+                    return only
         elif aspect == "malignancy":
             cards = [c for c in self._about(names) if "malignancy" in c.aspects]
         elif aspect == "type":
@@ -203,8 +203,8 @@ class Resolver:
                 asked = wish.modality or wish.hint
                 if len(cards) == 1 and (asked is None or asked.region != cards[0].modality.region):
                     found = self._choose([Found(cards[0])], wish, key)
-                    narrower = f"{self.lexicon.name(key)} was taken to mean {cards[0].ability.target}"
-                    return replace(found, doubt=narrower) if isinstance(found, Found) else found
+                    doubt = f"{self.lexicon.name(key)} was taken to mean {cards[0].ability.target}"
+                    return replace(found, doubt=doubt) if isinstance(found, Found) else found
             if not cards and aspect != "position":
                 return self._of_organ(wish, key)
         if len(cards) > 1:
@@ -215,13 +215,17 @@ class Resolver:
     def _of_organ(self, wish: Wish, key: str) -> Outcome:
         """The only classifier of a finding of this very structure: "assess the meniscus" for meniscal tears."""
         concept = self.vocabulary.concept(key)
-        cards = [] if concept.kind != "anatomy" else [
-            c
-            for c in self.classifiers
-            if any(self.lexicon.region_of(k) == key for k in c.keys)
-            and self.lexicon.fits(c, wish.modality)
-            and (not wish.aspect or wish.aspect in c.aspects)
-        ]
+        cards = (
+            []
+            if concept.kind != "anatomy"
+            else [
+                c
+                for c in self.classifiers
+                if any(self.lexicon.region_of(k) == key for k in c.keys)
+                and self.lexicon.fits(c, wish.modality)
+                and (not wish.aspect or wish.aspect in c.aspects)
+            ]
+        )
         if len(cards) != 1:
             return self._choose([], wish, key)
         return Found(cards[0], doubt=f"{self.lexicon.name(key)} was taken to mean {cards[0].ability.target}")

@@ -14,11 +14,12 @@ class Spelling:
     Args:
         targets: words a typing error may be corrected to.
         known: words that are never errors.
+        asking: targets that ask for something.
         served: targets that belong to a card or an image; preferred among equals.
     """
 
-    def __init__(self, targets: Iterable[str], known: set[str], served: set[str]) -> None:
-        self._all_words, self._served = known, served
+    def __init__(self, targets: Iterable[str], asking: set[str], known: set[str], served: set[str]) -> None:
+        self._all_words, self._asking, self._served = known, asking, served
         self._known: dict[str, list[str]] = {}
         for word in sorted(targets):
             if word.isascii() and word.isalpha() and len(word) >= 4 and word not in SMALL:
@@ -62,9 +63,10 @@ class Spelling:
             if other[0] != word[0] and not (other[0] == word[1] and other[1] == word[0]):
                 continue
             steps = distance(word, other, allowed)
-            if steps <= allowed and (other in self._served or len(other) > 6 + 2 * (steps > 1)):
+            rank = 0 if other in self._served else 1 if other in self._asking else 2
+            if steps <= allowed and (rank < 2 or len(other) > 6 + 2 * (steps > 1)):
                 swapped = len(word) == len(other) and sorted(word) == sorted(other)
-                found.append((steps, 0 if other in self._served else 1, 0 if swapped else 1, other))
+                found.append((steps, 0 if swapped and rank < 2 else 1, rank, other))
         if not found:
             return None
         found.sort()
@@ -77,7 +79,10 @@ class Spelling:
             for o in self._served
             if o.isascii()
             and (len(o) == 3 or o in self._known.get(o[0], ()))
-            and ((len(o) == 3 and o != word and o[0] == word[0] and sorted(o) == sorted(word)) or self._shortened(word, o))
+            and (
+                (len(o) == 3 and o != word and o[0] == word[0] and sorted(o) == sorted(word))
+                or self._shortened(word, o)
+            )
         ]
         return (fitting[0], 2) if len(fitting) == 1 else None
 

@@ -57,7 +57,9 @@ class Termless:
         live = [a for a in antecedents if a.concepts]
         if clause.has("MAL") and not live and pictured and not clause.has("SEG"):
             return [Ask(Intent.CLASSIFICATION, ("*:lesion",), clause.start, clause.end, "malignancy", form="")]
-        again = [i for i in described if live and conditional and not own.kind and not clause.has("RUN", "NEG", "NOTHING")]
+        again = [
+            i for i in described if live and conditional and not own.kind and not clause.has("RUN", "NEG", "NOTHING")
+        ]
         last = index + 1 >= len(clauses) or not clauses[index + 1].has("T")
         if again and last and all(i.kind in ("M", "PREP", "PRON") or i.is_small for i in clause.items):
             # "… and in positive cases on the x-ray as well"

@@ -1,4 +1,4 @@
-"""Finer anatomy in words: parts of organs, single bones, vessels, nerves and tissues, in `vocabulary_anatomy`'s format."""
+"""Finer anatomy in words: parts of organs, bones, vessels, nerves, tissues; the format is `vocabulary_anatomy`'s."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ choroid plexus < brain : choroid plexus ; plexo coroideo, 脉络丛
 cerebrospinal fluid < brain : cerebrospinal fluid, CSF, subarachnoid space ; liquor@de, 脑脊液
 falx < brain : falx, falx cerebri, tentorium
 cranial nerve < brain : cranial nerve, cranial nerves | trigeminal nerve | vestibulocochlear nerve
-cerebral artery < brain : cerebral artery, cerebral arteries | circle of willis | middle cerebral artery, MCA | basilar
-    artery | vertebral artery ; arteria cerebral, hirnarterie, 脑动脉
+cerebral artery < brain : cerebral artery, cerebral arteries | circle of willis | middle cerebral artery, MCA |
+    basilar artery | vertebral artery ; arteria cerebral, hirnarterie, 脑动脉
 venous sinus < brain : venous sinus, dural sinus | sagittal sinus | transverse sinus | cavernous sinus
 orbit < head : orbit, orbits, eye socket ; orbita, augenhohle, 眼眶, 眼窩
 lacrimal gland < head : lacrimal gland, tear gland | tear duct
@@ -31,23 +31,23 @@ tonsil < neck : tonsil, tonsils | adenoid, adenoids ; amigdalas, mandeln, amygda
 # teeth
 mandibular canal < mandible : mandibular canal, inferior alveolar canal, inferior alveolar nerve canal, mandibular
     nerve canal, alveolar nerve canal, inferior alveolar nerve, alveolar nerve, IAN, jaw nerve canal, nerve canal of
-    the jaw, nerve canal in the jaw, nerve canal of the lower jaw ; conducto mandibular, canal mandibular,
-    conducto dentario inferior, mandibularkanal, canal mandibulaire, canal dentaire inferieur, canal mandibular,
-    下颌神经管, 下颌管, 下顎管
+    the jaw, nerve canal in the jaw, nerve canal of the lower jaw ; conducto mandibular, canal mandibular, conducto
+    dentario inferior, mandibularkanal, canal mandibulaire, canal dentaire inferieur, canal mandibular, 下颌神经管,
+    下颌管, 下顎管
 tooth root < tooth : tooth root, tooth roots, dental root | root canal, root canals | dental pulp, pulp chamber ; raiz
     dental, zahnwurzel, racine dentaire, 牙根 | wurzelkanal, 根管
 enamel < tooth : enamel | dentin, dentine | tooth crown ; esmalte, zahnschmelz, email@fr
 alveolar bone < mandible : alveolar bone, alveolar ridge, jaw ridge ; hueso alveolar, alveolarknochen
 gum < head : gum tissue, gingiva, gingival, gums ; encia, encias, zahnfleisch, gencive, gencives, gengiva, 牙龈, 歯肉
-wisdom tooth < tooth : wisdom tooth, wisdom teeth, third molar, third molars ; muela del juicio, weisheitszahn, dent de
-    sagesse, 智齿, 親知らず
+wisdom tooth < tooth : wisdom tooth, wisdom teeth, third molar, third molars ; muela del juicio, weisheitszahn, dent
+    de sagesse, 智齿, 親知らず
 palate < head : palate | hard palate | soft palate ; paladar, gaumen
 # eye
 anterior chamber < eye : anterior chamber, anterior chamber angle, iridocorneal angle ; camara anterior, vorderkammer,
     前房
 retinal layer < retina : retinal layer, retinal layers | retinal nerve fibre layer, retinal nerve fiber layer, RNFL,
-    nerve fibre layer, nerve fiber layer | ganglion cell layer | photoreceptor layer, ellipsoid zone | bruch membrane ;
-    capas de la retina, netzhautschichten, couches retiniennes, 视网膜层, 網膜層
+    nerve fibre layer, nerve fiber layer | ganglion cell layer | photoreceptor layer, ellipsoid zone | bruch membrane
+    ; capas de la retina, netzhautschichten, couches retiniennes, 视网膜层, 網膜層
 retinal artery < retina : retinal artery, retinal arteries, retinal arterioles, arterioles ; 视网膜动脉
 retinal vein < retina : retinal vein, retinal veins, venules ; 视网膜静脉
 vitreous < eye : vitreous, vitreous body ; vitreo, glaskorper, vitre, 玻璃体, 硝子体
@@ -68,8 +68,8 @@ lung segment < lung : lung segment, lung segments, bronchopulmonary segments
 hilum < lung : hilum, hila, hilar, pulmonary hilum
 alveoli < lung : alveoli, alveolar sacs ; alveolos, lungenblaschen
 costophrenic angle < chest : costophrenic angle, costophrenic angles
-mitral valve < heart valve : mitral valve, bicuspid valve, mitral leaflet ; valvula mitral, mitralklappe, valve mitrale,
-    二尖瓣, 僧帽弁
+mitral valve < heart valve : mitral valve, bicuspid valve, mitral leaflet ; valvula mitral, mitralklappe, valve
+    mitrale, 二尖瓣, 僧帽弁
 aortic valve < heart valve : aortic valve | aortic root ; valvula aortica, aortenklappe, valve aortique, 主动脉瓣,
     大動脈弁
 tricuspid valve < heart valve : tricuspid valve ; valvula tricuspide, trikuspidalklappe, 三尖瓣
@@ -83,7 +83,8 @@ ascending aorta < aorta : ascending aorta ; aorta ascendente, 升主动脉
 abdominal aorta < aorta : abdominal aorta ; aorta abdominal, bauchaorta, 腹主动脉
 subclavian artery < chest : subclavian artery | brachiocephalic artery | subclavian vein
 nipple < breast : nipple, nipples, areola ; pezon, brustwarze, mamelon, 乳头
-breast gland < breast : fibroglandular tissue, glandular tissue, dense breast tissue | breast density | pectoral muscle
+breast gland < breast : fibroglandular tissue, glandular tissue, dense breast tissue | breast density | pectoral
+    muscle
 # abdomen and pelvis
 liver segment < liver : liver segment, liver segments, couinaud segments | caudate lobe | liver lobe
 common bile duct < bile duct : common bile duct | pancreatic duct
@@ -101,8 +102,8 @@ anus < pelvis : anus, anal canal | anal sphincter ; ano, after@de
 urethra < pelvis : urethra, urethral ; uretra, harnrohre, uretre, 尿道
 penis < pelvis : penis | scrotum | epididymis ; pene, 阴茎
 vagina < pelvis : vagina | vulva
-endometrium < uterus : endometrium, endometrial, uterine lining, lining of the womb ; endometrio, gebarmutterschleimhaut,
-    endometre, 子宫内膜, 子宮内膜
+endometrium < uterus : endometrium, endometrial, uterine lining, lining of the womb ; endometrio,
+    gebarmutterschleimhaut, endometre, 子宫内膜, 子宮内膜
 myometrium < uterus : myometrium
 follicle < ovary : ovarian follicle, ovarian follicles, follicle, follicles ; foliculo, foliculos, follikel, 卵泡
 fallopian tube < pelvis : fallopian tube, fallopian tubes ; trompas de falopio, eileiter, 输卵管
@@ -114,17 +115,19 @@ fetal femur < fetus : fetal femur, foetal femur
 fetal heart < fetus : fetal heart, foetal heart ; corazon fetal, coeur foetal
 fetal spine < fetus : fetal spine, foetal spine
 umbilical cord < fetus : umbilical cord | umbilical artery ; cordon umbilical, nabelschnur, 脐带
-amniotic fluid < fetus : amniotic fluid | amniotic sac, gestational sac | yolk sac ; liquido amniotico, fruchtwasser, 羊水
+amniotic fluid < fetus : amniotic fluid | amniotic sac, gestational sac | yolk sac ; liquido amniotico, fruchtwasser,
+    羊水
 pubic symphysis < pelvis : pubic symphysis, pubic bone
 pelvic floor < pelvis : pelvic floor, levator ani
 psoas < muscle : psoas, psoas muscle, iliopsoas
 # skeleton, joints, nerves
-acl < ligament : anterior cruciate ligament, anterior cruciate, ACL, acl@en, front cruciate ligament, cruciate ligament
-    at the front ; ligamento cruzado anterior, lca@es, vorderes kreuzband, vordere kreuzband, vorderen kreuzbands,
-    ligament croise anterieur, lca@fr, ligamento cruzado anterior, 前交叉韧带, 前十字靭帯
+acl < ligament : anterior cruciate ligament, anterior cruciate, ACL, acl@en, front cruciate ligament, cruciate
+    ligament at the front ; ligamento cruzado anterior, lca@es, vorderes kreuzband, vordere kreuzband, vorderen
+    kreuzbands, ligament croise anterieur, lca@fr, ligamento cruzado anterior, 前交叉韧带, 前十字靭帯
 pcl < ligament : posterior cruciate ligament, posterior cruciate, PCL, pcl@en ; ligamento cruzado posterior, hinteres
     kreuzband, ligament croise posterieur, 后交叉韧带, 後十字靭帯
-collateral ligament < ligament : collateral ligament | medial collateral ligament, MCL | lateral collateral ligament, LCL
+collateral ligament < ligament : collateral ligament | medial collateral ligament, MCL | lateral collateral ligament,
+    LCL
 patella < knee : patella, patellae, patellar, kneecap, knee cap, knee caps ; rotula, kniescheibe, rotule, 髌骨, 膝蓋骨
 knee cartilage < knee : knee cartilage | femoral cartilage | tibial cartilage | patellar cartilage ; cartilago de la
     rodilla, kniegelenkknorpel, 膝关节软骨
@@ -134,15 +137,17 @@ tendon < limb : tendon, tendons, tendinous ; tendones, sehne, sehnen, 肌腱, �
 rotator cuff < shoulder : rotator cuff, supraspinatus, supraspinatus tendon, infraspinatus, subscapularis ; manguito
     rotador, rotatorenmanschette, coiffe des rotateurs, 肩袖, 腱板
 labrum < shoulder : labrum, labral | glenoid | glenohumeral joint
-median nerve < wrist : median nerve, carpal tunnel nerve, nerve in the carpal tunnel, nerve of the carpal tunnel, carpal
-    tunnel ; nervio mediano, nervus medianus, medianusnerv, medianus, nerf median, nervo mediano, 正中神经, 正中神経
+median nerve < wrist : median nerve, carpal tunnel nerve, nerve in the carpal tunnel, nerve of the carpal tunnel,
+    carpal tunnel ; nervio mediano, nervus medianus, medianusnerv, medianus, nerf median, nervo mediano, 正中神经,
+    正中神経
 ulnar nerve < elbow : ulnar nerve ; nervio cubital, nervus ulnaris, nerf ulnaire, 尺神经
 radial nerve < limb : radial nerve ; nervio radial, nervus radialis
 sciatic nerve < limb : sciatic nerve ; nervio ciatico, ischiasnerv, nerf sciatique, 坐骨神经
 brachial plexus < neck : brachial plexus ; plexo braquial, 臂丛
 scaphoid < wrist : scaphoid, scaphoid bone | lunate | carpal bones, carpals ; escafoides, kahnbein, scaphoide, 舟状骨
 radius < limb : radius bone, distal radius | ulna | forearm ; radio distal, speiche, 桡骨, 橈骨 | elle@de
-metacarpal < hand : metacarpal, metacarpals | phalanx, phalanges, finger bone, finger bones | thumb ; metacarpo, mittelhand
+metacarpal < hand : metacarpal, metacarpals | phalanx, phalanges, finger bone, finger bones | thumb ; metacarpo,
+    mittelhand
 ankle < foot : ankle, ankles | talus | malleolus ; tobillo, sprunggelenk, knochel, cheville, tornozelo, 脚踝, 足首
 calcaneus < foot : calcaneus, heel bone ; calcaneo, fersenbein
 metatarsal < foot : metatarsal, metatarsals | toe, toes
@@ -151,7 +156,8 @@ femoral head < hip : femoral head, head of the femur | acetabulum, hip socket ; 
 femoral neck < hip : femoral neck, neck of femur, neck of the femur, proximal femur, upper femur, upper thigh bone,
     femur neck, trochanter ; cuello femoral, cuello del femur, schenkelhals, col du femur, col femoral, colo do femur,
     股骨颈, 大腿骨頸部
-thigh muscle < limb : thigh muscle, thigh muscles, quadriceps | hamstring, hamstrings | calf muscle, gastrocnemius | biceps
+thigh muscle < limb : thigh muscle, thigh muscles, quadriceps | hamstring, hamstrings | calf muscle, gastrocnemius |
+    biceps
 joint space < limb : joint space, joint, joints | synovium ; articulacion, gelenk, 关节, 関節
 cervical vertebra < spine : cervical vertebra, cervical vertebrae, atlas vertebra ; halswirbel
 lumbar vertebra < spine : lumbar vertebra, lumbar vertebrae ; lendenwirbel, 腰椎
@@ -163,12 +169,12 @@ bone marrow < bone : bone marrow, marrow ; medula osea, knochenmark, moelle osse
 nail < skin : nail, nails, fingernail, toenail ; una@es, nagel, ongle, 指甲, 爪
 scalp < skin : scalp ; cuero cabelludo, kopfhaut
 hair follicle < skin : hair follicle, hair follicles | sweat gland, sweat glands
-cell nucleus < cell : cell nucleus, cell nuclei, nuclei, nucleus ; nucleos celulares, zellkern, zellkerne, noyaux, 细胞核,
-    細胞核
-white blood cell < cell : white blood cell, white blood cells, leukocyte, leukocytes | lymphocyte, lymphocytes | neutrophil,
-    neutrophils ; leucocitos, leukozyten, 白细胞, 白血球
-red blood cell < cell : red blood cell, red blood cells, erythrocyte, erythrocytes ; eritrocitos, erythrozyten, 红细胞,
-    赤血球
+cell nucleus < cell : cell nucleus, cell nuclei, nuclei, nucleus ; nucleos celulares, zellkern, zellkerne, noyaux,
+    细胞核, 細胞核
+white blood cell < cell : white blood cell, white blood cells, leukocyte, leukocytes | lymphocyte, lymphocytes |
+    neutrophil, neutrophils ; leucocitos, leukozyten, 白细胞, 白血球
+red blood cell < cell : red blood cell, red blood cells, erythrocyte, erythrocytes ; eritrocitos, erythrozyten,
+    红细胞, 赤血球
 platelet < cell : platelet, platelets ; plaquetas, thrombozyten, 血小板
 mitosis < cell : mitosis, mitoses, mitotic figure, mitotic figures ; mitosis, mitosen, 有丝分裂
 gland < cell : gland structures, glandular structures, colon glands | crypt, crypts

@@ -45,7 +45,7 @@ def _belongs(part: Ask, whole: Ask, outcomes: dict[int, tuple[Ask, Outcome]], le
     if isinstance(one, Found) and isinstance(other, Found) and one.card is other.card:
         everything = tuple(name for name, _ in one.card.structures)
         return bool(one.structures) and set(one.structures) < set(other.structures or everything)
-    if isinstance(one, Found) and not isinstance(other, Found) and whole.concepts[0] != part.concepts[0]:
-        if any(lexicon.vocabulary.concept(w).kind == "anatomy" and w == one.card.modality.region for w in whole.concepts):
-            return True
+    alone = isinstance(one, Found) and not isinstance(other, Found) and whole.concepts[0] != part.concepts[0]
+    if alone and isinstance(one, Found) and one.card.modality.region in whole.concepts:
+        return True
     return any(w in lexicon.vocabulary.ancestors(p) for p in part.concepts for w in whole.concepts)

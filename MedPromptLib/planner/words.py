@@ -10,78 +10,78 @@ def word_set(text: str) -> frozenset[str]:
 
 ORDINARY = word_set(
     """
-bay trauma twice once bony probability likelihood odds chances risk stairs stair checked scale structural gradual before lunch bathroom slipped fell football
-compartment unenhanced elsewhere namely threefold twofold separate matter namely cohort trial research registry paper project
-huntington sitting lying lie lies underneath beneath hand hands else purpose purposes report reported reporting surgery planned
-planning because since former latter whatever however meanwhile besides thanks regards cheers hello dear morning afternoon evening
-grandma grandpa granny nan mum mom dad father mother son daughter wife husband sister brother uncle aunt sake curious
-1st 2d 2nd 3d 3rd a ablation able abnormal abnormalities abnormality about above according accordingly accurate
-accurately acquired acquisition across active actual actually acute additional adult affected after again against age
-aged ago ah ahead ai al algorithm algorithms all almost alone along already also although always am among an
-anatomical anatomy ancient and anomalies anomaly another answer answers any anybody anyone anything ap apart app
-appear appearance appears application approximately are area areas around artificial as asap ask asked asking
-assistant at attach attached attention auto automatic automatically auxiliary available avoid away axial back bad
-baseline basic batch be because become bedside been before begin beginning being believe belong below best better
-between big bigger biggest binary bit black blob blue body bot both bottom boundary boy brief briefly bright bring btw
-but by call called came can candidate cannot careful carefully case cases cause cavity cc cent center central centre
-certain cf chance change chart cheers child children chronic chunk clean clear clearly clinic clinical clinician close
-closely cm coarse colleague colleagues color colored colour coloured come comes coming complete completely computer
-concern concerned concerning condition conditions confident confirm consider contain contains content contrast control
-convolutional coronal correct could couple course current currently cut daily dark data date day days dcm de dear deep
-definite definitely demand demo demonstration depending description desired despite detail detailed details diagnostic
-dicom did different difficult digital dimensional direct directly dirty disease diseased diseases disorder do doc
-doctor doctors does doing done dont dot double doubt down dr drawn due during e each early easily easy eg either el
-else em emergency en end enhanced enough entire entirety equally especially et etc evaluate even evening event events
-eventually ever every everybody everywhere evidence exact exactly example excellent except exist existing expect
-expected expert extension extra extremely eyes fact fail failing fairly false family far fast favor favour feature
-features feel female few field fields fifth fig figure fill final finally finding findings fine finish finished first
-five flag focal focus folder follow following follows followup for form found four fourth frame free fresh friend from
-frontal full fully further fyi general get gets getting gimme girl given gives giving glad go goal goes going gone
-gonna good got gotta great green grey gross group guess guide guy gy gz had half hand hands happen happened happening
-happens happy hard has have having hd he head healthy hello help helpful hence her here hereby herewith hey hi high
-him hint hints his history hiya hold homework hope hospital hour how however huge human i id idea ideally ie if ill
-illness image imho immediate immediately important in include includes including incoming indeed indicate indication
-indications individual inference info inform information initial initially inner input inside instance instances
-instantly instead instruction instructions interest interested interesting into invisible involve irregular is issue
-it item items its itself job jobs join jpeg jpg just keep kg kid kind kinda kindly know known la label labels lady
-large largest las last lat late later lateral latest latter lay le learning least lecture left lemme less let lets
-letting level lies life light like likely likewise line list listed little live lives local located location long look
-looked looking looks los lot low lower lying ma machine machines made main mainly major make makes male man manual
-many map mark marked matter matters may maybe me mean meaning means meant meanwhile medical medicine meet member
-mention mentioned mg middle might mild mind mine minor minute minutes ml mm model models moderate module moment more
-morning most mostly move mr mrs ms much multiple must my myself name named near neatly necessary need needed needless
-needs neither network networks neural new newest next nice nifti night nii no nobody non none nor normal normally not
-note notes nothing now nr number numbers object observe obvious obviously occasion occur of off offer often oh ok okay
-old older on once one ones only onto open opinion option or order ordinary organ organs other others our out outcome
-outcomes outer output oval over overall own p pa page pain painted pair pairs paper part particular parts pass past
-path pathology patient patients people per percent perfect perfectly perform perhaps period peripheral person persons
-physician piece pixel pixels pixelwise place plain plan plane planes planning plausible please pls plugin plz png
-point points poor portable position possible possibly post potential potentially practice precise precisely prefer
-preferably prepared presence present pretrained previous previously prior probable probably problem problems procedure
-process processing produce product professor program project prone proof proper properly protocol provide provided
-purpose purposes put quality query question questions quick quickly quiet quite radiologist radiology radiotherapy
-random rather raw ready real really reason recent recently red refer regard regarding regards region regions regular
-related relevant reliable remain remaining report reports request requested require required research resident
-resolution respect rest result results right risk room rough roughly round routine row run sagittal said same sample
-save saw say says scenario scenarios scientific screen second secondly section see seem seems seen select selected
-send sends senior sense sent separate separated separately sequence sequences serious set several severe shadow shall
-she sheet short should show sick side sign signal significant signs similar simple simply since sincerely single sir
-site sits sitting situation six size slice slicer slight slightly slow small smaller smallest so software some
-somebody somehow someone something sometimes somewhere soon soonest sorry sort source space special specific
-specifically spot spots staff standard start stated status stay step steps still stop straight strong structure
-structures student study stuff subject subtle such sudden suffices sufficient suggest suitable supine suppose sure
-surface surgeon surgery surgical suspected suspicion suspicious sweet symptom symptoms system ta table take taken
-takes taking talk target task tasks teacher teaching team technician tell ten term terms test text than thank thanks
-that the their them themselves then therapy there therefore these thesis they thing things think third this thorough
-thoroughly those though thought three through thus thx tiff tight time times tiny tissue to today together told
-tomorrow tonight too tool top total toward trace tracing trained treat tree trial tried triple true truly trust try
-trying turn turned two ty typical ultimately un una under undergo underlying understand unhealthy unit unknown until
-unusual up upcoming update upload uploaded upon upper urgent urgently us use used useful user uses using usual usually
-various version very via view views visible visual volumetric voxel voxels voxelwise vs wait walk wall walls wanna
-want wanted wants ward was wasn watch way ways we week weeks weighted weights well went were what whatever when where
-wherever whether which whichever while white who whole whom whose why wide will wise wish with within without woman
-wonder wondering word words work workflow working world worried worry worrying worse worst worth worthwhile would
-write wrong y yeah year years yellow yes yesterday yet you young your yours yourself zero
+bay trauma twice once bony probability likelihood odds chances risk stairs stair checked scale structural gradual
+before lunch bathroom slipped fell football compartment unenhanced elsewhere namely separate matter cohort trial
+research registry paper project sitting lying lie lies underneath beneath hand hands else purpose purposes report
+reported reporting surgery planned planning because since former latter whatever however meanwhile besides thanks
+regards cheers hello dear morning afternoon evening grandma grandpa granny nan mum mom dad father mother son daughter
+wife husband sister brother uncle aunt sake curious 1st 2d 2nd 3d 3rd a ablation able abnormal abnormalities
+abnormality about above according accordingly accurate accurately acquired acquisition across active actual actually
+acute additional adult affected after again against age aged ago ah ahead ai al algorithm algorithms all almost alone
+along already also although always am among an anatomical anatomy ancient and anomalies anomaly another answer answers
+any anybody anyone anything ap apart app appear appearance appears application approximately are area areas around
+artificial as asap ask asked asking assistant at attach attached attention auto automatic automatically auxiliary
+available avoid away axial back bad baseline basic batch be because become bedside been before begin beginning being
+believe belong below best better between big bigger biggest binary bit black blob blue body bot both bottom boundary
+boy brief briefly bright bring btw but by call called came can candidate cannot careful carefully case cases cause
+cavity cc cent center central centre certain cf chance change chart cheers child children chronic chunk clean clear
+clearly clinic clinical clinician close closely cm coarse colleague colleagues color colored colour coloured come
+comes coming complete completely computer concern concerned concerning condition conditions confident confirm consider
+contain contains content contrast control convolutional coronal correct could couple course current currently cut
+daily dark data date day days dcm de dear deep definite definitely demand demo demonstration depending description
+desired despite detail detailed details diagnostic dicom did different difficult digital dimensional direct directly
+dirty disease diseased diseases disorder do doc doctor doctors does doing done dont dot double doubt down dr drawn due
+during e each early easily easy eg either el else em emergency en end enhanced enough entire entirety equally
+especially et etc evaluate even evening event events eventually ever every everybody everywhere evidence exact exactly
+example excellent except exist existing expect expected expert extension extra extremely eyes fact fail failing fairly
+false family far fast favor favour feature features feel female few field fields fifth fig figure fill final finally
+finding findings fine finish finished first five flag focal focus folder follow following follows followup for form
+found four fourth frame free fresh friend from frontal full fully further fyi general get gets getting gimme girl
+given gives giving glad go goal goes going gone gonna good got gotta great green grey gross group guess guide guy gy
+gz had half hand hands happen happened happening happens happy hard has have having hd he head healthy hello help
+helpful hence her here hereby herewith hey hi high him hint hints his history hiya hold homework hope hospital hour
+how however huge human i id idea ideally ie if ill illness image imho immediate immediately important in include
+includes including incoming indeed indicate indication indications individual inference info inform information
+initial initially inner input inside instance instances instantly instead instruction instructions interest interested
+interesting into invisible involve irregular is issue it item items its itself job jobs join jpeg jpg just keep kg kid
+kind kinda kindly know known la label labels lady large largest las last lat late later lateral latest latter lay le
+learning least lecture left lemme less let lets letting level lies life light like likely likewise line list listed
+little live lives local located location long look looked looking looks los lot low lower lying ma machine machines
+made main mainly major make makes male man manual many map mark marked matter matters may maybe me mean meaning means
+meant meanwhile medical medicine meet member mention mentioned mg middle might mild mind mine minor minute minutes ml
+mm model models moderate module moment more morning most mostly move mr mrs ms much multiple must my myself name named
+near neatly necessary need needed needless needs neither network networks neural new newest next nice nifti night nii
+no nobody non none nor normal normally not note notes nothing now nr number numbers object observe obvious obviously
+occasion occur of off offer often oh ok okay old older on once one ones only onto open opinion option or order
+ordinary organ organs other others our out outcome outcomes outer output oval over overall own p pa page pain painted
+pair pairs paper part particular parts pass past path pathology patient patients people per percent perfect perfectly
+perform perhaps period peripheral person persons physician piece pixel pixels pixelwise place plain plan plane planes
+planning plausible please pls plugin plz png point points poor portable position possible possibly post potential
+potentially practice precise precisely prefer preferably prepared presence present pretrained previous previously
+prior probable probably problem problems procedure process processing produce product professor program project prone
+proof proper properly protocol provide provided purpose purposes put quality query question questions quick quickly
+quiet quite radiologist radiology radiotherapy random rather raw ready real really reason recent recently red refer
+regard regarding regards region regions regular related relevant reliable remain remaining report reports request
+requested require required research resident resolution respect rest result results right risk room rough roughly
+round routine row run sagittal said same sample save saw say says scenario scenarios scientific screen second secondly
+section see seem seems seen select selected send sends senior sense sent separate separated separately sequence
+sequences serious set several severe shadow shall she sheet short should show sick side sign signal significant signs
+similar simple simply since sincerely single sir site sits sitting situation six size slice slicer slight slightly
+slow small smaller smallest so software some somebody somehow someone something sometimes somewhere soon soonest sorry
+sort source space special specific specifically spot spots staff standard start stated status stay step steps still
+stop straight strong structure structures student study stuff subject subtle such sudden suffices sufficient suggest
+suitable supine suppose sure surface surgeon surgery surgical suspected suspicion suspicious sweet symptom symptoms
+system ta table take taken takes taking talk target task tasks teacher teaching team technician tell ten term terms
+test text than thank thanks that the their them themselves then therapy there therefore these thesis they thing things
+think third this thorough thoroughly those though thought three through thus thx tiff tight time times tiny tissue to
+today together told tomorrow tonight too tool top total toward trace tracing trained treat tree trial tried triple
+true truly trust try trying turn turned two ty typical ultimately un una under undergo underlying understand unhealthy
+unit unknown until unusual up upcoming update upload uploaded upon upper urgent urgently us use used useful user uses
+using usual usually various version very via view views visible visual volumetric voxel voxels voxelwise vs wait walk
+wall walls wanna want wanted wants ward was wasn watch way ways we week weeks weighted weights well went were what
+whatever when where wherever whether which whichever while white who whole whom whose why wide will wise wish with
+within without woman wonder wondering word words work workflow working world worried worry worrying worse worst worth
+worthwhile would write wrong y yeah year years yellow yes yesterday yet you young your yours yourself zero
     """
 )
 """Words of ordinary requests."""
@@ -132,13 +132,13 @@ wrist x xl year yellow yet young zone zones
 
 SMALL = word_set(
     """
-a al all also am an and any ao are as at au auf aux be bei beim bitte both by can ce ces cet cette con could d da dans das
-de del dem den der des did die diese diesem diesen dieser dieses do does dos du each er ein eine einem einen einer el
-elle em en es est esta estas este estos et favor for from fur had has have hay he her here hier his how i ich id if il
-ill im in is ist it its ive just kindly l la las le les let lets lo los may me mi might mir mit must my na nas nesta
-neste no nos not o oder of on only or os ou our para pela pelo please por qu que s se seu shall she should si so some
-su sua sur t than that the their them then there these they this those to too um uma un una und une us very von was we
-were what when where which who why will with would y you your zu zum zur
+a al all also am an and any ao are as at au auf aux be bei beim bitte both by can ce ces cet cette con could d da dans
+das de del dem den der des did die diese diesem diesen dieser dieses do does dos du each er ein eine einem einen einer
+el elle em en es est esta estas este estos et favor for from fur had has have hay he her here hier his how i ich id if
+il ill im in is ist it its ive just kindly l la las le les let lets lo los may me mi might mir mit must my na nas
+nesta neste no nos not o oder of on only or os ou our para pela pelo please por qu que s se seu shall she should si so
+some su sua sur t than that the their them then there these they this those to too um uma un una und une us very von
+was we were what when where which who why will with would y you your zu zum zur
     """
 )
 """Function words."""

@@ -127,7 +127,7 @@ def train_planner(
             if step % 20 == 0:
                 entry = {
                     "step": step,
-                    "loss": round(sum(losses[-20:]) / 20, 4),
+                    "loss": round(sum(losses[-20:]) / len(losses[-20:]), 4),
                     "seconds": round(time.monotonic() - started),
                 }
                 if step % 200 == 0 or step == settings.steps:
