@@ -304,6 +304,22 @@ def bench_plans(options: argparse.Namespace) -> None:
     print(*found.lines(), *(found.wrong if options.wrong else ()), sep="\n")
 
 
+def bench_robustness(options: argparse.Namespace) -> int:
+    """Plan prompts that try to break the planner; the exit code says whether any did."""
+    from itertools import islice
+
+    from .catalog import Catalog, load_abilities
+    from .planner.scoring import robustness
+    from .training.prompts.adversarial import adversarial
+
+    abilities = load_abilities(options.catalog) if options.catalog else Catalog.load(options.weights).abilities
+    words = tuple(sorted({name for a in abilities for name in (a.id, a.target)}))
+    prompts = islice(adversarial(words, options.seed), options.count)
+    found = robustness(_planner(options, abilities), abilities, prompts)
+    print(*found.lines(), sep="\n")
+    return 1 if found.problems else 0
+
+
 def bench_planner(options: argparse.Namespace) -> None:
     """Time the planners, cold and warm."""
     from .benchmark import benchmark_planners
@@ -518,6 +534,11 @@ def _parser() -> argparse.ArgumentParser:
     p = bench.add_parser("planner", parents=[places], help="each planner and the policy, cold and warm")
     p.set_defaults(do=bench_planner)
     p.add_argument("--catalog", type=Path, help="a JSON list of cards instead of the installed weights")
+    p = bench.add_parser("robustness", parents=[places, planning], help="prompts that try to break the planner")
+    p.set_defaults(do=bench_robustness)
+    p.add_argument("--catalog", type=Path, help="a JSON list of cards instead of the installed weights")
+    p.add_argument("--count", type=int, default=2000)
+    p.add_argument("--seed", type=int, default=1)
     p = bench.add_parser("plans", parents=[planning], help="how often plans are right, on prompts with gold plans")
     p.set_defaults(do=bench_plans)
     p.add_argument("--catalog", type=Path, required=True, help="a JSON list of cards")

@@ -1,8 +1,8 @@
 """What a term means: synonym → concept → SNOMED CT code, structures it lies in, side.
 
-The concepts and their synonyms are those of the planner's vocabulary. Codes are data (`ontology_codes.json`), and so are
-the words that the vocabulary files under a concept without their being synonyms of it. A term is found only as a whole:
-"right atrium" is not "left atrium", and "lung nodule" is not "lung".
+The concepts and their synonyms are those of the planner's vocabulary. Codes are data (`ontology_codes.json`), and so
+are the words that the vocabulary files under a concept without their being synonyms of it. A term is found only as a
+whole: "right atrium" is not "left atrium", and "lung nodule" is not "lung".
 """
 
 from __future__ import annotations

@@ -182,3 +182,92 @@ def test_tokens_keep_their_place() -> None:
 )
 def test_plurals_meet_their_singular(many: str, one: str) -> None:
     assert singular(many) == singular(one)
+
+
+GLOMERULI = card(
+    "glomeruli",
+    "segmentation",
+    "glomeruli",
+    "kidney biopsy slide",
+    structures=["normal glomerulus", "sclerotic glomerulus"],
+)
+WOUND = card("wound", "segmentation", "wound bed", "wound photo", structures=["granulation tissue", "slough"])
+RIDGE = card("ridge", "segmentation", "quuxian ridge", "frobnoscopy", synonyms=["FRB"])
+MENISCI = card("labra", "segmentation", "labrum", "hip mri", structures=["medial labrum", "lateral labrum"])
+PANORAMIC = card("opg", "segmentation", "tooth root", "panoramic x-ray")
+CONE_BEAM = card("cbct", "segmentation", "tooth root", "cone-beam ct")
+DISC_TEAR = card(
+    "triangle",
+    "classification",
+    "triangular cartilage tear",
+    "wrist mri",
+    classes=["no tear", "tear"],
+    positive=["tear"],
+)
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("Segment the ridge.", ["ridge"]),
+        ("Segment the quuxain ridge on the frobnoscopy.", ["ridge"]),
+        ("Segment the FRB.", ["ridge"]),
+        ("Segment the ridge of the ear.", []),
+        ("Segment the ear ridge.", []),
+        ("Segment the ridge on the CT.", []),
+        ("Segment the slough.", ["wound"]),
+    ],
+)
+def test_a_telling_word_of_a_card_is_enough_where_nothing_speaks_against_it(words: str, found: list[str]) -> None:
+    assert weights(words, RIDGE, WOUND, LIVER) == found
+
+
+def test_a_word_of_one_structure_picks_it() -> None:
+    plan = RulePlanner().plan("Only the sclerotic glomeruli, please, on the biopsy slide.", [GLOMERULI])
+    assert [t.structures for t in plan.pipeline] == [("sclerotic glomerulus",)]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "structures"),
+    [
+        ("Outline both labra on the hip MRI.", ()),
+        ("Outline the labrum on the hip MRI.", ()),
+        ("Outline the inner labrum.", ("medial labrum",)),
+        ("Outline the lateral labrum.", ("lateral labrum",)),
+    ],
+)
+def test_sides_are_more_than_left_and_right(prompt: str, structures: tuple[str, ...]) -> None:
+    plan = RulePlanner().plan(prompt.replace("labra ", "labrums "), [MENISCI])
+    assert [t.structures for t in plan.pipeline] == [structures]
+
+
+def test_a_special_modality_counts_only_where_a_card_is_made_for_it() -> None:
+    assert lexicon_for([LIVER], "en").read_modality("cone-beam ct").name == "ct"
+    assert lexicon_for([PANORAMIC, CONE_BEAM], "en").read_modality("cone-beam ct").name == "cbct"
+    assert weights("Segment the tooth roots on the CBCT.", PANORAMIC, CONE_BEAM) == ["cbct"]
+    assert weights("Segment the tooth roots on the CT.", PANORAMIC, CONE_BEAM) == ["cbct"]
+    assert weights("Segment the tooth roots on the panoramic film.", PANORAMIC, CONE_BEAM) == ["opg"]
+    assert weights("Segment the liver on the cone-beam CT.", LIVER, CONE_BEAM) == []
+
+
+def test_a_modality_only_a_card_knows_is_an_image() -> None:
+    assert weights("Segment the ridge on this frobnoscopy image.", RIDGE) == ["ridge"]
+    assert weights("Segment the liver on this frobnoscopy image.", RIDGE, LIVER) == []
+
+
+@pytest.mark.parametrize("word", ["torn", "ruptured", "snapped"])
+def test_participles_are_findings(word: str) -> None:
+    assert weights(f"Is the triangular cartilage {word} on this wrist MRI?", DISC_TEAR) == ["triangle"]
+
+
+def test_diseases_that_share_a_line_are_told_apart() -> None:
+    flutter = card(
+        "flutter", "classification", "atrial flutter", "ecg", classes=["no", "flutter"], positive=["flutter"]
+    )
+    assert weights("Is there atrial flutter on this ECG?", flutter) == ["flutter"]
+    assert weights("Is there tachycardia on this ECG?", flutter) == []
+
+
+def test_short_words_with_one_slip_are_corrected_towards_the_cards() -> None:
+    assert weights("segmnet teh ridgee", RIDGE) == ["ridge"]
+    assert lexicon_for([MENISCI], "en").correct("labrun") == ("labrum", 1)

@@ -864,3 +864,101 @@ def test_several_classes_of_one_classifier_are_all_in_the_condition(prompt: str,
 @pytest.mark.parametrize("prompt", ["Segment the top of the heart.", "Segment the tip of the left lung."])
 def test_an_unnamed_part_is_not_served_by_the_whole(prompt: str) -> None:
     assert planned(prompt) == gold("refuse")
+
+
+CUFF = {
+    "id": "cuff",
+    "intent": "classification",
+    "target": "rotator cuff tear",
+    "modality": "shoulder mri",
+    "classes": ["intact", "partial tear", "full-thickness tear"],
+    "positive": ["partial tear", "full-thickness tear"],
+    "synonyms": ["supraspinatus tear"],
+}
+BURSA = {"id": "bursa", "intent": "segmentation", "target": "subacromial bursa", "modality": "shoulder mri"}
+STONE_CT = {"id": "stone_ct", "intent": "segmentation", "target": "kidney stone", "modality": "abdominal ct"}
+STONE_US = {"id": "stone_us", "intent": "segmentation", "target": "kidney stone", "modality": "renal ultrasound"}
+STENT = {"id": "stent", "intent": "segmentation", "target": "ureteral stent", "modality": "abdominal x-ray"}
+CAROTID = {
+    "id": "carotid",
+    "intent": "segmentation",
+    "target": "carotid wall",
+    "modality": "carotid ultrasound",
+    "structures": ["lumen", "plaque"],
+}
+SPINE = {
+    "id": "spine",
+    "intent": "classification",
+    "target": "vertebral compression fracture grade",
+    "modality": "spine ct",
+    "classes": ["grade 0", "grade 1", "grade 2", "grade 3"],
+    "positive": ["grade 1", "grade 2", "grade 3"],
+}
+RHYTHM = {
+    "id": "rhythm",
+    "intent": "classification",
+    "target": "atrial fibrillation",
+    "modality": "ecg",
+    "classes": ["sinus rhythm", "atrial fibrillation", "atrial flutter"],
+    "positive": ["atrial fibrillation", "atrial flutter"],
+}
+FURTHER = (CUFF, BURSA, STONE_CT, STONE_US, STENT, CAROTID, SPINE, RHYTHM)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        # what is only background adds nothing and leaves nothing out
+        ("Segment the bursa because we are planning an arthroscopy with an implant.", "ok bursa"),
+        ("Outline the carotid plaque for our melanoma cohort.", "ok carotid[plaque]"),
+        ("The cuff has already been reported elsewhere. Outline the bursa.", "ok bursa"),
+        # two images
+        ("Outline the kidney stones on both the CT and the ultrasound.", "ok stone_ct stone_us"),
+        ("Kidney stone mask, once on the CT and once on the ultrasound.", "ok stone_ct stone_us"),
+        ("Outline the kidney stones on the ultrasound.", "ok stone_us"),
+        ("Segment the kidney stones on MRI.", "refuse"),
+        # classes in the user's words
+        ("If the tendon tear is partial, outline the bursa.", "ok cuff bursa<cuff=partial_tear"),
+        ("Is the rotator cuff partially torn? If so, outline the bursa.", "ok cuff bursa<cuff=partial_tear"),
+        ("Unless the rotator cuff is intact, outline the bursa.", "ok cuff bursa<cuff=positive"),
+        ("If the vertebral fracture is grade 1 or above, segment the stent.", "ok spine stent<spine=positive"),
+        ("Grade the vertebral fracture. Grade 3: outline the stent.", "ok spine stent<spine=grade_3"),
+        ("With flutter on the ECG, outline the carotid lumen.", "ok rhythm carotid[lumen]<rhythm=atrial_flutter"),
+        # answers, exceptions and the rest
+        (
+            "Is the cuff torn? Yes: outline the bursa. No: segment the stent.",
+            "ok cuff bursa<cuff=positive stent<cuff=negative",
+        ),
+        ("Check the rotator cuff for a tear; without one, segment the stent.", "ok cuff stent<cuff=negative"),
+        ("Sinus rhythm? Then stop. Otherwise segment the stent.", "ok rhythm stent<rhythm=not_sinus_rhythm"),
+        ("A torn rotator cuff means I don't need the stent outlined.", "ok cuff stent<cuff=negative"),
+        ("For partial tears only, outline the bursa.", "ok cuff bursa<cuff=partial_tear"),
+        ("Once you have classified the rotator cuff tear, outline the bursa.", "ok cuff bursa"),
+        ("I wanted the stent but changed my mind, please segment nothing.", "refuse"),
+        ("Bursa mask, yes. Stent mask, no.", "ok bursa"),
+        ("Segment the stent. Forget it, outline the bursa instead.", "ok bursa"),
+        # a finding named for another organ is refused by name
+        ("Is the anterior cruciate ligament torn?", "refuse"),
+        ("Segment the lumen of the colon.", "refuse"),
+    ],
+)
+def test_users_own_words_over_further_cards(prompt: str, expected: str) -> None:
+    status, tasks = gold(expected)
+    got, planned_tasks = planned(prompt, *FURTHER)
+    positive = {(w, p, c, {"not sinus rhythm": "positive"}.get(r, r), d) for w, p, c, r, d in tasks}
+    assert planned_tasks == positive
+    assert (got in ("refuse", "clarify")) == (status == "refuse")
+    assert got != "partial"
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Check for a frobnic tear on the shoulder MRI.",
+        "Is the scapula broken or the cuff torn? A partial tear was seen; outline the bursa.",
+        "Check the rotator cuff.",
+    ],
+)
+def test_a_guess_is_shown_before_it_runs(prompt: str) -> None:
+    draft = RulePlanner().draft(prompt, tuple(Ability.model_validate(e) for e in FURTHER))
+    assert decision(draft.plan, draft.doubts) != "run"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .actions import ASKING
 from .items import Item
+from .lexicon import Lexicon
 from .words import word_set
 
 _PLAIN_REASONS = word_set("because cause cos bc weil porque puisque parce denn pois 因为 由于")
@@ -19,7 +20,7 @@ _STUDIES = word_set(
 _PLANS = word_set("we i they he she you are am is surgeon doctor team")
 
 
-def without_background(items: list[Item]) -> list[Item]:
+def without_background(items: list[Item], lexicon: Lexicon) -> list[Item]:
     """Turn terms that stand in a reason or purpose into ordinary words, if something is asked for elsewhere."""
     marked = _reasons(items) | _purposes(items) | _occupations(items)
     asked = any(
@@ -28,9 +29,15 @@ def without_background(items: list[Item]) -> list[Item]:
     if not marked or not asked:
         return items
     return [
-        i if n not in marked or i.kind in ("M", "COMMA", "CLOSE") else Item("W", "ordinary", i.text, i.start, i.end)
+        i
+        if n not in marked or i.kind in ("COMMA", "CLOSE") or _on_served(i, lexicon)
+        else Item("W", "ordinary", i.text, i.start, i.end)
         for n, i in enumerate(items)
     ]
+
+
+def _on_served(item: Item, lexicon: Lexicon) -> bool:
+    return item.kind == "M" and any(lexicon.fits(c, item.modality) for c in lexicon.cards)
 
 
 def _reasons(items: list[Item]) -> set[int]:

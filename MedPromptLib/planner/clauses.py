@@ -204,7 +204,10 @@ def _sentence(items: list[Item], question: bool) -> Sentence:
         kind = item.kind
         conditional = current.lead in ("IF", "UNLESS")
         content = conditional and (current.has("T", "PRON", "SEG", *RESULTS) or current.has("M") or current.has("NEG"))
-        asking = next((i for i in reversed(items[:index]) if i.kind not in ("ONLY", "M", "PREP", "IMG", "W")), None)
+        asking = next(
+            (i for i in reversed(items[max(0, index - 8) : index]) if i.kind not in ("ONLY", "M", "PREP", "IMG", "W")),
+            None,
+        )
         if asking is not None and not conditional and _is_whether(item, asking, items[index + 1 :]):
             pass
         elif kind == "ELSE" and item.text in _ELSE_OR_IF_NOT and _states(items[index + 1 : index + 3]):

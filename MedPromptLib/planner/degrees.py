@@ -48,7 +48,9 @@ def _numbered(items: list[Item], lexicon: Lexicon) -> list[Item]:
     for item in items:
         word = str(int(item.number)) if item.kind == "NUM" and item.number == int(item.number) else item.text
         is_number = item.kind == "NUM" or word in _SCALE
-        before = next((i for i in reversed(out) if not i.is_small and i.text not in _AT_LEAST | _ABOVE | _BELOW), None)
+        before = next(
+            (i for i in reversed(out[-8:]) if not i.is_small and i.text not in _AT_LEAST | _ABOVE | _BELOW), None
+        )
         if is_number and before is not None and before.end + 14 >= item.start:
             level = before.kind in ("GRADE", "ASPECT") or before.text in _LEVEL
             repeats = before.kind == "T" and before.form == "class" and bool(out) and out[-1] is not before
@@ -156,7 +158,12 @@ def _bounded(items: list[Item], lexicon: Lexicon) -> list[Item]:
         keys = [k for _, k in card.classes]
         after = [i for i in items[index + 1 : index + 5] if not i.is_small]
         before = next(
-            (i for i in reversed(items[:index]) if not i.is_small and i.kind not in ("GRADE", "ASPECT")), None
+            (
+                i
+                for i in reversed(items[max(0, index - 6) : index])
+                if not i.is_small and i.kind not in ("GRADE", "ASPECT")
+            ),
+            None,
         )
         close = before is not None and before.end + 8 >= item.start
         until = after[1] if len(after) > 1 and (after[0].kind == "PREP" or after[0].text in {"to", "through"}) else None
@@ -229,11 +236,12 @@ def single_words(items: list[Item], lexicon: Lexicon) -> list[Item]:
             if item.part and not _same_place(item, before, lexicon):
                 out.append(replace(item, kind="W", form="unknown", concepts=()))
                 continue
-        if item.part:
+        lone = own and " " not in item.text and not item.part
+        if item.part or lone:
             rest = [i for i in items[index + 1 : index + 5] if not i.is_small][:2]
             linked = len(rest) == 2 and rest[0].text in _LINKS and rest[1].kind == "T"
             owner = rest[1] if linked and not lexicon.is_finding(rest[1].concepts[0]) else None
-            if owner is not None and rest[0].text != "of" and _same_place(item, owner, lexicon):
+            if owner is not None and (rest[0].text != "of" or lone) and _same_place(item, owner, lexicon):
                 owner = None
             if owner is not None and not set(owner.concepts) & set(item.concepts):
                 known = any(set(owner.concepts) <= lexicon.company.get(k, set()) for k in item.concepts)

@@ -55,8 +55,10 @@ class Interpreter:
         self.reader.doubts = self.out.doubts
         items = [i for i in self.reading.items if not i.is_small]
         pairs = itertools.pairwise([None, *items])
-        left_out = [i for before, i in pairs if before is not None and before.kind == "NEG"]
-        self.out.modalities = [i.modality for i in items if i.modality is not None and i not in left_out]
+        described = [(before, i) for before, i in pairs if i is not None and i.modality is not None]
+        self.out.modalities = [
+            i.modality for before, i in described if i and i.modality and (before is None or before.kind != "NEG")
+        ]
         pending: list[Sentence] = list(sentences(self.reading.items))
         for number, sentence in enumerate(pending):
             following = pending[number + 1] if number + 1 < len(pending) else None

@@ -61,7 +61,7 @@ def sides(items: list[Item]) -> list[Item]:
             pending = []
             index += 1
             continue
-        known = next((o for o in reversed(out) if o.kind == "T"), None)
+        known = next((o for o in reversed(out) if o.kind == "T"), None) if pending else None
         if pending and known is not None and (item.text in {"one", "ones", "side"} or item.text in _PARTS):
             out.append(_sided(_without_side(known, item), *pending))
             pending = []

@@ -39,8 +39,12 @@ class Lookup:
                 second = self.resolver.resolve(replace(self._wish(ask, wanted), intent=None, aspect=""))
             outcome = second if isinstance(second, Found) else outcome
         guessed = isinstance(outcome, Found) and outcome.doubt.startswith(f"{self.lexicon.name(ask.concepts[0])} was")
-        if ask.context and guessed and any(
-            not a.context or (a.concepts and self.lexicon.is_finding(a.concepts[0])) for a in wanted if a is not ask
+        if (
+            ask.context
+            and guessed
+            and any(
+                not a.context or (a.concepts and self.lexicon.is_finding(a.concepts[0])) for a in wanted if a is not ask
+            )
         ):
             outcome = Unserved("It is named without anything being asked of it.")
         if ask.where and isinstance(outcome, Unserved):

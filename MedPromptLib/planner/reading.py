@@ -137,7 +137,7 @@ def read(prompt: str, text: str, abilities: Sequence[Ability]) -> Reading:
     items = sides(single_words(items, lexicon))
     items = verbs_or_nouns(sizes(items, lexicon))
     items = _every_kind(image_descriptions(items, lexicon), lexicon)
-    items = without_background(_no_conditions(items))
+    items = without_background(_no_conditions(items), lexicon)
     items = _only_or_if(classes_named(composed(items, lexicon), lexicon), lexicon)
     return Reading(prompt, language, weak_terms(items, lexicon), lexicon, doubts)
 
@@ -266,7 +266,7 @@ def _no_conditions(items: list[Item]) -> list[Item]:
     """Words that look like conditions: "once in the film", "…, if any?", "predict when …"."""
     for index, item in enumerate(items):
         rest = [i for i in items[index + 1 : index + 5] if not i.is_small][:2]
-        before = next((i for i in reversed(items[:index]) if not i.is_small), None)
+        before = next((i for i in reversed(items[max(0, index - 6) : index]) if not i.is_small), None)
         on_image = item.text == "once" and [i.kind for i in rest] == ["PREP", "M"]
         if on_image or (item.text == "if any" and (not rest or rest[0].kind in ("ASK", "STOP", "COMMA"))):
             item.kind, item.form = "W", "small"

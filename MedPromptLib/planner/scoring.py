@@ -11,10 +11,15 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..catalog import Ability
+from ..plan import Plan, Status
+from .agreement import decided
 from .batch import plan_batch
+
+if TYPE_CHECKING:
+    from . import Planner
 
 Deed = tuple[str, frozenset[str], str, frozenset[str]]
 """Weight, structures (empty: all), weight waited for, and its classes that trigger."""
@@ -48,7 +53,7 @@ class Score:
         ]
 
 
-def score(planner: Any, abilities: Sequence[Ability], gold: Iterable[Mapping[str, Any]]) -> Score:
+def score(planner: Planner, abilities: Sequence[Ability], gold: Iterable[Mapping[str, Any]]) -> Score:
     """Plan every prompt and compare; the wrong ones are kept in `wrong`."""
     known = {a.id: a for a in abilities}
     total = Score()
@@ -72,6 +77,48 @@ def score(planner: Any, abilities: Sequence[Ability], gold: Iterable[Mapping[str
         total.by_category.setdefault(entry["category"], []).append(right)
         if not right:
             total.wrong.append(f"[{entry['id']}, {row['decision']}] {entry['prompt']}")
+    return total
+
+
+@dataclass
+class Robustness:
+    """What became of prompts that try to break a planner.
+
+    Attributes:
+        problems: one sentence each: an exception, an invalid plan, an unknown weight.
+    """
+
+    prompts: int = 0
+    with_tasks: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """A report."""
+        return [
+            f"{self.prompts} prompts: {self.with_tasks} plans with tasks, {self.prompts - self.with_tasks} refusals or "
+            f"questions, {len(self.problems)} problems",
+            *self.problems,
+        ]
+
+
+def robustness(planner: Planner, abilities: Sequence[Ability], prompts: Iterable[str]) -> Robustness:
+    """Plan every prompt and look for exceptions, invalid plans and weights that are not on the catalogue."""
+    known = {a.id for a in abilities}
+    total = Robustness()
+    for prompt in prompts:
+        total.prompts += 1
+        try:
+            plan = Plan.model_validate_json(decided(planner, prompt, abilities).plan.model_dump_json())
+            plan.ordered()
+        except Exception as error:  # every kind is a problem here
+            total.problems.append(f"{type(error).__name__}: {error} on {prompt!r}")
+            continue
+        total.with_tasks += bool(plan.pipeline)
+        strangers = {t.weight_name for t in plan.pipeline if t.weight_name is not None} - known
+        if strangers:
+            total.problems.append(f"unknown weights {sorted(strangers)} on {prompt!r}")
+        if bool(plan.pipeline) != (plan.status in (Status.OK, Status.PARTIAL)):
+            total.problems.append(f"status {plan.status} with {len(plan.pipeline)} tasks on {prompt!r}")
     return total
 
 

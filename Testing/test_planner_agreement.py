@@ -1,0 +1,206 @@
+"""What the agreement planner decides on two readings, and what it tells the user; the second reading is hand-written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from planner_for_tests import CARDS, drafted, steps
+
+from MedPromptLib.errors import InvalidInput
+from MedPromptLib.plan import Plan, Status
+from MedPromptLib.planner import (
+    AgreementPlanner,
+    EndpointPlanner,
+    Policy,
+    RulePlanner,
+    Verdict,
+    decided,
+    explain,
+    question,
+)
+from MedPromptLib.planner.agreement import _alone, weighed
+from MedPromptLib.planner.rules import Draft
+
+POLICY = Policy(agreed=0.2, agreed_with_doubts=0.8, prefer_model=0.7, prefer_model_with_doubts=0.4, run_partial=False)
+
+SPLEEN = "Segment the spleen on this abdominal CT."
+STONE = "Check for a kidney stone; if there is one, segment the spleen."
+STONE_LINES = "cls kidney stone\nseg spleen if 1 yes"
+
+
+def verdict_on(prompt: str, lines: str, certainty: float = 1.0, policy: Policy = POLICY) -> Verdict:
+    """The rules' own reading against a hand-written one."""
+    return weighed(RulePlanner().draft(prompt, CARDS), drafted(prompt, lines, certainty), CARDS, policy)
+
+
+def test_the_rules_read_the_prompts_of_these_tests_without_doubt() -> None:
+    for prompt, count in ((SPLEEN, 1), (STONE, 2)):
+        draft = RulePlanner().draft(prompt, CARDS)
+        assert (len(draft.plan.pipeline), draft.doubts) == (count, ())
+
+
+def test_what_both_read_alike_runs() -> None:
+    verdict = verdict_on(STONE, STONE_LINES, certainty=0.25)
+    assert (verdict.decision, verdict.reason, verdict.difference) == ("run", "", ())
+    assert verdict.plan.planner == RulePlanner.name
+    assert (len(verdict.readings), verdict.certainty) == (2, 0.25)
+
+
+def test_what_both_read_alike_is_confirmed_if_the_model_was_not_certain() -> None:
+    verdict = verdict_on(STONE, STONE_LINES, certainty=0.1)
+    assert (verdict.decision, verdict.reason) == ("confirm", "The reading is not certain.")
+
+
+@pytest.mark.parametrize(("certainty", "decision"), [(0.79, "confirm"), (0.8, "run")])
+@pytest.mark.parametrize("doubtful", ["rules", "model"])
+def test_a_doubt_of_either_planner_asks_for_more_certainty(doubtful: str, certainty: float, decision: str) -> None:
+    ruled, read = RulePlanner().draft(SPLEEN, CARDS), drafted(SPLEEN, "seg spleen", certainty)
+    if doubtful == "rules":
+        ruled = ruled._replace(doubts=("something is odd",))
+    else:
+        read = read._replace(doubts=("something is odd",))
+    verdict = weighed(ruled, read, CARDS, POLICY)
+    assert verdict.decision == decision
+    assert verdict.doubts == ("something is odd",)
+    assert "(something is odd)" in replace(verdict, reason="Not sure.").question()
+
+
+@pytest.mark.parametrize(("certainty", "first"), [(0.69, "rules"), (0.7, "language model:by hand")])
+def test_where_they_differ_the_certain_one_is_proposed_and_nothing_runs_unasked(certainty: float, first: str) -> None:
+    verdict = verdict_on(STONE, "cls kidney stone\nseg spleen if 1 no", certainty)
+    assert verdict.decision == "confirm"
+    assert verdict.plan.planner == verdict.readings[0].planner == first
+    assert len({p.planner for p in verdict.readings}) == 2
+    ours, other = ("no stone", "stone") if first.startswith("language") else ("stone", "no stone")
+    marked = {line[0]: line for line in verdict.difference if line[0] != " "}
+    assert marked["-"].endswith(f"is {ours}") and marked["+"].endswith(f"is {other}")
+
+
+def test_doubts_of_the_rules_make_the_model_preferred_sooner() -> None:
+    ruled = RulePlanner().draft(STONE, CARDS)
+    read = drafted(STONE, "cls kidney stone\nseg spleen", 0.5)
+    assert weighed(ruled, read, CARDS, POLICY).plan.planner == "rules"
+    assert weighed(ruled._replace(doubts=("odd",)), read, CARDS, POLICY).plan.planner == read.plan.planner
+
+
+def test_a_condition_that_one_planner_dropped_is_never_run_unasked() -> None:
+    for certainty in (0.0, 0.5, 1.0):
+        assert verdict_on(STONE, "cls kidney stone\nseg spleen", certainty).decision == "confirm"
+
+
+@pytest.mark.parametrize(("run_partial", "decision"), [(False, "confirm"), (True, "run")])
+def test_a_plan_that_leaves_something_out_runs_only_if_the_policy_says_so(run_partial: bool, decision: str) -> None:
+    verdict = verdict_on(SPLEEN, "seg spleen\nskip on this abdominal CT", 1.0, replace(POLICY, run_partial=run_partial))
+    assert verdict.decision == decision
+    if not run_partial:
+        assert verdict.plan.status is Status.PARTIAL
+        assert "left out" in verdict.reason
+
+
+def test_nothing_to_run_is_refused_or_asked_back() -> None:
+    refused = verdict_on("Segment the appendix.", "seg appendix")
+    assert (refused.decision, refused.reason) == ("refuse", refused.plan.message)
+    assert "appendix" in refused.reason
+    asked = verdict_on("Hello there.", "ask")
+    assert (asked.decision, asked.plan.pipeline) == ("clarify", ())
+
+
+def test_a_preferred_reading_of_nothing_runs_nothing() -> None:
+    verdict = verdict_on(SPLEEN, "ask", 1.0)
+    assert (verdict.decision, verdict.plan.pipeline) == ("clarify", ())
+    assert any("spleen_seg_ct" in line for line in verdict.difference)
+    assert verdict_on(SPLEEN, "ask", 0.0).decision == "confirm"
+
+
+def test_the_rules_alone_run_what_they_do_not_doubt() -> None:
+    draft = RulePlanner().draft(SPLEEN, CARDS)
+    assert _alone(draft, ("a note",)).decision == "run"
+    assert _alone(draft, ("a note",)).notes == ("a note",)
+    doubted = _alone(draft._replace(doubts=("odd",)), ())
+    assert (doubted.decision, doubted.reason) == ("confirm", "The reading is not certain.")
+    assert "(odd)" in doubted.question()
+    partial = Draft(draft.plan.model_copy(update={"status": Status.PARTIAL}), ())
+    assert _alone(partial, ()).decision == "confirm"
+    assert _alone(RulePlanner().draft("Segment the appendix.", CARDS), ()).decision == "refuse"
+    assert _alone(RulePlanner().draft("Hello there.", CARDS), ()).decision == "clarify"
+
+
+def test_the_shipped_policy_is_complete_and_asks_where_planners_doubt() -> None:
+    shipped = Policy.shipped()
+    levels = (shipped.agreed, shipped.agreed_with_doubts, shipped.prefer_model, shipped.prefer_model_with_doubts)
+    assert all(0 <= level <= 1 for level in levels)
+    assert shipped.agreed <= shipped.agreed_with_doubts
+    assert shipped.prefer_model_with_doubts <= shipped.prefer_model
+    assert shipped.run_partial is False
+
+
+def test_every_planner_gets_a_verdict() -> None:
+    assert decided(RulePlanner(), SPLEEN, CARDS).decision == "run"
+    assert decided(AgreementPlanner(note="a note"), SPLEEN, CARDS).notes == ("a note",)
+
+    class Fixed:
+        name = "fixed"
+
+        def plan(self, prompt: str, abilities: object) -> Plan:
+            return Plan(prompt=prompt, status=Status.REFUSED, message="No.", planner=self.name)
+
+    verdict = decided(Fixed(), SPLEEN, CARDS)
+    assert (verdict.decision, verdict.reason, verdict.plan.planner) == ("refuse", "No.", "fixed")
+    for planner in (RulePlanner(), AgreementPlanner()):
+        with pytest.raises(InvalidInput):
+            decided(planner, "  ", CARDS)
+
+
+def test_an_endpoint_that_is_down_leaves_the_rules_alone_and_says_so() -> None:
+    planner = AgreementPlanner(model=EndpointPlanner("http://127.0.0.1:9/v1", "a-model", timeout=2))
+    verdict = decided(planner, SPLEEN, CARDS)
+    assert (verdict.decision, verdict.plan.planner, len(verdict.readings)) == ("run", "rules", 1)
+    assert verdict.notes[0].startswith("The rules planned alone. The endpoint 127.0.0.1 could not be reached")
+
+
+# ------------------------------------------------------------------------------------------------------------- in words
+
+
+def test_an_agreed_plan_is_explained_step_by_step() -> None:
+    told = explain(verdict_on(STONE, STONE_LINES), CARDS)
+    assert "step 1: “kidney stone” → stone_cls_ct: names the card's target “kidney stone”" in told
+    assert "step 2: “spleen” → spleen_seg_ct: names the card's target “spleen”" in told
+    assert "Decision: run (runs without asking: the planners agree)." in told
+    assert "Certainty of the language model: 1.00" in told
+
+
+def test_a_disagreement_is_explained_with_both_readings() -> None:
+    verdict = verdict_on(STONE, "cls kidney stone\nseg spleen if 1 no")
+    told = explain(verdict, CARDS).splitlines()
+    at = told.index("- language model:by hand (proposed)")
+    assert told[at + 1] == "+ rules"
+    assert tuple(told[at + 2 : at + 2 + len(verdict.difference)]) == verdict.difference
+    asked = question(verdict, CARDS)
+    assert "only if step 1 says negative" in asked
+    assert "Read otherwise: segment spleen on abdominal ct (spleen_seg_ct), if “kidney stone” is stone" in asked
+
+
+def test_the_rules_alone_are_not_said_to_agree_with_anybody() -> None:
+    told = explain(decided(RulePlanner(), SPLEEN, CARDS), CARDS)
+    assert "Decision: run (runs without asking: the planner has no doubts)." in told
+    assert "agree" not in told and "Certainty" not in told
+
+
+def test_doubts_omissions_and_notes_are_told() -> None:
+    draft = drafted("spleen, and write a report", "any spleen\nskip write a report")
+    told = explain(_alone(Draft(draft.plan, draft.doubts), ("The rules planned alone.",)), CARDS)
+    for part in (
+        "Left out: “write a report”",
+        "Doubt: no verb says what to do.",
+        "The rules planned alone.",
+        "confirm",
+    ):
+        assert part in told
+    assert "Not sure: no verb says what to do." in question(_alone(Draft(draft.plan, draft.doubts), ()), CARDS)
+
+
+def test_a_refusal_is_explained_once() -> None:
+    verdict = verdict_on("Segment the appendix.", "seg appendix")
+    assert explain(verdict, CARDS).count(verdict.plan.message) == 1
+    assert steps(verdict.plan) == []
