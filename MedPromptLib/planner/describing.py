@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import MissingPackage, WeightCorrupt
 from ..plan import Intent
 from .lexicon import Card, Lexicon, Modality
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 LEAST_SIMILARITY = 0.5
 """Cosine of all-MiniLM-L6-v2 below which a description hits no card; chosen on validation prompts."""
@@ -48,7 +49,7 @@ def described(words: str, intent: Intent | None, modality: Modality | None, lexi
     except (MissingPackage, WeightCorrupt, ImportError):
         return None
     scores = names.vectors() @ vector
-    order = np.argsort(-scores)
+    order = scores.argsort()[::-1]
     best: tuple[Card, str, str, float] | None = None
     for index in order:
         card, concept, name = names.cards[index], names.concepts[index], names.names[index]
