@@ -93,6 +93,7 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/training/planner_training.py"
   "MedPromptLib/training/pretrained.py"
   "MedPromptLib/training/prompts/__init__.py"
+  "MedPromptLib/training/prompts/adversarial.py"
   "MedPromptLib/training/prompts/bank.py"
   "MedPromptLib/training/prompts/generator.py"
   "MedPromptLib/training/prompts/noise.py"

@@ -274,18 +274,18 @@ def test_routing_does_not_take_different_things_for_the_same(ability, target):
     assert not is_for(ability, a_task(target))
 
 
-def test_a_plan_is_routed_by_concept_without_a_model():
-    class NoModel:
+def test_a_plan_is_routed_by_concept_and_not_by_similarity():
+    class AllAlike:
         def similarity(self, a, b):
-            raise AssertionError(f"compared {a} with {b}")
+            return 1.0
 
     def a_plan(target):
         return Plan(prompt="a prompt", status=Status.OK, pipeline=(a_task(target),))
 
-    router = Router((an_ability("spleen"),), encoder=NoModel())
-    assert router.route(a_plan("lien")).route(1).score == 2.5
-    with pytest.raises(NoMatchingWeight):
-        Router((an_ability("spleen"),)).route(a_plan("liver"))
+    router = Router((an_ability("spleen"),), encoder=AllAlike())
+    assert router.route(a_plan("lien")).route(1).weight_id == "a_weight"
+    with pytest.raises(NoMatchingWeight, match="No installed weight is for segmenting liver"):
+        router.route(a_plan("liver"))
 
 
 def test_importing_it_is_cheap_and_routing_imports_it_only_when_needed():

@@ -34,7 +34,7 @@ from MedPromptLib.planner.consent import Consents, configuration_folder, disclos
         ("call 555-123-4567", "telephone number", "555-123-4567"),
         ("call +1 (555) 123-4567", "telephone number", "+1 (555) 123-4567"),
         ("Mr. Smith has a cough", "name", "Mr. Smith"),
-        ("Frau Dr Müller sent this", "name", "Frau Dr"),
+        ("Frau Dr Müller sent this", "name", "Frau Dr Müller"),
         ("señora García Márquez", "name", "señora García Márquez"),
         ("the patient is John Smith", "name", "patient is John Smith"),
         ("Segment the liver of Smith, John", "name", "Smith, John"),

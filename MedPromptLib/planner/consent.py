@@ -14,7 +14,10 @@ from ..errors import InvalidInput
 from .endpoint import EndpointPlanner
 from .endpoint_schema import messages
 
-_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
+    r"nov(?:ember)?|dec(?:ember)?)\.?"
+)
 _IDENTIFIERS = (
     ("date", re.compile(r"\b\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b")),
     ("date", re.compile(rf"\b(?:\d{{1,2}}(?:st|nd|rd|th)?\s+{_MONTH}|{_MONTH}\s+\d{{1,2}})(?:,?\s+\d{{4}})?\b", re.I)),
@@ -25,7 +28,7 @@ _IDENTIFIERS = (
     ),
     ("record number", re.compile(r"(?<![\d.,])\d{6,}(?![\d.,]*\d)")),
     ("e-mail address", re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")),
-    ("telephone number", re.compile(r"(?<!\w)\+?\d{2,4}(?:[ -]\d{2,5}){2,4}\b")),
+    ("telephone number", re.compile(r"(?<!\w)(?:\+\d{1,3}[ -])?\(?\d{2,4}\)?(?:[ -]\d{2,5}){2,4}\b")),
     (
         "name",
         re.compile(
@@ -89,15 +92,18 @@ class Consents:
         """Remember the agreement."""
         agreed = sorted({*self._read(), _key(planner)})
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.path.with_suffix(".part")
-        draft.write_text(json.dumps(agreed, indent=1) + "\n", encoding="utf-8")
-        draft.replace(self.path)
+        self._write(agreed)
 
     def take_back(self, planner: EndpointPlanner) -> None:
         """Forget the agreement."""
         agreed = sorted(set(self._read()) - {_key(planner)})
         if self.path.is_file():
-            self.path.write_text(json.dumps(agreed, indent=1) + "\n", encoding="utf-8")
+            self._write(agreed)
+
+    def _write(self, agreed: list[str]) -> None:
+        draft = self.path.with_suffix(".part")
+        draft.write_text(json.dumps(agreed, indent=1) + "\n", encoding="utf-8")
+        draft.replace(self.path)
 
     def _read(self) -> list[str]:
         try:
