@@ -5,6 +5,7 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/benchmark.py"
   "MedPromptLib/catalog.py"
   "MedPromptLib/cli.py"
+  "MedPromptLib/cli_planner.py"
   "MedPromptLib/demo.py"
   "MedPromptLib/dicom_images.py"
   "MedPromptLib/errors.py"

@@ -16,21 +16,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import InvalidInput, MedPromptError, NotConfirmed, OutputFailed, WeightCorrupt
+from .cli_planner import add_planner_commands, chosen_planner, confirmed, planning_options, read_text, tell
+from .errors import InvalidInput, MedPromptError, OutputFailed, WeightCorrupt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pydantic import BaseModel
 
-    from .catalog import Ability
     from .plan import Plan
-    from .planner import EndpointPlanner, Planner, Verdict
     from .results import Finding
     from .session import Session
 
 DEFECT = 70
-ENDPOINT_VARIABLE, MODEL_VARIABLE, KEY_VARIABLE = "MEDPROMPT_ENDPOINT", "MEDPROMPT_MODEL", "MEDPROMPT_API_KEY"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,33 +69,13 @@ def run(options: argparse.Namespace) -> None:
     if options.plan:
         from .plan import load_plan
 
-        plan = load_plan(_read_text(options.plan))
+        plan = load_plan(read_text(options.plan))
     elif options.prompt is None:
         raise InvalidInput("There is nothing to do; give --prompt TEXT or --plan FILE.")
     else:
         verdict = session.decide(options.prompt)
-        plan = _confirmed(verdict, session, options)
+        plan = confirmed(verdict, session.catalog.abilities, options)
     _run_on_inputs(session, plan, options)
-
-
-def _confirmed(verdict: Verdict, session: Session, options: argparse.Namespace) -> Plan:
-    """The verdict's plan, once the user has agreed where agreement is needed."""
-    for note in verdict.notes:
-        _tell(note)
-    if verdict.decision == "confirm" and not options.yes:
-        from .planner import explain
-
-        _tell(explain(verdict, session.catalog.abilities))
-        if not (sys.stdin.isatty() and _asked("Run this plan?")):
-            raise NotConfirmed(
-                f"{verdict.question()} To run the plan as it is, repeat the command with --yes.", verdict
-            )
-    return verdict.plan
-
-
-def _asked(question: str) -> bool:
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) -> None:
@@ -116,12 +94,12 @@ def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) ->
         if options.modality:
             image = replace(image, modality=options.modality)
         for note in image.notes:
-            _tell(f"{image.name}: {note}")
+            tell(f"{image.name}: {note}")
         routed = session.route(plan, image)
         check_folder(options.out)
-        result = session.run(routed, image, device=options.device, progress=lambda event: _tell(event.message))
+        result = session.run(routed, image, device=options.device, progress=lambda event: tell(event.message))
         for omission in plan.omissions:
-            _tell(f'Left out "{omission.text}": {omission.reason}')
+            tell(f'Left out "{omission.text}": {omission.reason}')
         out = options.out / Path(name).stem if len(names) > 1 else options.out
         written = write_outputs(result, out)
         for row in result.provenance.findings:
@@ -144,9 +122,9 @@ def plan(options: argparse.Namespace) -> None:
     from .planner import decided, explain, plan_batch
 
     abilities = load_abilities(options.catalog) if options.catalog else Catalog.load(options.weights).abilities
-    planner = _planner(options, abilities)
+    planner = chosen_planner(options, abilities)
     if options.prompts:
-        lines = _read_text(options.prompts).splitlines()
+        lines = read_text(options.prompts).splitlines()
         try:
             prompts = [json.loads(line) for line in lines if line.strip()]
             entries = [{"id": str(p["id"]), "prompt": str(p["prompt"])} for p in prompts]
@@ -174,7 +152,7 @@ def weights_list(options: argparse.Namespace) -> None:
         number = f"{best.metric} ({best.subject}) {best.value:.3f}" if best else "not evaluated"
         print(f"{card.id:28} {card.intent.value:15} {card.modality:18} {card.file.bytes / 1e6:5.1f} MB  {number}")
     for problem in catalog.problems:
-        _tell(str(problem))
+        tell(str(problem))
 
 
 def weights_show(options: argparse.Namespace) -> None:
@@ -213,7 +191,7 @@ def weights_verify(options: argparse.Namespace) -> int:
         except WeightCorrupt as error:
             problems.append(str(error))
     for text in problems:
-        _tell(text)
+        tell(text)
     return WeightCorrupt.exit_code if problems else 0
 
 
@@ -234,8 +212,8 @@ def demo(options: argparse.Namespace) -> None:
 
     options.input = [demo_image()]
     session = _session(options)
-    _tell(f"Prompt: {DEMO_PROMPT}")
-    _run_on_inputs(session, _confirmed(session.decide(DEMO_PROMPT), session, options), options)
+    tell(f"Prompt: {DEMO_PROMPT}")
+    _run_on_inputs(session, confirmed(session.decide(DEMO_PROMPT), session.catalog.abilities, options), options)
 
 
 def train(options: argparse.Namespace) -> None:
@@ -247,7 +225,7 @@ def train(options: argparse.Namespace) -> None:
 
     recipe, digest = read_recipe(options.recipe)
     work = options.work / recipe.card.id
-    training = SupervisedTraining(recipe, options.data, work, resolve_device(options.device), report=_tell)
+    training = SupervisedTraining(recipe, options.data, work, resolve_device(options.device), report=tell)
     state = training.run()
     command = f"medprompt train MedPromptLib/training/recipes/{options.recipe.name} --data DATA"
     card = publish(recipe, state, training.cases["val"], options.out, command=command, config_sha256=digest)
@@ -274,59 +252,11 @@ def evaluate(options: argparse.Namespace) -> None:
         write_card(folder, replace_measurements(card, found))
 
 
-def train_planner(options: argparse.Namespace) -> None:
-    """Fine-tune the planner's language model; run the same line with --resume to continue."""
-    from .training.planner_training import Settings, train_planner
-
-    settings = Settings(steps=options.steps, seed=options.seed)
-    folder = train_planner(
-        options.work, settings, base=options.base, minutes=options.minutes, resume=options.resume, report=_tell
-    )
-    print(f"The adapter is in {folder}; to ship it, copy its files to weights/planner.")
-
-
 def bench_run(options: argparse.Namespace) -> None:
     """Time a warm two-task run, from prompt to nodes."""
     from .benchmark import benchmark_two_tasks
 
     for line in benchmark_two_tasks(_session(options), options.device, options.rounds):
-        print(line)
-
-
-def bench_plans(options: argparse.Namespace) -> None:
-    """Score a planner on prompts with gold plans."""
-    from .catalog import load_abilities
-    from .planner.scoring import score
-
-    abilities = load_abilities(options.catalog)
-    gold = [json.loads(line) for line in _read_text(options.gold).splitlines() if line.strip()]
-    found = score(_planner(options, abilities), abilities, gold)
-    print(*found.lines(), *(found.wrong if options.wrong else ()), sep="\n")
-
-
-def bench_robustness(options: argparse.Namespace) -> int:
-    """Plan prompts that try to break the planner; the exit code says whether any did."""
-    from itertools import islice
-
-    from .catalog import Catalog, load_abilities
-    from .planner.scoring import robustness
-    from .training.prompts.adversarial import adversarial
-
-    abilities = load_abilities(options.catalog) if options.catalog else Catalog.load(options.weights).abilities
-    words = tuple(sorted({name for a in abilities for name in (a.id, a.target)}))
-    prompts = islice(adversarial(words, options.seed), options.count)
-    found = robustness(_planner(options, abilities), abilities, prompts)
-    print(*found.lines(), sep="\n")
-    return 1 if found.problems else 0
-
-
-def bench_planner(options: argparse.Namespace) -> None:
-    """Time the planners, cold and warm."""
-    from .benchmark import benchmark_planners
-    from .catalog import Catalog, load_abilities
-
-    abilities = load_abilities(options.catalog) if options.catalog else Catalog.load(options.weights).abilities
-    for line in benchmark_planners(abilities):
         print(line)
 
 
@@ -342,17 +272,6 @@ def schema(options: argparse.Namespace) -> None:
 
 
 # -- helpers ------------------------------------------------------------
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"The file {path} cannot be read ({error}); expected a text file in UTF-8.") from error
 
 
 def _write_lines(lines: Iterable[str], path: Path | None) -> None:
@@ -371,58 +290,14 @@ def _write_lines(lines: Iterable[str], path: Path | None) -> None:
             draft.unlink(missing_ok=True)
 
 
-def _planner(options: argparse.Namespace, abilities: Sequence[Ability]) -> Planner:
-    from .planner import AgreementPlanner, EndpointPlanner, LanguageModelPlanner, RulePlanner
-
-    if options.planner == "rules":
-        return RulePlanner()
-    if options.planner == "local":
-        return LanguageModelPlanner(options.language_model, options.adapter)
-    if options.planner == "agreement":
-        if options.language_model or options.adapter:
-            return AgreementPlanner(model=LanguageModelPlanner(options.language_model, options.adapter))
-        return AgreementPlanner.default()
-    if not options.endpoint or not options.model:
-        raise InvalidInput("The endpoint planner needs an address and a model; give --endpoint URL and --model NAME.")
-    endpoint = EndpointPlanner(
-        options.endpoint, options.model, api_key=os.environ.get(KEY_VARIABLE), timeout=options.timeout
-    )
-    _agree_to_send(endpoint, getattr(options, "prompt", None), abilities, options)
-    return AgreementPlanner(model=endpoint)
-
-
-def _agree_to_send(
-    endpoint: EndpointPlanner, prompt: str | None, abilities: Sequence[Ability], options: argparse.Namespace
-) -> None:
-    """Ask before the first use of an endpoint; flag likely identifiers at every use."""
-    from .planner.consent import Consents, disclosure, identifiers
-
-    consents = Consents()
-    flagged = identifiers(prompt or "")
-    for found in flagged:
-        _tell(f"This may identify somebody ({found.kind}): {found.text}")
-    if options.agree_to_send or (consents.given(endpoint) and not flagged):
-        if options.agree_to_send:
-            consents.give(endpoint)
-        _tell(f"The text of the prompt is sent to {options.endpoint}; images never are.")
-        return
-    _tell(disclosure(endpoint, prompt or "(the prompts of the file)", abilities))
-    if not (sys.stdin.isatty() and _asked("Send it?")):
-        raise InvalidInput(
-            "Nothing was sent, because you have not agreed to it; repeat the command with --agree-to-send, "
-            "or leave out --planner endpoint."
-        )
-    consents.give(endpoint)
-
-
 def _session(options: argparse.Namespace) -> Session:
     from .planner import RulePlanner
     from .session import Session
 
     session = Session(options.weights, planner=RulePlanner(), router_mode=options.router)
-    session.planner = _planner(options, session.catalog.abilities)
+    session.planner = chosen_planner(options, session.catalog.abilities)
     for problem in session.catalog.problems:
-        _tell(str(problem))
+        tell(str(problem))
     return session
 
 
@@ -439,29 +314,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     device = argparse.ArgumentParser(add_help=False)
     device.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
-    planning = argparse.ArgumentParser(add_help=False)
-    planning.add_argument(
-        "--planner",
-        choices=("agreement", "rules", "local", "endpoint"),
-        default="agreement",
-        help="rules and language model together (default), one of them, or the rules with an endpoint's model",
-    )
-    planning.add_argument(
-        "--language-model", type=Path, metavar="DIR", help="a transformers folder instead of the packaged model"
-    )
-    planning.add_argument("--adapter", type=Path, metavar="DIR", help="an adapter for it that writes the line format")
-    planning.add_argument("--agree-to-send", action="store_true", help="the prompt may be sent to the endpoint")
-    planning.add_argument("--yes", action="store_true", help="run a plan that would have to be confirmed first")
-    planning.add_argument(
-        "--endpoint",
-        default=os.environ.get(ENDPOINT_VARIABLE),
-        help=f"OpenAI-compatible address (or ${ENDPOINT_VARIABLE})",
-    )
-    planning.add_argument(
-        "--model", default=os.environ.get(MODEL_VARIABLE), help=f"model name there (or ${MODEL_VARIABLE})"
-    )
-    planning.add_argument("--timeout", type=float, default=60.0, help="seconds to wait for the endpoint")
-    planning.add_argument("--router", choices=("lexicon", "paper"), default="lexicon", help="how weights are chosen")
+    planning = planning_options()
 
     p = commands.add_parser("run", parents=[places, device, planning], help="do what a prompt asks on images")
     p.set_defaults(do=run)
@@ -518,32 +371,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--json", type=Path, metavar="FILE")
     p.add_argument("--no-card", action="store_true", help="leave the card as it is")
 
-    p = commands.add_parser("train-planner", help="fine-tune the planner's language model on synthetic requests")
-    p.set_defaults(do=train_planner)
-    p.add_argument("--work", type=Path, default=Path("runs/planner"), metavar="DIR", help="checkpoint, log, adapter")
-    p.add_argument("--base", type=Path, metavar="DIR", help="another transformers folder than SmolLM2-135M-Instruct")
-    p.add_argument("--steps", type=int, default=1800)
-    p.add_argument("--seed", type=int, default=1)
-    p.add_argument("--minutes", type=float, default=float("inf"), help="stop, with a checkpoint, after this long")
-    p.add_argument("--resume", action="store_true", help="go on from the checkpoint")
-
-    bench = commands.add_parser("bench", help="measure speed").add_subparsers(required=True, metavar="WHAT")
-    p = bench.add_parser("run", parents=[places, device, planning], help="a warm two-task run, prompt to nodes")
-    p.set_defaults(do=bench_run)
-    p.add_argument("--rounds", type=int, default=10)
-    p = bench.add_parser("planner", parents=[places], help="each planner and the policy, cold and warm")
-    p.set_defaults(do=bench_planner)
-    p.add_argument("--catalog", type=Path, help="a JSON list of cards instead of the installed weights")
-    p = bench.add_parser("robustness", parents=[places, planning], help="prompts that try to break the planner")
-    p.set_defaults(do=bench_robustness)
-    p.add_argument("--catalog", type=Path, help="a JSON list of cards instead of the installed weights")
-    p.add_argument("--count", type=int, default=2000)
-    p.add_argument("--seed", type=int, default=1)
-    p = bench.add_parser("plans", parents=[planning], help="how often plans are right, on prompts with gold plans")
-    p.set_defaults(do=bench_plans)
-    p.add_argument("--catalog", type=Path, required=True, help="a JSON list of cards")
-    p.add_argument("--gold", type=Path, required=True, help="JSON lines with id, category, prompt and gold plan")
-    p.add_argument("--wrong", action="store_true", help="list what went wrong")
+    add_planner_commands(commands, places, device, planning, bench_run)
 
     p = commands.add_parser("schema", help="print a JSON schema")
     p.set_defaults(do=schema)
