@@ -1,4 +1,4 @@
-"""What the agreement planner decides on two readings, and what it tells the user; the second reading is hand-written."""
+"""What the agreement planner decides on two readings, and what it tells the user; one reading is hand-written."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from MedPromptLib.planner.lines import (
     parse_lines,
 )
 
-# ------------------------------------------------------------------------------------------------------------ the format
+# ----------------------------------------------------------------------------------------------------------- the format
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_remarks_are_not_counted() -> None:
     assert [line.is_task for line in lines] == [False, True, False, False, True, True]
 
 
-# -------------------------------------------------------------------------------------------------------- lines to a plan
+# ------------------------------------------------------------------------------------------------------ lines to a plan
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_any_lines_at_all_become_a_valid_plan() -> None:
         assert bool(plan.pipeline) == (plan.status in (Status.OK, Status.PARTIAL)), lines
 
 
-# ------------------------------------------------------------------------------------------------------- comparing plans
+# ------------------------------------------------------------------------------------------------------ comparing plans
 
 
 ORDER = "cls kidney stone\nseg spleen if 1 yes\nseg heart"

@@ -24,7 +24,7 @@ TEMPLATES = sorted((FOLDER / "templates").glob("*.txt"))
 Skeleton = tuple[tuple[str, str, int, tuple[tuple[int, str], ...], bool], ...]
 
 
-# ------------------------------------------------------------------------------------------------------------- the files
+# ------------------------------------------------------------------------------------------------------------ the files
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda p: p.stem)
@@ -88,7 +88,7 @@ def test_a_typed_term_with_one_type_is_refused(tmp_path: Path, monkeypatch: pyte
         bank.__wrapped__("en")
 
 
-# ---------------------------------------------------------------------------------------------------------- the examples
+# --------------------------------------------------------------------------------------------------------- the examples
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +168,7 @@ def test_prompts_are_of_a_length_people_write(examples: list[Example]) -> None:
     assert sum("\n" in e.prompt for e in examples) > 10
 
 
-# ------------------------------------------------------------------------------------------------------------- the slips
+# ------------------------------------------------------------------------------------------------------------ the slips
 
 
 NEGATORS = {
@@ -228,9 +228,6 @@ def test_a_span_is_followed_through_slips() -> None:
     assert len(seen) > 20
 
 
-def test_without_noise_prompts_have_no_slips() -> None:
-    for example in islice(Generator(4, noise=0.0, joined=0.0), 300):
-        template_words = {w for t in bank(example.language).templates[example.source] for w in SLOT.sub("", t.text).split()}
-        assert template_words, example
+def test_prompts_have_slips_only_as_often_as_asked() -> None:
     clean, noisy = (" ".join(e.prompt for e in islice(Generator(4, noise=n), 400)) for n in (0.0, 1.0))
     assert clean.count(".") > 1.2 * noisy.count(".")

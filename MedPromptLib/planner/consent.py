@@ -1,4 +1,4 @@
-"""Before a prompt leaves the machine: exactly what will be sent, what looks like an identifier, and who agreed to it."""
+"""Before a prompt leaves the machine: what exactly will be sent, what may identify somebody, who agreed to it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _IDENTIFIERS = (
     ),
     ("record number", re.compile(r"(?<![\d.,])\d{6,}(?![\d.,]*\d)")),
     ("e-mail address", re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")),
-    ("telephone number", re.compile(r"(?<!\w)(?:\+\d{1,3}[ -])?\(?\d{2,4}\)?(?:[ -]\d{2,5}){2,4}\b")),
+    ("telephone number", re.compile(r"(?<!\w)\+?(?:\d{1,3} ?\()?\d{2,4}\)?(?:[ -]\d{2,5}){2,4}\b")),
     (
         "name",
         re.compile(
@@ -55,7 +55,7 @@ class Identifier(NamedTuple):
 
 
 def identifiers(prompt: str) -> tuple[Identifier, ...]:
-    """Names, dates, record numbers, addresses that may identify somebody, in order; a likely list, not a complete one."""
+    """Names, dates, record numbers, addresses that may identify somebody, in order; likely, not complete."""
     found: list[Identifier] = []
     for kind, pattern in _IDENTIFIERS:
         for match in pattern.finditer(prompt):

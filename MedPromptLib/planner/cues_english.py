@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 ENGLISH = """
-POLITE : it if you could, if you can, if you could, if possible, if you do not mind, if you please, if needed, if
+POLITE : status post, status quo, it if you could, if you can, if you could, if possible, if you do not mind, if you please, if needed, if
     necessary, if you would, if you like, if available, when you can, when you have time, when possible, as soon as
     possible, if feasible, if at all possible, when you get a chance, if you want, if you may, if you have time, when
     you get a minute, when you have a minute, when you get the chance, no rush, not urgent, no hurry, whenever
@@ -37,7 +37,7 @@ CLS.v : look, have a look, take a look, examine, examining, inspect, analyse, an
 CLS.vn : check, checks, test, tests, read, screen, report on
 CLS.n : classification, classifications, classifier, diagnosis, diagnoses, detection, assessment, evaluation, reading,
     screening, workup, work up, check up, detector, verdict, prediction, opinion, classification model,
-    identification, analysis, prognosis, checking, testing, finding
+    identification, analysis, prognosis, checking, testing, finding, status
 CLS.p : checked, classified, assessed, tested, evaluated, screened, graded, staged, categorised, categorized, rated
 SOFT.v : detect, detecting, identify, identifying, find, finding, look for, looking for, search for, searching for,
     locate, locating, localise, localize, spot the, recognise, recognize, check for, checking for, check whether,
@@ -99,7 +99,9 @@ THEN : when you are done, when you are done with, when done, when done with, whe
     thirdly, second step, last, once that is done, once done, separately, also, as well, too, in addition,
     additionally, furthermore, before that, thereafter
 AFTER : after, having, once you have, once you ve
-REGARDLESS : regardless, irrespective, in any case, either way, anyway, whatever the result, no matter what, in all
+REGARDLESS : regardless, come what may, whatever is found, whatever it shows, whatever you find, whatever comes out,
+    whatever the outcome, whatever the finding, whatever the answer, whichever it is, in every case, one way or the
+    other, irrespective, in any case, either way, anyway, whatever the result, no matter what, in all
     cases, always, unconditionally, independently, whatever happens, independent of that, irrespective of both,
     regardless of the result, no matter the result
 NEG : scrap, scrap the, ditch, no point, no point in, no use, do not bother with, do not bother, do not care about,
@@ -111,7 +113,13 @@ NEG : scrap, scrap the, ditch, no point, no point in, no use, do not bother with
     as opposed to, stop short of, aside from, not interested in, refrain from, in place of, free of charge, non
 POSTNEG : can wait, not needed, is not needed, are not needed, unnecessary, not required, is not required, is
     unnecessary, not necessary, is not necessary, are not necessary, alone, aside, excluded, is irrelevant, are
-    irrelevant, does not matter, do not matter, does not interest me, not wanted, off limits, not of interest
+    irrelevant, does not matter, do not matter, does not interest me, not wanted, off limits, not of interest,
+    of no interest, is of no interest, are of no interest, of no concern, is of no concern, are of no concern, of no use,
+    is of no use, are of no use, of no importance, is of no importance, of no relevance, is of no relevance, not relevant,
+    is not relevant, are not relevant, no concern of mine, is no concern of mine, no longer needed, is no longer needed,
+    are no longer needed, not my concern, is not my concern, is no longer of interest, not asked for, is not asked for,
+    are not asked for, is not wanted, are not wanted, is not of interest, are not of interest, is not what i need,
+    is not what i want, no longer of interest
 CANCEL : forget it, scrap it, changed my mind, i have changed my mind, or rather, or better, actually no, no wait,
     scratch that, on second thought, on second thoughts, wait no, correction, cancel that, i changed my mind, i mean,
     strike that, no sorry, sorry no, forget that, never mind that, actually just, actually, oops

@@ -31,7 +31,8 @@ THEN : luego, despues, entonces, tambien, ademas, primero, finalmente, por ultim
 REGARDLESS : en cualquier caso, de todas formas, de todos modos, independientemente
 NEG : no, sin, excepto, salvo, omite, en vez de, en lugar de, ni, no hace falta, tampoco, ignora, olvida, menos,
     nunca
-POSTNEG : no hace falta, no es necesario, no es necesaria
+POSTNEG : no hace falta, no es necesario, no es necesaria, no me interesa, no me interesan, no interesa, no interesan,
+    no importa, no me importa
 ONLY : solo, solamente, unicamente, nada mas
 BUT : pero, sino
 POS : positivo, positiva, sospechoso, sospechosa, afirmativo, positivos, positivas
@@ -84,7 +85,9 @@ THEN : dann, danach, anschliessend, zuerst, auch, ausserdem, zudem, schliesslich
 REGARDLESS : in jedem fall, auf jeden fall, unabhangig davon, so oder so
 NEG : nicht, ohne, kein, keine, keinen, ausser, statt, anstatt, anstelle, weder, noch, lass, uberspringe, vergiss,
     ignoriere, keiner, nie, abgesehen von
-POSTNEG : nicht notig, nicht erforderlich, weglassen, in ruhe, ist nicht notig, brauche ich nicht
+POSTNEG : nicht notig, nicht erforderlich, weglassen, in ruhe, ist nicht notig, brauche ich nicht,
+    interessiert nicht, interessieren nicht, interessiert mich nicht, interessieren mich nicht, ist egal, spielt keine
+    rolle, ist uninteressant, ist unwichtig
 ONLY : nur, lediglich, bloss, ausschliesslich
 BUT : aber, sondern, jedoch
 POS : positiv, auffallig, verdachtig, positives, positive, positiven
@@ -135,7 +138,8 @@ THEN : puis, ensuite, alors, aussi, egalement, d abord, enfin, apres
 REGARDLESS : dans tous les cas, quoi qu il en soit, de toute facon
 NEG : ne, pas, sans, pas de, sauf, excepte, au lieu de, plutot que, ni, ignore, oublie, aucun, aucune, hormis,
     inutile de, jamais, n
-POSTNEG : pas necessaire, n est pas necessaire, inutile, de cote
+POSTNEG : pas necessaire, n est pas necessaire, inutile, de cote, ne m interesse pas, ne m interessent pas, n interesse pas,
+    sans interet, est sans interet, peu importe, n importe pas
 ONLY : seulement, uniquement, juste, rien d autre, simplement
 BUT : mais
 POS : positif, positive, suspect, suspecte, positifs
@@ -183,7 +187,8 @@ ELSE : caso contrario, senao, do contrario
 THEN : depois, em seguida, entao, tambem, alem disso, primeiro, por fim
 REGARDLESS : de qualquer forma, em qualquer caso, independentemente
 NEG : nao, sem, exceto, em vez de, ao inves de, nem, ignore, esqueca, pule, menos, nunca, nenhum, nenhuma
-POSTNEG : nao e necessario, nao e necessaria, nao precisa
+POSTNEG : nao e necessario, nao e necessaria, nao precisa, nao me interessa, nao me interessam, nao interessa, nao
+    interessam, nao importa, e irrelevante
 ONLY : apenas, somente, so, unicamente
 BUT : mas, porem
 POS : positivo, positiva, suspeito, suspeita, positivos

@@ -47,7 +47,7 @@ def _numbered(items: list[Item], lexicon: Lexicon) -> list[Item]:
     out: list[Item] = []
     for item in items:
         word = str(int(item.number)) if item.kind == "NUM" and item.number == int(item.number) else item.text
-        is_number = item.kind == "NUM" or word in _SCALE
+        is_number = item.kind == "NUM" or (word in _SCALE and not _says_i(items, item))
         before = next(
             (i for i in reversed(out[-8:]) if not i.is_small and i.text not in _AT_LEAST | _ABOVE | _BELOW), None
         )
@@ -70,6 +70,18 @@ def _numbered(items: list[Item], lexicon: Lexicon) -> list[Item]:
                 continue
         out.append(item)
     return out
+
+
+def _says_i(items: Sequence[Item], item: Item) -> bool:
+    """Whether an "i" is a person: "its grade I know already"."""
+    after = next((i for i in items[items.index(item) + 1 :][:1] if i.start - item.end < 2), None)
+    return item.text == "i" and after is not None and after.text in _MENTAL
+
+
+_MENTAL = word_set(
+    "know have had see saw need want already can do did will would am was like think read shall got could must "
+    "understand understood"
+)
 
 
 def _key_of(word: str, marks: dict[str, str]) -> str:

@@ -287,6 +287,76 @@ def composed(items: list[Item], lexicon: Lexicon) -> list[Item]:
     return out
 
 
+_WITHIN_SKULL = {f"{place}:hemorrhage": "brain:hemorrhage" for place in ("skull", "head", "cranium")}
+"""What bleeds inside the skull is the brain and its coverings."""
+
+_HAPPENED = word_set(
+    """
+    torn ruptured rupture ripped snapped tearing fractured broken cracked shattered blocked occluded narrowed infected
+    inflamed swollen clotted calcified bled
+    roto rota rasgado rasgada desgarrado desgarrada fracturado fracturada quebrado quebrada rompido rompida rompu rompue
+    dechire dechiree casse cassee fracture fracturee gerissen gebrochen entzundet verkalkt verschlossen verengt infecte
+    enflamme bouche obstruido inflamado inflamada
+    """
+)
+"""Words that say of an organ, by a verb, what happened to it."""
+
+
+def happened(items: list[Item], lexicon: Lexicon) -> list[Item]:
+    """Join an organ and what happened to it, apart from each other: "tore his ACL", "is the ACL on this MR torn?"."""
+    out = list(items)
+    for item in items:
+        if item.kind != "T" or item.text not in _HAPPENED or not is_family(item.concepts) or item not in out:
+            continue
+        place = out.index(item)
+        organ = _organ_after(out, place, lexicon)
+        if organ is not None:
+            denied = [i for i in out[place + 1 : organ] if i.kind == "NEG"]
+            joined = _joined(item, item, out[organ], lexicon)
+            out[place : organ + 1] = [*denied, replace(joined, end=out[organ].end)]
+            continue
+        organ = _organ_before(out, place, lexicon)
+        if organ is not None:
+            between = [i for i in out[organ + 1 : place] if not i.is_small]
+            joined = _joined(out[organ], item, out[organ], lexicon)
+            out[organ : place + 1] = [
+                *(i for i in between if i.kind == "NEG"),
+                replace(joined, end=out[organ].end),
+                *(i for i in between if i.kind != "NEG"),
+            ]
+    return out
+
+
+def _organ_after(items: list[Item], place: int, lexicon: Lexicon) -> int | None:
+    """The organ of "torn his ACL": only small words stand between."""
+    after = place + 1
+    while after < len(items) and items[after].is_small:
+        after += 1
+    found = after > place + 1 and after < len(items) and _is_place(items[after], lexicon)
+    return after if found and _is_part(items[after], lexicon) else None
+
+
+def _organ_before(items: list[Item], place: int, lexicon: Lexicon) -> int | None:
+    """The organ of "is the ACL on this knee MR torn": only images, places and small words stand between."""
+    for before in range(place - 1, -1, -1):
+        item = items[before]
+        if _is_place(item, lexicon) and _is_part(item, lexicon):
+            return before
+        placed = item.kind in ("M", "PREP", "IMG", "SEEN") or item.is_small or item.form in ("ordinary", "class", "own")
+        asks = item.kind == "CLS" and item.text in _ASKED
+        if not (placed or asks or (item.kind == "NEG" and item.text in _NOT) or item.kind == "T"):
+            return None
+        if item.kind == "T" and not _is_place(item, lexicon) and item.form not in ("class", "own"):
+            return None
+    return None
+
+
+def _is_part(item: Item, lexicon: Lexicon) -> bool:
+    return lexicon.vocabulary.concept(item.concepts[0]).kind == "anatomy"
+
+
+_ASKED = frozenset(["est il", "est elle", "is it", "is this", "is that", "esta", "está", "ist", "is", "does"])
+_NOT = frozenset(["not", "nicht", "pas", "no", "nao"])
 _AROUND = frozenset(["round", "around", "inside"])
 _STATING = frozenset(
     ["found", "is", "are", "was", "has", "have", "looks", "seems", "shows", "contains", "a", "an", "ist", "est"]
@@ -302,7 +372,7 @@ def is_family(concepts: tuple[str, ...]) -> bool:
 def _joined(first: Item, family: Item, organ: Item, lexicon: Lexicon) -> Item:
     base, _, side = organ.concepts[0].partition("@")
     kind = "lesion" if family.concepts[0] == "cancer" else family.concepts[0][2:].partition("@")[0]
-    key = f"{base}:{kind}"
+    key = _WITHIN_SKULL.get(f"{base}:{kind}", f"{base}:{kind}")
     form = "malignant" if family.concepts[0] == "cancer" else "sided" if side else ""
     return replace(
         first, concepts=(key,), end=max(first.end, family.end), text=f"{first.text} {family.text}", form=form, kind="T"

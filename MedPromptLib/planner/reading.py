@@ -13,7 +13,7 @@ from .background import without_background
 from .cues import guess_language
 from .degrees import classes_named, single_words
 from .items import Item
-from .joining import composed, image_descriptions, sides, verbs_or_nouns, weak_terms
+from .joining import composed, happened, image_descriptions, sides, verbs_or_nouns, weak_terms
 from .lexicon import Lexicon, Modality, lexicon_for
 from .sizes import sizes
 from .text import Token, is_cjk, singular, tokenize
@@ -138,7 +138,8 @@ def read(prompt: str, text: str, abilities: Sequence[Ability]) -> Reading:
     items = verbs_or_nouns(sizes(items, lexicon))
     items = _every_kind(image_descriptions(items, lexicon), lexicon)
     items = without_background(_no_conditions(items), lexicon)
-    items = _only_or_if(classes_named(composed(items, lexicon), lexicon), lexicon)
+    items = happened(composed(_grading(items), lexicon), lexicon)
+    items = _only_or_if(classes_named(items, lexicon), lexicon)
     return Reading(prompt, language, weak_terms(items, lexicon), lexicon, doubts)
 
 
@@ -250,6 +251,22 @@ def _every_kind(items: list[Item], lexicon: Lexicon) -> list[Item]:
                 break
             if noun.kind != "M" and not noun.is_small and noun.kind != "PREP":
                 break
+    return items
+
+
+def _grading(items: list[Item]) -> list[Item]:
+    """ "Score the colitis" grades it; "the colitis score" is its grade. "Send the score" is left as it is."""
+    for index, item in enumerate(items):
+        if item.text not in {"score", "scores", "scoring", "scored"} or item.kind not in ("OTHER", "W"):
+            continue
+        near = [i for i in items[index + 1 : index + 5] if not i.is_small][:2]
+        before = items[index - 1] if index else None
+        if before is not None and before.kind == "T":
+            item.kind, item.form = "ASPECT", "grade"
+        elif item.text in {"score", "scoring"} and near and near[0].kind in ("T", "ASPECT", "M"):
+            item.kind, item.form = "GRADE", "v"
+        elif len(near) > 1 and near[0].kind == "PREP" and near[1].kind == "T":
+            item.kind, item.form = "ASPECT", "grade"
     return items
 
 

@@ -179,7 +179,7 @@ class Resolver:
         if aspect in ("grade", "histology", "measure", "position"):
             cards = [c for c in (*direct, *by_class) if aspect in c.aspects]
             if not cards and aspect == "grade":
-                cards = [c for c in self._about(names) if aspect in c.aspects]
+                cards = [c for c in self._about(names) if c.aspects & {"grade", "stage"}]
                 only = self._of_organ(wish, key)
                 if not cards and isinstance(only, Found):
                     return only

@@ -48,7 +48,7 @@ class Termless:
             return [
                 Ask(Intent.SEGMENTATION, place.concepts, clause.start, clause.end, negated=negated or clause.has("NEG"))
             ]
-        if place is not None and inherited.kind == "SEG" and not own.kind:
+        if place is not None and inherited.kind == "SEG" and not own.kind and not self._shows_last(place, antecedents):
             return [
                 Ask(Intent.SEGMENTATION, place.concepts, clause.start, clause.end, negated=negated or clause.has("NEG"))
             ]
@@ -70,6 +70,13 @@ class Termless:
             return found
         self._nothing_found(clause, own, inherited, described, negated)
         return []
+
+    def _shows_last(self, place: Item, antecedents: list[Ask]) -> bool:
+        """Whether an image is of the organ that the last term lies in: "the right ventricle, cardiac MRI"."""
+        last = next((a for a in reversed(antecedents) if a.concepts), None)
+        if last is None or place.concepts[0] in last.concepts:
+            return False
+        return any(place.concepts[0] in self.lexicon.vocabulary.ancestors(k) for k in last.concepts)
 
     def _nothing_found(self, clause: Clause, own: Verb, inherited: Verb, described: list[Item], negated: bool) -> None:
         unknown = [i for i in clause.items if i.kind == "W" and i.form == "unknown"]

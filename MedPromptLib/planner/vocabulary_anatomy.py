@@ -154,7 +154,8 @@ bile duct < abdomen : bile duct, bile ducts, biliary tree, biliary ; via biliar,
     biliaires, 胆管
 spleen < abdomen : spleen, splenic, lien ; bazo, milz, rate@fr, baco, 脾脏, 脾臓, 脾
 pancreas < abdomen : pancreas, pancreatic ; pancreatico, bauchspeicheldruse, pankreas, 胰腺, 胰脏, 膵臓
-kidney < abdomen : kidney, kidneys, renal, nephric, renal parenchyma ; rinon, rinones, renal, renales, niere, nieren,
+kidney < abdomen : kidney, kidneys, renal, nephric, renal parenchyma, organs that make urine, urine making organs,
+    organs that filter the blood, blood filtering organs ; rinon, rinones, renal, renales, niere, nieren,
     rein@fr, reins@fr, renale, rim@pt, rins@pt, 肾脏, 腎臓, 肾
 renal artery < kidney : renal artery, renal arteries ; arteria renal, nierenarterie, 肾动脉
 ureter < abdomen : ureter, ureters, ureteral, ureteric ; harnleiter, uretere, 输尿管, 尿管
