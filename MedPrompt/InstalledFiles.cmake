@@ -52,6 +52,7 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/planner/explaining.py"
   "MedPromptLib/planner/foreign.py"
   "MedPromptLib/planner/from_lines.py"
+  "MedPromptLib/planner/hedges.py"
   "MedPromptLib/planner/imaging.py"
   "MedPromptLib/planner/interpret.py"
   "MedPromptLib/planner/interpretation.py"
@@ -142,6 +143,9 @@ set(MEDPROMPT_WEIGHTS
   "weights/breast_lesion_seg_us/model.safetensors"
   "weights/chest_structures_seg_cxr/card.json"
   "weights/chest_structures_seg_cxr/model.safetensors"
+  "weights/planner/adapter_config.json"
+  "weights/planner/adapter_model.safetensors"
+  "weights/planner/planner.json"
   "weights/pneumonia_cls_cxr/card.json"
   "weights/pneumonia_cls_cxr/model.safetensors"
   )

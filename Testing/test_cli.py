@@ -250,9 +250,9 @@ def test_an_endpoint_that_is_down_is_said(medprompt, a_silent_endpoint):
     assert_one_sentence(code, err, 5, "127.0.0.1")
 
 
-def test_a_plan_that_leaves_something_out_needs_a_yes(medprompt, a_picture, tmp_path):
+def test_a_plan_that_has_to_be_confirmed_needs_a_yes(medprompt, a_picture, tmp_path):
     arguments = ("run", "--prompt", "Segment the lungs on this chest x-ray and book a flight to Lisbon.")
-    arguments += ("--input", a_picture, "--out", tmp_path / "out")
+    arguments += ("--input", a_picture, "--out", tmp_path / "out", "--planner", "rules")
     code, _, err = medprompt(*arguments)
     assert_one_sentence(code, err, 3, "repeat the command with --yes")
     assert "Decision: confirm" in err and "Lisbon" in err

@@ -21,8 +21,10 @@ from PySide6 import QtCore, QtGui, QtTest, QtWidgets  # isort: skip
 
 from MedPromptLib.errors import Cancelled
 from MedPromptLib.images import MedicalImage
+from MedPromptLib.planner import AgreementPlanner
 from MedPromptLib.results import Run
 from MedPromptLib.scene import image_to_volume
+from MedPromptLib.session import Session
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULE_FILE = ROOT / "MedPrompt" / "MedPrompt.py"
@@ -315,9 +317,17 @@ def test_ctrl_enter_during_an_analysis_does_not_start_or_cancel_anything(a_ready
     assert not job.isCancelled()
 
 
-def test_a_plan_that_leaves_something_out_is_shown_and_runs_only_when_confirmed(
-    a_ready_user: User, tmp_path: Path
-) -> None:
+@pytest.fixture
+def a_cautious_user(a_ready_user: User) -> User:
+    """Someone whose policy lets nothing run that leaves a part of the request out."""
+    planner = AgreementPlanner.default()
+    planner.policy = dataclasses.replace(planner.policy, run_partial=False)
+    a_ready_user.panel.widget.logic._analyze = Session(planner=planner).analyze
+    return a_ready_user
+
+
+def test_a_plan_that_has_to_be_confirmed_is_shown_and_runs_only_then(a_cautious_user: User, tmp_path: Path) -> None:
+    a_ready_user = a_cautious_user
     before = node_ids()
     a_ready_user.type_prompt("Segment the heart on this chest x-ray and book me a flight to Lisbon.")
     a_ready_user.press_ctrl_enter()
@@ -335,7 +345,8 @@ def test_a_plan_that_leaves_something_out_is_shown_and_runs_only_when_confirmed(
     assert "Lisbon" in a_ready_user.notesLabel.text()
 
 
-def test_editing_the_prompt_takes_the_question_away(a_ready_user: User) -> None:
+def test_editing_the_prompt_takes_the_question_away(a_cautious_user: User) -> None:
+    a_ready_user = a_cautious_user
     a_ready_user.type_prompt("Segment the heart on this chest x-ray and book me a flight to Lisbon.")
     a_ready_user.press_ctrl_enter()
     a_ready_user.wait(lambda: a_ready_user.see(a_ready_user.confirmFrame))
@@ -516,6 +527,7 @@ with desktop() as application:
     module = application.load_module(Path({str(MODULE_FILE)!r}))
     from MedPromptLib.images import read_image
     from MedPromptLib.scene import image_to_volume
+from MedPromptLib.session import Session
     nodes = module.MedPromptLogic().run(image_to_volume(read_image({str(a_radiograph_file)!r})), {LUNGS_PROMPT!r})
     print(nodes.table.GetNumberOfRows())
 """

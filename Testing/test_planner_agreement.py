@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from planner_for_tests import CARDS, drafted, steps
 
-from MedPromptLib.errors import InvalidInput
+from MedPromptLib.errors import EndpointFailed, InvalidInput
 from MedPromptLib.plan import Plan, Status
 from MedPromptLib.planner import (
     AgreementPlanner,
@@ -22,7 +22,7 @@ from MedPromptLib.planner import (
 from MedPromptLib.planner.agreement import _alone, weighed
 from MedPromptLib.planner.rules import Draft
 
-POLICY = Policy(agreed=0.2, agreed_with_doubts=0.8, prefer_model=0.7, prefer_model_with_doubts=0.4, run_partial=False)
+POLICY = Policy(agreed=0.2, prefer_model=0.7, run_partial=False)
 
 SPLEEN = "Segment the spleen on this abdominal CT."
 STONE = "Check for a kidney stone; if there is one, segment the spleen."
@@ -66,22 +66,23 @@ def test_a_doubt_of_either_planner_asks_for_more_certainty(doubtful: str, certai
     assert "(something is odd)" in replace(verdict, reason="Not sure.").question()
 
 
-@pytest.mark.parametrize(("certainty", "first"), [(0.69, "rules"), (0.7, "language model:by hand")])
-def test_where_they_differ_the_certain_one_is_proposed_and_nothing_runs_unasked(certainty: float, first: str) -> None:
+@pytest.mark.parametrize("certainty", [0.1, 1.0])
+def test_where_they_differ_both_readings_are_shown_and_nothing_runs_unasked(certainty: float) -> None:
     verdict = verdict_on(STONE, "cls kidney stone\nseg spleen if 1 no", certainty)
     assert verdict.decision == "confirm"
-    assert verdict.plan.planner == verdict.readings[0].planner == first
-    assert len({p.planner for p in verdict.readings}) == 2
-    ours, other = ("no stone", "stone") if first.startswith("language") else ("stone", "no stone")
+    assert [p.planner for p in verdict.readings] == ["rules", "language model:by hand"]
+    assert verdict.plan is verdict.readings[0]
     marked = {line[0]: line for line in verdict.difference if line[0] != " "}
-    assert marked["-"].endswith(f"is {ours}") and marked["+"].endswith(f"is {other}")
+    assert marked["-"].endswith("is stone") and marked["+"].endswith("is no stone")
 
 
-def test_doubts_of_the_rules_make_the_model_preferred_sooner() -> None:
-    ruled = RulePlanner().draft(STONE, CARDS)
-    read = drafted(STONE, "cls kidney stone\nseg spleen", 0.5)
-    assert weighed(ruled, read, CARDS, POLICY).plan.planner == "rules"
-    assert weighed(ruled._replace(doubts=("odd",)), read, CARDS, POLICY).plan.planner == read.plan.planner
+def test_the_model_is_preferred_only_where_the_rules_found_nothing_and_it_is_certain() -> None:
+    prompt = "Zorvane me up with the spleen thing."
+    nothing = RulePlanner().draft("Hello there.", CARDS)
+    read = drafted(prompt, "seg spleen", 0.9)
+    assert weighed(nothing, read, CARDS, POLICY).plan.planner == read.plan.planner
+    assert weighed(nothing, read, CARDS, POLICY).decision == "confirm"
+    assert weighed(nothing, read._replace(certainty=0.6), CARDS, POLICY).plan.planner == "rules"
 
 
 def test_a_condition_that_one_planner_dropped_is_never_run_unasked() -> None:
@@ -91,11 +92,13 @@ def test_a_condition_that_one_planner_dropped_is_never_run_unasked() -> None:
 
 @pytest.mark.parametrize(("run_partial", "decision"), [(False, "confirm"), (True, "run")])
 def test_a_plan_that_leaves_something_out_runs_only_if_the_policy_says_so(run_partial: bool, decision: str) -> None:
-    verdict = verdict_on(SPLEEN, "seg spleen\nskip on this abdominal CT", 1.0, replace(POLICY, run_partial=run_partial))
+    prompt = "Segment the spleen on this abdominal CT and book me a flight to Lisbon."
+    verdict = verdict_on(
+        prompt, "seg spleen @ abdominal CT\nskip book me a flight", 1.0, replace(POLICY, run_partial=run_partial)
+    )
     assert verdict.decision == decision
-    if not run_partial:
-        assert verdict.plan.status is Status.PARTIAL
-        assert "left out" in verdict.reason
+    assert verdict.plan.status is Status.PARTIAL
+    assert ("left out" in verdict.reason) is not run_partial
 
 
 def test_nothing_to_run_is_refused_or_asked_back() -> None:
@@ -106,11 +109,10 @@ def test_nothing_to_run_is_refused_or_asked_back() -> None:
     assert (asked.decision, asked.plan.pipeline) == ("clarify", ())
 
 
-def test_a_preferred_reading_of_nothing_runs_nothing() -> None:
+def test_a_model_that_reads_nothing_leaves_the_rules_plan_to_be_confirmed() -> None:
     verdict = verdict_on(SPLEEN, "ask", 1.0)
-    assert (verdict.decision, verdict.plan.pipeline) == ("clarify", ())
+    assert verdict.decision == "confirm" and verdict.plan.planner == "rules"
     assert any("spleen_seg_ct" in line for line in verdict.difference)
-    assert verdict_on(SPLEEN, "ask", 0.0).decision == "confirm"
 
 
 def test_the_rules_alone_run_what_they_do_not_doubt() -> None:
@@ -126,13 +128,9 @@ def test_the_rules_alone_run_what_they_do_not_doubt() -> None:
     assert _alone(RulePlanner().draft("Hello there.", CARDS), ()).decision == "clarify"
 
 
-def test_the_shipped_policy_is_complete_and_asks_where_planners_doubt() -> None:
+def test_the_shipped_policy_has_levels_between_0_and_1() -> None:
     shipped = Policy.shipped()
-    levels = (shipped.agreed, shipped.agreed_with_doubts, shipped.prefer_model, shipped.prefer_model_with_doubts)
-    assert all(0 <= level <= 1 for level in levels)
-    assert shipped.agreed <= shipped.agreed_with_doubts
-    assert shipped.prefer_model_with_doubts <= shipped.prefer_model
-    assert shipped.run_partial is False
+    assert 0 < shipped.agreed <= shipped.prefer_model < 1
 
 
 def test_every_planner_gets_a_verdict() -> None:
@@ -152,11 +150,10 @@ def test_every_planner_gets_a_verdict() -> None:
             decided(planner, "  ", CARDS)
 
 
-def test_an_endpoint_that_is_down_leaves_the_rules_alone_and_says_so() -> None:
+def test_an_endpoint_that_is_down_is_an_error_of_its_own() -> None:
     planner = AgreementPlanner(model=EndpointPlanner("http://127.0.0.1:9/v1", "a-model", timeout=2))
-    verdict = decided(planner, SPLEEN, CARDS)
-    assert (verdict.decision, verdict.plan.planner, len(verdict.readings)) == ("run", "rules", 1)
-    assert verdict.notes[0].startswith("The rules planned alone. The endpoint 127.0.0.1 could not be reached")
+    with pytest.raises(EndpointFailed, match="could not be reached"):
+        decided(planner, SPLEEN, CARDS)
 
 
 # ------------------------------------------------------------------------------------------------------------- in words

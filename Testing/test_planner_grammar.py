@@ -12,7 +12,7 @@ import torch
 import xgrammar
 from planner_for_tests import packaged_tokenizer, tiny_model
 
-from MedPromptLib.planner.decoding import MOST_LINES, MOST_TOKENS, Decoder, Stopped, encoded, grammar
+from MedPromptLib.planner.decoding import MOST_TASKS, MOST_TOKENS, Decoder, Stopped, encoded, grammar
 from MedPromptLib.planner.lines import REMARK_VERBS, TASK_VERBS, LinesRejected, parse_lines
 from MedPromptLib.training.prompts.generator import Generator
 
@@ -195,8 +195,8 @@ def test_quotes_and_backslashes_are_copied_as_they_are(accepts: Callable[[str, s
 
 
 def test_there_is_an_end_to_the_lines(accepts: Callable[[str, str], bool]) -> None:
-    assert accepts(PROMPT, "\n".join(["seg spleen"] * MOST_LINES))
-    assert not accepts(PROMPT, "\n".join(["seg spleen"] * (MOST_LINES + 1)))
+    assert accepts(PROMPT, "\n".join(["seg spleen"] * MOST_TASKS))
+    assert not accepts(PROMPT, "\n".join(["seg spleen"] * (MOST_TASKS + 1)))
 
 
 def test_whatever_it_allows_is_read_or_refused(decoder: Decoder, matcher: Callable[[str], Any]) -> None:

@@ -962,3 +962,134 @@ def test_users_own_words_over_further_cards(prompt: str, expected: str) -> None:
 def test_a_guess_is_shown_before_it_runs(prompt: str) -> None:
     draft = RulePlanner().draft(prompt, tuple(Ability.model_validate(e) for e in FURTHER))
     assert decision(draft.plan, draft.doubts) != "run"
+
+
+CHAMBERS = {
+    "id": "chambers",
+    "intent": "segmentation",
+    "target": "brain",
+    "modality": "brain mri",
+    "structures": ["cerebellum", "brainstem", "thalamus"],
+}
+PCL = {
+    "id": "pcl",
+    "intent": "classification",
+    "target": "posterior cruciate ligament tear",
+    "modality": "knee mri",
+    "classes": ["intact", "torn"],
+    "positive": ["torn"],
+}
+WRIST_LATER = {
+    "id": "wrist",
+    "intent": "classification",
+    "target": "wrist fracture",
+    "modality": "wrist x-ray",
+    "classes": ["no fracture", "fracture"],
+    "positive": ["fracture"],
+}
+FIBROSIS = {
+    "id": "fibrosis",
+    "intent": "classification",
+    "target": "pulmonary fibrosis severity",
+    "modality": "chest ct",
+    "classes": ["none", "mild", "severe"],
+    "positive": ["mild", "severe"],
+}
+BLEED = {"id": "bleed", "intent": "segmentation", "target": "intracranial hemorrhage", "modality": "head ct"}
+BREAST_MASK = {"id": "breast_mask", "intent": "segmentation", "target": "breast mass", "modality": "breast ultrasound"}
+BREAST_TYPE = {
+    "id": "breast_type",
+    "intent": "classification",
+    "target": "breast mass malignancy",
+    "modality": "breast ultrasound",
+    "classes": ["benign", "malignant"],
+    "positive": ["malignant"],
+}
+SPLEEN = {"id": "spleen", "intent": "segmentation", "target": "spleen", "modality": "abdominal ct"}
+PANCREAS = {"id": "pancreas", "intent": "segmentation", "target": "pancreas", "modality": "abdominal ct"}
+EFFUSION = {
+    "id": "effusion",
+    "intent": "classification",
+    "target": "pleural effusion",
+    "modality": "chest x-ray",
+    "classes": ["normal", "effusion"],
+    "positive": ["effusion"],
+}
+LATER = (CHAMBERS, PCL, WRIST_LATER, FIBROSIS, BLEED, BREAST_MASK, BREAST_TYPE, SPLEEN, PANCREAS, EFFUSION)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        # an image of the whole does not widen its part
+        ("Outline of the thalamus, brain MRI.", "ok chambers[thalamus]"),
+        # an organ and what happened to it, apart from each other
+        ("Has she ruptured her PCL? It is a knee MRI.", "ok pcl"),
+        ("Is the posterior cruciate ligament on this knee MRI torn?", "ok pcl"),
+        ("Did he break it, is the wrist on this x-ray fractured?", "ok wrist"),
+        ("Le ligament croisé postérieur est-il rompu sur cette IRM du genou ?", "ok pcl"),
+        ("Ist das hintere Kreuzband auf diesem Knie-MRT gerissen?", "ok pcl"),
+        ("¿Está roto el ligamento cruzado posterior en la resonancia de rodilla?", "ok pcl"),
+        ("O ligamento cruzado posterior está rompido nesta imagem do joelho?", "ok pcl"),
+        ("torn PCL", "ok pcl"),
+        ("PCL ruptured", "ok pcl"),
+        ("Outline the blood inside the skull on the head CT.", "ok bleed"),
+        # score, rate and stage grade
+        ("Score the pulmonary fibrosis on the chest CT.", "ok fibrosis"),
+        ("Rate the pulmonary fibrosis on the chest CT.", "ok fibrosis"),
+        ("Stage the pulmonary fibrosis on the chest CT.", "ok fibrosis"),
+        ("Pulmonary fibrosis score, please.", "ok fibrosis"),
+        # what is of no interest
+        ("The spleen is of no interest; outline the pancreas.", "ok pancreas"),
+        ("Spleen: not my concern. Pancreas: mask it.", "ok pancreas"),
+        ("Die Milz interessiert mich nicht, segmentiere den Pankreas.", "ok pancreas"),
+        ("Outline the pancreas; its size I know already.", "ok pancreas"),
+        # conditions that no "if" opens
+        (
+            "Breast ultrasound. Malignant masses need an outline; benign ones do not.",
+            "ok breast_type breast_mask<breast_type=positive",
+        ),
+        (
+            "Breast ultrasound. A benign mass needs no outline; a malignant one does.",
+            "ok breast_type breast_mask<breast_type=positive",
+        ),
+        (
+            "No pleural effusion, nothing more; pleural effusion present, outline the spleen.",
+            "ok effusion spleen<effusion=positive",
+        ),
+        ("Pleural effusion absent, outline the spleen.", "ok effusion spleen<effusion=negative"),
+        ("Given a pleural effusion, outline the spleen.", "ok effusion spleen<effusion=positive"),
+        ("Given this abdominal CT, outline the spleen.", "ok spleen"),
+        # what is wanted in any case
+        (
+            "Outline the spleen come what may, but the pancreas only if the chest x-ray shows a pleural effusion.",
+            "ok effusion spleen pancreas<effusion=positive",
+        ),
+        (
+            "Outline the spleen, but the pancreas only if the chest x-ray shows a pleural effusion.",
+            "ok effusion spleen pancreas<effusion=positive",
+        ),
+        # images in brackets, and whom it is for
+        ("PCL status (knee MRI), thalamus mask (brain MRI).", "ok pcl chambers[thalamus]"),
+        ("For hepatology: outline the spleen.", "ok spleen"),
+    ],
+)
+def test_general_readings_over_later_cards(prompt: str, expected: str) -> None:
+    status, tasks = gold(expected)
+    got, planned_tasks = planned(prompt, *LATER)
+    assert planned_tasks == tasks
+    assert (got in ("refuse", "clarify")) == (status == "refuse")
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "The spleen interests nobody. Outline the pancreas.",
+        "Check for a pleural effusion; with a clean film nothing more, with fluid the spleen mask.",
+        "Spleen outline: none needed. Pancreas outline.",
+        "Pleural effusion positive. Outline the spleen.",
+    ],
+)
+def test_a_denial_or_a_bare_result_is_shown_before_it_runs(prompt: str) -> None:
+    draft = RulePlanner().draft(prompt, tuple(Ability.model_validate(e) for e in LATER))
+    assert decision(draft.plan, draft.doubts) != "run"

@@ -28,22 +28,23 @@ if TYPE_CHECKING:
 Decision = Literal["run", "confirm", "clarify", "refuse"]
 
 
+LEFT_OUT = "A part of the request is left out."
+UNCERTAIN = "The reading is not certain."
+
+
 @dataclass(frozen=True)
 class Policy:
     """Thresholds on the language model's certainty (the probability of its least certain word, 0 to 1).
 
     Attributes:
         agreed: least certainty to run without asking what both planners read alike.
-        agreed_with_doubts: the same where a planner had doubts.
-        prefer_model: least certainty to propose the language model's reading where the planners differ.
-        prefer_model_with_doubts: the same where the rules had doubts.
-        run_partial: whether an agreed plan that leaves something out may run without asking.
+        prefer_model: least certainty to propose the language model's reading where the rules found nothing to run.
+        run_partial: whether what both planners read alike may run without asking if a part of the request is left
+            out, which is then told.
     """
 
     agreed: float
-    agreed_with_doubts: float
     prefer_model: float
-    prefer_model_with_doubts: float
     run_partial: bool
 
     @classmethod
@@ -177,26 +178,22 @@ def weighed(ruled: Draft, read: LanguageDraft, abilities: Sequence[Ability], pol
     doubts = tuple(dict.fromkeys((*ruled.doubts, *read.doubts)))
     if not same:
         return _differing(ruled, read, abilities, policy, doubts)
-    common = Verdict(ruled.plan, "run", readings=(ruled.plan, read.plan), doubts=doubts, certainty=read.certainty)
-    if not ruled.plan.pipeline:
-        return replace(common, decision=_nothing(ruled.plan), reason=ruled.plan.message)
-    least = policy.agreed_with_doubts if doubts else policy.agreed
-    partial = Status.PARTIAL in (ruled.plan.status, read.plan.status)
-    if partial and not policy.run_partial:
-        plan = ruled.plan if ruled.plan.status is Status.PARTIAL else read.plan
-        if ruled.plan.status is not read.plan.status and read.certainty < policy.prefer_model:
-            plan = ruled.plan
-        return replace(common, plan=plan, decision="confirm", reason="A part of the request is left out.")
-    if read.certainty < least:
-        return replace(common, decision="confirm", reason="The reading is not certain.")
+    plan = ruled.plan
+    common = Verdict(plan, "run", readings=(plan, read.plan), doubts=doubts, certainty=read.certainty)
+    if not plan.pipeline:
+        return replace(common, decision=_nothing(plan), reason=plan.message)
+    if plan.status is Status.PARTIAL and not policy.run_partial:
+        return replace(common, decision="confirm", reason=LEFT_OUT)
+    if read.certainty < policy.agreed:
+        return replace(common, decision="confirm", reason=UNCERTAIN)
     return common
 
 
 def _differing(
     ruled: Draft, read: LanguageDraft, abilities: Sequence[Ability], policy: Policy, doubts: tuple[str, ...]
 ) -> Verdict:
-    least = policy.prefer_model_with_doubts if ruled.doubts else policy.prefer_model
-    first, second = (read.plan, ruled.plan) if read.certainty >= least else (ruled.plan, read.plan)
+    prefers = not ruled.plan.pipeline and read.certainty >= policy.prefer_model
+    first, second = (read.plan, ruled.plan) if prefers else (ruled.plan, read.plan)
     verdict = Verdict(
         first,
         "confirm",
@@ -217,9 +214,7 @@ def _alone(ruled: Draft, notes: tuple[str, ...]) -> Verdict:
         return replace(verdict, decision=_nothing(ruled.plan), reason=ruled.plan.message)
     if decision(ruled.plan, ruled.doubts) == "run":
         return verdict
-    reason = (
-        "A part of the request is left out." if ruled.plan.status is Status.PARTIAL else "The reading is not certain."
-    )
+    reason = LEFT_OUT if ruled.plan.status is Status.PARTIAL else UNCERTAIN
     return replace(verdict, decision="confirm", reason=reason)
 
 

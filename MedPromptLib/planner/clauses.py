@@ -255,7 +255,7 @@ def _sentence(items: list[Item], question: bool) -> Sentence:
                 pass
             else:
                 close(_BREAKS[kind])
-        elif (kind == "DESERVES" or item.text in {"get", "gets", "receive"}) and (
+        elif (kind == "DESERVES" or item.text in {"get", "gets", "receive", "need"}) and (
             _only_subject(current) or _cases(current, item)
         ):
             current.lead = "IF"
@@ -362,6 +362,9 @@ def _cases(clause: Clause, verb: Item) -> bool:
     """ "The malignant ones get …", "a fracture means …"."""
     if any(map(is_verb, clause.items)) or clause.lead:
         return False
+    first = next((i for i in clause.items if not i.is_small), None)
+    if first is not None and first.kind == "MAL" and clause.has("T"):
+        return True
     if verb.text in {"means", "mean"}:
         return clause.has("T", "POS", "NEGRES", "MAL")
     ones = any(i.text in {"ones", "one", *CASES} for i in clause.items)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 ENGLISH = """
-POLITE : status post, status quo, it if you could, if you can, if you could, if possible, if you do not mind, if you please, if needed, if
-    necessary, if you would, if you like, if available, when you can, when you have time, when possible, as soon as
-    possible, if feasible, if at all possible, when you get a chance, if you want, if you may, if you have time, when
-    you get a minute, when you have a minute, when you get the chance, no rush, not urgent, no hurry, whenever
-    convenient, when convenient, when it suits you, or not, only then, and only then, if it is not too much trouble
+POLITE : status post, status quo, it if you could, if you can, if you could, if possible, if you do not mind, if you
+    please, if needed, if necessary, if you would, if you like, if available, when you can, when you have time, when
+    possible, as soon as possible, if feasible, if at all possible, when you get a chance, if you want, if you may, if
+    you have time, when you get a minute, when you have a minute, when you get the chance, no rush, not urgent, no
+    hurry, whenever convenient, when convenient, when it suits you, or not, only then, and only then, if it is not too
+    much trouble
 ALLBUT : everything but, all but, everything except, everything except for, all except, everything apart from,
     everything other than, anything except
-SEG.v : segment, segments, segmenting, delineate, delineates, delineating, outlining, contouring, tracing, highlight,
+SEG.v : segment, segments, segmenting, delineate, delineates, delineating, outlining, contouring, tracing, draw round,
+    drawing round, drawing around, draw a line round, draw a line around, highlight,
     highlighting, extract, extracting, isolate, isolating, annotate, annotating, draw, draw around, drawing, circle,
     circling, carve out, carving out, pick out, colour in, color in, colouring in, paint over, paint, painting, shade,
     shade in, demarcate, demarcating, encircle, auto contour, autocontour, auto segment, autosegment, show me where,
@@ -101,9 +103,9 @@ THEN : when you are done, when you are done with, when done, when done with, whe
 AFTER : after, having, once you have, once you ve
 REGARDLESS : regardless, come what may, whatever is found, whatever it shows, whatever you find, whatever comes out,
     whatever the outcome, whatever the finding, whatever the answer, whichever it is, in every case, one way or the
-    other, irrespective, in any case, either way, anyway, whatever the result, no matter what, in all
-    cases, always, unconditionally, independently, whatever happens, independent of that, irrespective of both,
-    regardless of the result, no matter the result
+    other, irrespective, in any case, either way, anyway, whatever the result, no matter what, in all cases, always,
+    unconditionally, independently, whatever happens, independent of that, irrespective of both, regardless of the
+    result, no matter the result
 NEG : scrap, scrap the, ditch, no point, no point in, no use, do not bother with, do not bother, do not care about,
     not bothered about, needn, not, do not, without, skip, skipping, omit, omitting, instead of, rather than, leave
     out, leaving out, leave, forget, forget about, ignore, disregard, never mind, nevermind, nothing about, hold off,
@@ -113,13 +115,13 @@ NEG : scrap, scrap the, ditch, no point, no point in, no use, do not bother with
     as opposed to, stop short of, aside from, not interested in, refrain from, in place of, free of charge, non
 POSTNEG : can wait, not needed, is not needed, are not needed, unnecessary, not required, is not required, is
     unnecessary, not necessary, is not necessary, are not necessary, alone, aside, excluded, is irrelevant, are
-    irrelevant, does not matter, do not matter, does not interest me, not wanted, off limits, not of interest,
-    of no interest, is of no interest, are of no interest, of no concern, is of no concern, are of no concern, of no use,
-    is of no use, are of no use, of no importance, is of no importance, of no relevance, is of no relevance, not relevant,
-    is not relevant, are not relevant, no concern of mine, is no concern of mine, no longer needed, is no longer needed,
-    are no longer needed, not my concern, is not my concern, is no longer of interest, not asked for, is not asked for,
-    are not asked for, is not wanted, are not wanted, is not of interest, are not of interest, is not what i need,
-    is not what i want, no longer of interest
+    irrelevant, does not matter, do not matter, does not interest me, not wanted, off limits, not of interest, of no
+    interest, is of no interest, are of no interest, of no concern, is of no concern, are of no concern, of no use, is
+    of no use, are of no use, of no importance, is of no importance, of no relevance, is of no relevance, not
+    relevant, is not relevant, are not relevant, no concern of mine, is no concern of mine, no longer needed, is no
+    longer needed, are no longer needed, not my concern, is not my concern, is no longer of interest, not asked for,
+    is not asked for, are not asked for, is not wanted, are not wanted, is not of interest, are not of interest, is
+    not what i need, is not what i want, no longer of interest
 CANCEL : forget it, scrap it, changed my mind, i have changed my mind, or rather, or better, actually no, no wait,
     scratch that, on second thought, on second thoughts, wait no, correction, cancel that, i changed my mind, i mean,
     strike that, no sorry, sorry no, forget that, never mind that, actually just, actually, oops

@@ -138,8 +138,8 @@ THEN : puis, ensuite, alors, aussi, egalement, d abord, enfin, apres
 REGARDLESS : dans tous les cas, quoi qu il en soit, de toute facon
 NEG : ne, pas, sans, pas de, sauf, excepte, au lieu de, plutot que, ni, ignore, oublie, aucun, aucune, hormis,
     inutile de, jamais, n
-POSTNEG : pas necessaire, n est pas necessaire, inutile, de cote, ne m interesse pas, ne m interessent pas, n interesse pas,
-    sans interet, est sans interet, peu importe, n importe pas
+POSTNEG : pas necessaire, n est pas necessaire, inutile, de cote, ne m interesse pas, ne m interessent pas,
+    n interesse pas, sans interet, est sans interet, peu importe, n importe pas
 ONLY : seulement, uniquement, juste, rien d autre, simplement
 BUT : mais
 POS : positif, positive, suspect, suspecte, positifs

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-MOST_LINES = 12
-"""Lines the grammar allows; what the longest sensible request needs."""
+MOST_TASKS = 12
+"""Task lines the grammar allows; more than the longest sensible request needs."""
 
 MOST_TOKENS = 220
 LOOK_AHEAD = 6
@@ -35,50 +35,62 @@ def encoded(tokenizer: Any, prompt: str, reading: str) -> tuple[list[int], list[
 
 
 def grammar(prompt: str) -> str:
-    """The line format for one prompt, in the EBNF that xgrammar reads."""
+    """The line format for one prompt, in the EBNF that xgrammar reads; whatever it derives, `parse_lines` accepts."""
     words = list(_WORD.finditer(prompt))
+    if not words:
+        return 'root ::= "ask"'
     rules = []
-    starts = []
     for index, word in enumerate(words):
         text = json.dumps(word[0], ensure_ascii=False)
-        after = words[index + 1] if index + 1 < len(words) else None
-        gap = prompt[word.end() : after.start()] if after is not None else ""
-        if after is None or "\n" in gap or len(gap) > 4:
+        gap = _continued(prompt, words, index)
+        if gap is None:
             rules.append(f"w{index} ::= {text}")
         elif gap:
             rules.append(f"w{index} ::= {text} ({json.dumps(gap, ensure_ascii=False)} w{index + 1})?")
         else:
             rules.append(f"w{index} ::= {text} w{index + 1}?")
-        starts.append(f"w{index}")
-    if not starts:
-        return 'root ::= "ask"'
     lines = []
-    for number in range(1, MOST_LINES + 1):
-        body = f'"ask" | "skip " span | "on " span | "not " verb " " term image? | verb " " term image?{_tail(number)} | "all" (" seg" | " cls")? image?{_tail(number)}'
-        more = f' ("\\n" l{number + 1})?' if number < MOST_LINES else ""
-        lines.append(f"l{number} ::= ({body}){more}")
+    for before in range(MOST_TASKS + 1):  # l3 is a line that has three task lines before it, which it may refer to
+        tail = f" i{before}? c{before}?" if before else ""
+        task = f'(verb " " term image?{tail} | "all" (" seg" | " cls")? image?{tail})'
+        following = f' ("\\n" l{before + 1})?' if before < MOST_TASKS else ""
+        another = f" | {task}{following}" if before < MOST_TASKS else ""
+        lines.append(f'l{before} ::= remark ("\\n" l{before})?{another}')
     return "\n".join(
         [
-            "root ::= l1",
+            "root ::= l0",
             *lines,
+            'remark ::= "ask" | "skip " span | "on " span | "not " verb " " term image?',
             'verb ::= "seg" | "cls" | "type" | "malig" | "grade" | "any"',
             'term ::= span (" + " span)?',
             'image ::= " @ " term',
-            f"span ::= {' | '.join(starts)}",
-            *(_conditions(number) for number in range(2, MOST_LINES + 1)),
+            f"span ::= {' | '.join(f'w{index}' for index in range(len(words)))}",
+            *(_references(before) for before in range(1, MOST_TASKS + 1)),
             *rules,
         ]
     )
 
 
-def _tail(number: int) -> str:
-    return "" if number == 1 else f" i{number}? c{number}?"
+def _continued(prompt: str, words: list[re.Match[str]], index: int) -> str | None:
+    """What stands between a word and the next if a span may go on there, else None.
+
+    It may not where the text would then read like the format's own marks (" @ ", " + ", " in 3", " if 2").
+    """
+    if index + 1 == len(words):
+        return None
+    after = words[index + 1]
+    gap = prompt[words[index].end() : after.start()]
+    if "\n" in gap or len(gap) > 4 or gap.strip() in ("@", "+", "&", "/"):
+        return None
+    following = words[index + 2][0] if index + 2 < len(words) else ""
+    return None if after[0] in ("in", "if") and following.isdigit() else gap
 
 
-def _conditions(number: int) -> str:
-    earlier = " | ".join(f'"{n}"' for n in range(1, number))
+def _references(before: int) -> str:
+    """`in N` and `if N …` for a line with this many task lines before it."""
+    earlier = " | ".join(f'"{n}"' for n in range(1, before + 1))
     one = f'({earlier}) (" yes" | " no" | " is " span | " not " span | " > " span | " < " span)'
-    return f'i{number} ::= " in " ({earlier})\nc{number} ::= " if " {one} ((" & " | " / ") {one})?'
+    return f'i{before} ::= " in " ({earlier})\nc{before} ::= " if " {one} ((" & " | " / ") {one})?'
 
 
 @dataclass(frozen=True, slots=True)

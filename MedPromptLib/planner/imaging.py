@@ -23,6 +23,10 @@ def assign_images(asks: list[Ask], sentence: Sentence) -> None:
     for ask in asks:
         if ask.modality is not None:
             continue
+        bracketed = _in_brackets(sentence, _clause_of(ask.start, sentence))
+        if bracketed is not None:
+            ask.modality = bracketed
+            continue
         own = [m for m in marks if _clause_of(ask.start, sentence) == m[2]]
         if own and not any(_clause_of(a.start, sentence) == own[0][2] and a.group != ask.group for a in asks):
             ask.modality = next((m for m in own if m[0] >= ask.start), own[-1])[1]
@@ -48,6 +52,14 @@ def assign_images(asks: list[Ask], sentence: Sentence) -> None:
         if not any(chosen[0] < start < ask.start for start in conditions):
             ask.modality = chosen[1]
             ask.shared = any(a.end < chosen[0] for a in group) and chosen[0] < ask.start
+
+
+def _in_brackets(sentence: Sentence, number: int) -> Modality | None:
+    """The images in brackets right after a clause: "tear check (MRI), arthritis grade (x-ray)"."""
+    after = sentence.clauses[number + 1] if 0 <= number < len(sentence.clauses) - 1 else None
+    if after is None or after.joint != "open" or not _only_image(after) or sentence.clauses[number].has("M"):
+        return None
+    return next(i.modality for i in after.items if i.modality is not None)
 
 
 def _clause_of(place: int, sentence: Sentence) -> int:

@@ -9,13 +9,17 @@ from ..plan import Intent
 from .actions import ASKING, Ask, Reader, Verb
 from .clauses import RESULTS, Clause, Sentence, is_verb, sentences
 from .conditions import When, when
+from .hedges import hedges
 from .imaging import assign_images, on_both_images
 from .interpretation import Interpretation, Leftover
 from .lexicon import Modality
 from .reading import Reading
 from .remarks import (
     answers,
+    bare_result,
+    is_address,
     is_context,
+    is_elliptic,
     is_history,
     is_sequence,
     lost_mask,
@@ -24,6 +28,7 @@ from .remarks import (
     nothing_then,
     only_place,
     points_at_last,
+    since_but,
     takes_back,
     with_finding,
 )
@@ -69,6 +74,7 @@ class Interpreter:
         self._bare_image()
         if lost_mask(pending, self.out):
             self.out.doubts.append("a mask may have been asked for as well")
+        self.out.doubts += hedges(pending, self.out, self.prompt)
         return self.out
 
     def _idle_conditions(self) -> None:
@@ -120,6 +126,8 @@ class Interpreter:
             with_finding(this, after, self.lexicon, self.prompt)
             states = this.has("POS", "NEGRES", "YES", "NO") or (this.has("T") and this.has("SEEN"))
             asks = any(i.kind in ASKING for i in this.items)
+            if bare_result(this, after, self.prompt):
+                this.lead = "IF"
             if not this.lead and after.joint in ("colon", "dash") and states and not asks:
                 this.lead = "IF"
             if (
@@ -251,6 +259,7 @@ class Interpreter:
             self.out.vague = True
         earlier = [a for a in self.out.asks[asked_before:] if a.condition is None and not a.cancelled]
         earlier = [a for a in earlier if a.group == earlier[-1].group]
+        earlier = since_but(earlier, clauses[:index])
         acts = False
         for later in clauses[index + 1 :]:
             if later.lead in ("IF", "UNLESS", "IFPOS", "IFNEG", "ELSE"):
@@ -303,6 +312,8 @@ class Interpreter:
             and clause.items[0].kind == "REGARDLESS"
             and not any(i.kind in (*ASKING, "RUN") for i in clause.items)
         ):
+            return
+        if (self.last_condition is not None and is_elliptic(clause)) or is_address(clause, clauses[index + 1 :]):
             return
         if is_history(clause, self.prompt, self._question):
             self.out.doubts.append(f"'{self._text(clause.start, clause.end)}' was taken as the patient's history")

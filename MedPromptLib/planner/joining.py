@@ -372,10 +372,11 @@ def is_family(concepts: tuple[str, ...]) -> bool:
 def _joined(first: Item, family: Item, organ: Item, lexicon: Lexicon) -> Item:
     base, _, side = organ.concepts[0].partition("@")
     kind = "lesion" if family.concepts[0] == "cancer" else family.concepts[0][2:].partition("@")[0]
-    key = _WITHIN_SKULL.get(f"{base}:{kind}", f"{base}:{kind}")
+    others = [k[2:].partition("@")[0] for k in family.concepts[1:] if k.startswith("*:")]  # "roto": broken or torn
+    keys = tuple(_WITHIN_SKULL.get(f"{base}:{k}", f"{base}:{k}") for k in (kind, *others))
     form = "malignant" if family.concepts[0] == "cancer" else "sided" if side else ""
     return replace(
-        first, concepts=(key,), end=max(first.end, family.end), text=f"{first.text} {family.text}", form=form, kind="T"
+        first, concepts=keys, end=max(first.end, family.end), text=f"{first.text} {family.text}", form=form, kind="T"
     )
 
 

@@ -85,7 +85,8 @@ class Line:
 
 _CONDITION = r"\d+ (?:yes|no|(?:is|not|>|<) .+?)"
 _TAIL = re.compile(
-    rf"^(?P<body>.*?)(?: @ (?P<image>.+?))?(?: in (?P<within>\d+))?(?: if (?P<ifs>{_CONDITION}(?: [&/] {_CONDITION})*))?$"
+    rf"^(?P<body>.*?)(?: @ (?P<image>.+?))?(?: in (?P<within>\d+))?"
+    rf"(?: if (?P<ifs>{_CONDITION}(?: [&/] {_CONDITION})*))?$"
 )
 _ONE = re.compile(r"(\d+) (yes|no|is|not|>|<)(?: (.+))?$")
 

@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 
 from ..plan import Intent
-from .actions import ASKING
-from .clauses import Clause, Sentence
+from .actions import ASKING, Ask
+from .clauses import Clause, Sentence, is_verb
 from .interpretation import Interpretation
 from .lexicon import Lexicon
+from .words import word_set
 
 
 def is_context(sentence: Sentence) -> bool:
@@ -63,12 +64,15 @@ def already_done(clause: Clause) -> bool:
         "done",
         "was",
         "were",
+        "know",
+        "known",
+        "knew",
     }
     asks = any(
         (i.kind in ("SEG", "CLS", "SOFT") and i.form in ("v", "vn")) or i.kind in ("RUN", "NEG", "OTHER")
         for i in clause.items
     )
-    return bool(told) and clause.has("T") and not asks
+    return bool(told) and clause.has("T", "PRON") and not asks
 
 
 def is_sequence(clause: Clause, prompt: str) -> bool:
@@ -106,7 +110,9 @@ def with_finding(this: Clause, after: Clause, lexicon: Lexicon, prompt: str) -> 
     terms = this.all("T")
     if this.joint == "and" and not this.lead and prompt[: this.start].strip().lower().endswith(("with", ". with")):
         this.joint = "start"
-    if this.lead or after.joint != "comma" or len(terms) != 1 or any(i.kind in (*ASKING, "RUN") for i in this.items):
+    given = _is_given(this, prompt)
+    asks = any(i.kind in (*ASKING, "RUN") and not (given and i.text in {"any", "grade"}) for i in this.items)
+    if this.lead or after.joint != "comma" or len(terms) != 1 or asks:
         return
     served = any(terms[0].concepts[0] in (*c.keys, *(k for _, k in c.classes)) for c in lexicon.cards if c.classes)
     if (
@@ -114,6 +120,7 @@ def with_finding(this: Clause, after: Clause, lexicon: Lexicon, prompt: str) -> 
         and this.joint == "start"
         and (
             "without" in first
+            or given
             or (
                 "with" in first
                 and (
@@ -125,6 +132,15 @@ def with_finding(this: Clause, after: Clause, lexicon: Lexicon, prompt: str) -> 
         )
     ):
         this.lead = "IF"
+
+
+def _is_given(this: Clause, prompt: str) -> bool:
+    """ "Given a haemorrhage, …", but not "given this CT of a haemorrhage"."""
+    return (
+        prompt[max(0, this.start - 6) : this.end].lstrip().lower().startswith("given ")
+        and this.joint == "start"
+        and not this.has("M")
+    )
 
 
 def names_a_class(this: Clause, after: Clause, lexicon: Lexicon) -> bool:
@@ -148,6 +164,42 @@ def nothing_then(this: Clause, after: Clause) -> bool:
     return ends and after.joint == "comma" and this.has("T") and this.has("POS", "NEGRES", "SEEN", "MAL")
 
 
+def bare_result(this: Clause, after: Clause, prompt: str) -> bool:
+    """ "Stones present, outline the kidney" and "no stones, nothing more": a result without a verb, then an order."""
+    if this.lead or after.joint != "comma" or not this.has("T") or after.lead:
+        return False
+    if any(i.kind in (*ASKING, "RUN", "ONLY", "STORY", "META") for i in this.items) or len(this.all("T")) != 1:
+        return False
+    if set(prompt[this.start : this.end].lower().replace("'", " ").split()) & _COPULAS:
+        return False
+    denied = this.items[0].kind == "NEG" and this.items[0].text in _NONE
+    stated = not denied and this.items[-1].kind in ("POS", "NEGRES", "SEEN") and this.items[-1].text in _RESULTS
+    first = next((i for i in after.items if not i.is_small), None)
+    orders = first is not None and (is_verb(first) or first.kind == "RUN") and after.has("T", "PRON")
+    nothing = (after.has("NOTHING") or (first is not None and first.text in _NO_MORE)) and not after.has("T", "M")
+    return (stated and (orders or nothing)) or (denied and nothing)
+
+
+_COPULAS = word_set("is are was were be been has have had ist sind est sont es esta son sao e there")
+_NO_MORE = frozenset(["nothing more", "nothing else", "nothing further", "no more"])
+_NONE = frozenset(["no", "kein", "keine", "keinen", "without", "sin", "pas de", "sem", "aucun", "aucune"])
+_RESULTS = frozenset(["present", "found", "detected", "seen", "visible", "confirmed", "positive", "negative", "absent"])
+
+
+def is_address(clause: Clause, later: Sequence[Clause]) -> bool:
+    """ "For cardiology: …": whom the answer is for."""
+    opened = clause.joint == "start" and bool(later) and later[0].joint == "colon" and bool(clause.items)
+    plain = all(i.kind in ("W", "PREP", "FOR") for i in clause.items)
+    return opened and plain and clause.items[0].text == "for"
+
+
+def is_elliptic(clause: Clause) -> bool:
+    """ "… ; a malignant one does": says of the other result what the condition before implies."""
+    kinds = [i.kind for i in clause.items if not i.is_small and i.text not in {"one", "ones", "not"}]
+    ends = bool(clause.items) and clause.items[-1].text in {"does", "do", "not", "do not"}
+    return ends and kinds[:1] in (["MAL"], ["POS"], ["NEGRES"]) and set(kinds[1:]) <= {"CLS", "RUN", "NEG"}
+
+
 def nothing_at_all(clause: Clause) -> bool:
     """ "Please segment nothing"."""
     return clause.has("NOTHING") and clause.has("SEG", "CLS", "RUN") and not clause.has("T", "M")
@@ -157,6 +209,11 @@ def answers(clauses: list[Clause]) -> None:
     """ "… : yes, then draw it; no: nothing", "type, yes; mask, no": answers open conditions or settle what is asked."""
     for index, clause in enumerate(clauses):
         alone = [i for i in clause.items if not i.is_small and i.text not in {"then", "just"}]
+        dismissed = index > 0 and [i.kind for i in alone] == ["POSTNEG"] and clause.joint in ("colon", "dash", "comma")
+        if dismissed and not clause.lead and clauses[index - 1].has("T") and not clauses[index - 1].lead:
+            clauses[index - 1].items.append(alone[0])
+            clause.items = []
+            continue
         if len(alone) != 1 or clause.lead or not (alone[0].kind in ("YES", "NO") or alone[0].text == "no"):
             continue
         says_no = alone[0].kind == "NO" or alone[0].text == "no"
@@ -178,3 +235,14 @@ def lost_mask(sentences: Sequence[Sentence], said: Interpretation) -> bool:
     kept = any(a.intent is Intent.SEGMENTATION or a.everything or a.where or a.on_segmented is not None for a in asked)
     settled = bool(said.leftovers) or any(a.cancelled for a in said.asks)
     return speaks and bool(asked) and not kept and not settled
+
+
+def since_but(asks: list[Ask], clauses: list[Clause]) -> list[Ask]:
+    """The asks a condition at the end is about: "the liver in any case, but the spleen only if …"."""
+    for clause in reversed(clauses):
+        if clause.has("REGARDLESS"):
+            return [a for a in asks if a.start >= clause.end]
+        if clause.joint == "but":
+            later = [a for a in asks if a.start >= clause.start]
+            return later or asks
+    return asks

@@ -60,7 +60,8 @@ parotid < head : parotid, parotid gland, salivary gland ; parotida, ohrspeicheld
 eye < head : eye, ocular, eyeball, eyeground, back of the eye, ophthalmic ; ojo, auge, oeil, yeux, olho, 眼底, 眼睛,
     眼球, 眼部, 眼
 retina < eye : retina, retinal ; retiniano, netzhaut, retine, retinien, 视网膜, 網膜
-optic disc < eye : optic disc, optic disk, optic nerve head, optic papilla, optic nerve disc, blind spot of the
+optic disc < eye : optic disc, optic disk, optic nerve head, optic papilla, optic nerve disc, where the optic nerve
+    enters the eye, where the optic nerve leaves the eye, where the optic nerve exits the eye, blind spot of the
     retina, ~disc, ~disk ; disco optico, papila optica, papila, sehnervenpapille, sehnervenkopf, papille, papille
     optique, disque optique, 视神经乳头, 视盘, 視神経乳頭, 視神経円板
 optic cup < eye : optic cup, optic disc cup, optic nerve cup, cup of the optic disc, physiological cup, excavation of

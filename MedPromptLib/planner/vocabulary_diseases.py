@@ -180,8 +180,8 @@ hemangioma of the skin < skin : port wine stain | cherry angioma | strawberry ma
 lymph node metastasis < lymph node : lymph node metastasis, lymphadenopathy, enlarged lymph nodes, swollen lymph nodes
 lymphoma! < lymph node ^ *:lesion : lymphoma, hodgkin ; linfoma, lymphom, lymphome, 淋巴瘤
 leukemia! < cell ^ *:lesion : leukemia, leukaemia, blast cells, blasts ; leucemia, leukamie, 白血病
-malaria < cell : malaria, malaria parasite, plasmodium | parasite, parasites ; paludismo, paludisme, 疟疾, 疟原虫, マラリア,
-    マラリア原虫
+malaria < cell : malaria, malaria parasite, plasmodium | parasite, parasites ; paludismo, paludisme, 疟疾, 疟原虫,
+    マラリア, マラリア原虫
 anemia < cell : anemia, anaemia | sickle cell ; anemie, 贫血
 # devices
 endotracheal tube < chest ^ implant : endotracheal tube, breathing tube, tracheal tube, ett ; tubo endotraqueal

@@ -112,10 +112,10 @@ acoustic neuroma < brain ^ brain:lesion : acoustic neuroma, vestibular schwannom
 stroke < brain : stroke, strokes, ischemic stroke, ischaemic stroke, ischemic lesion, infarct, infarction, cerebral
     infarction, stroke lesion ; ictus, infarto cerebral, schlaganfall, hirninfarkt, accident vasculaire cerebral, avc,
     acidente vascular cerebral, 脑卒中, 中风, 脑梗死, 脳梗塞, 脳卒中
-brain:hemorrhage < brain : intracranial hemorrhage, intracranial haemorrhage, intracerebral hemorrhage, brain bleed, skull bleed,
-    brain hemorrhage, head bleed, bleeding in the head, bleeding in the brain, blood in the brain, blood on the brain,
-    haemorrhage in the brain ; hemorragia cerebral, hemorragia intracraneal, hirnblutung, hemorragie cerebrale,
-    脑出血, 颅内出血, 脳出血
+brain:hemorrhage < brain : intracranial hemorrhage, intracranial haemorrhage, intracerebral hemorrhage, brain bleed,
+    skull bleed, brain hemorrhage, head bleed, bleeding in the head, bleeding in the brain, blood in the brain, blood
+    on the brain, haemorrhage in the brain ; hemorragia cerebral, hemorragia intracraneal, hirnblutung, hemorragie
+    cerebrale, 脑出血, 颅内出血, 脳出血
 multiple sclerosis < brain : multiple sclerosis, ms plaques, ms lesions, multiple sclerosis plaques, multiple
     sclerosis lesions, white matter lesions, white matter hyperintensities, demyelination, demyelinating lesions ;
     esclerosis multiple, multiple sklerose, sclerose en plaques, esclerose multipla, 多发性硬化, 多発性硬化症
