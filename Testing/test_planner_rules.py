@@ -1088,6 +1088,9 @@ def test_general_readings_over_later_cards(prompt: str, expected: str) -> None:
         "Check for a pleural effusion; with a clean film nothing more, with fluid the spleen mask.",
         "Spleen outline: none needed. Pancreas outline.",
         "Pleural effusion positive. Outline the spleen.",
+        "Outline the spleen. The pancreas? No.",
+        "Outline the spleen, and the pancreas only when a pleural effusion has been excluded.",
+        "Outline the malignant breast mass.",
     ],
 )
 def test_a_denial_or_a_bare_result_is_shown_before_it_runs(prompt: str) -> None:

@@ -38,7 +38,8 @@ class Policy:
 
     Attributes:
         agreed: least certainty to run without asking what both planners read alike.
-        prefer_model: least certainty to propose the language model's reading where the rules found nothing to run.
+        prefer_model: least certainty to propose the language model's reading where it holds everything the rules
+            found, and more.
         run_partial: whether what both planners read alike may run without asking if a part of the request is left
             out, which is then told.
     """
@@ -192,7 +193,9 @@ def weighed(ruled: Draft, read: LanguageDraft, abilities: Sequence[Ability], pol
 def _differing(
     ruled: Draft, read: LanguageDraft, abilities: Sequence[Ability], policy: Policy, doubts: tuple[str, ...]
 ) -> Verdict:
-    prefers = not ruled.plan.pipeline and read.certainty >= policy.prefer_model
+    # the rules miss what they do not know; what they find, they seldom misread
+    more = deeds(ruled.plan, abilities) < deeds(read.plan, abilities) and ruled.plan.status is not Status.OK
+    prefers = more and read.certainty >= policy.prefer_model
     first, second = (read.plan, ruled.plan) if prefers else (ruled.plan, read.plan)
     verdict = Verdict(
         first,

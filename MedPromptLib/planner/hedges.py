@@ -50,6 +50,12 @@ def hedges(sentences: Sequence[Sentence], said: Interpretation, prompt: str) -> 
             found.append("something is asked for in any case, but all of it waits for a result")
         if words & _CONTRAST and waits and here:
             found.append("a contrast may make a task wait for a result")
+        if any(c.lead for c in sentence.clauses) and not bound and any(a.intent is Intent.SEGMENTATION for a in here):
+            found.append("a condition is stated, but nothing waits for it")
+        if _only_the_last(bound, prompt, sentence.clauses[-1].end):
+            found.append("the condition may be about the last task alone")
+        if number and _refuses(sentence) and any(a.sentence == number - 1 for a in free):
+            found.append("what is asked for may be taken back")
         if _both_sides(sentence, bound):
             found.append("what stands before 'but' may not wait for a result")
         for before, clause in itertools.pairwise((None, *sentence.clauses)):
@@ -97,6 +103,21 @@ def _denied_after(clause: Clause) -> bool:
     last = max((n for n, i in enumerate(clause.items) if i.kind == "T"), default=-1)
     tail = clause.items[last + 1 :] if last >= 0 else []
     return any(i.kind in ("NEG", "POSTNEG", "NO") for i in tail) and not any(i.kind == "BUT" for i in tail)
+
+
+def _only_the_last(bound: list[Ask], prompt: str, end: int) -> bool:
+    """Whether an "only if" at the end was taken to be about tasks that a comma parts: "a, and b only if …"."""
+    last = bound[-1] if bound else None
+    if last is None or not prompt[last.end : end].lower().lstrip(" ,").startswith(("only ", "but only ")):
+        return False
+    alike = [a for a in bound if a.condition is last.condition and a.end <= last.start]
+    return any("," in prompt[a.end : last.start] or ";" in prompt[a.end : last.start] for a in alike)
+
+
+def _refuses(sentence: Sentence) -> bool:
+    """ "The spleen? No."."""
+    items = [i for c in sentence.clauses for i in c.items if not i.is_small]
+    return bool(items) and all(i.kind in ("NO", "NEG", "POSTNEG", "COMMA") for i in items)
 
 
 def _both_sides(sentence: Sentence, bound: list[Ask]) -> bool:

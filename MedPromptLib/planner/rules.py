@@ -56,4 +56,8 @@ class RulePlanner:
             message=result.message,
             planner=self.name,
         )
-        return Draft(plan, result.doubts)
+        waits = any(a.condition is not None for a in said.asks if not a.cancelled and not a.negated)
+        lost = waits and plan.pipeline and not plan.omissions and not any(t.condition_on for t in plan.pipeline)
+        return Draft(
+            plan, (*result.doubts, "a condition was read, but no task waits for it") if lost else result.doubts
+        )
