@@ -46,10 +46,16 @@ def imports(path: Path) -> set[str]:
     ("room", "unknown"),
     [
         ("plan.py", ("MedPromptLib.catalog", "MedPromptLib.images", "MedPromptLib.planner")),
-        ("planner", ("torch", "slicer", "vtk", "MedPromptLib.images", "MedPromptLib.networks", "MedPromptLib.scene")),
+        (
+            "planner",
+            (
+                *("slicer", "vtk", "MedPromptLib.images", "MedPromptLib.networks", "MedPromptLib.scene"),
+                *("MedPromptLib.training", "MedPromptLib.execution", "MedPromptLib.session"),
+            ),
+        ),
         ("networks", ("slicer", "vtk", "SimpleITK", "MedPromptLib.scene", "MedPromptLib.inference")),
         ("inference", ("slicer", "vtk", "MedPromptLib.plan.Plan", "MedPromptLib.planner", "MedPromptLib.scene")),
-        ("training", ("slicer", "vtk", "MedPromptLib.scene", "MedPromptLib.planner")),
+        ("training", ("slicer", "vtk", "MedPromptLib.scene", "MedPromptLib.planner.rules")),
         ("execution.py", ("slicer", "vtk", "qt", "MedPromptLib.scene")),
         ("scene.py", ("torch", "MedPromptLib.planner", "MedPromptLib.networks", "MedPromptLib.inference")),
         ("", ("qt", "ctk", "PySide6")),

@@ -527,7 +527,6 @@ with desktop() as application:
     module = application.load_module(Path({str(MODULE_FILE)!r}))
     from MedPromptLib.images import read_image
     from MedPromptLib.scene import image_to_volume
-from MedPromptLib.session import Session
     nodes = module.MedPromptLogic().run(image_to_volume(read_image({str(a_radiograph_file)!r})), {LUNGS_PROMPT!r})
     print(nodes.table.GetNumberOfRows())
 """

@@ -69,8 +69,9 @@ def test_a_new_file_of_any_kind_is_noticed() -> None:
 
 def test_each_weight_is_listed_with_its_card_and_its_file() -> None:
     weights = listed_files()["MEDPROMPT_WEIGHTS"]
-    folders = {path.rsplit("/", 1)[0] for path in weights}
+    folders = {path.rsplit("/", 1)[0] for path in weights} - {"weights/planner"}
     assert folders
+    assert {f"weights/planner/{name}" for name in ("adapter_model.safetensors", "planner.json")} <= set(weights)
     assert {f"{folder}/{name}" for folder in folders for name in ("card.json", "model.safetensors")} <= set(weights)
 
 

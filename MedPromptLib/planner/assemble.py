@@ -252,6 +252,9 @@ class Assembler:
     def _parent(self, subject: Ask | None, asked: When, ask: Ask) -> Parent | None:
         if subject is None:
             return self._pointed_at(asked, ask)
+        outlined = self._outlined(subject)
+        if outlined is not None:
+            return outlined
         outcome = self._subject_outcome(subject)
         if (
             isinstance(outcome, Unserved)
@@ -274,6 +277,17 @@ class Assembler:
         number = self._task(outcome.card, outcome.structures, None, span, stated, outcome.alternatives)
         self.placed[id(subject)] = number
         return number, outcome.card, (subject,)
+
+    def _outlined(self, subject: Ask) -> Parent | None:
+        """ "Segment the lungs. If lungs are found, …": the outline that is asked for anyway decides."""
+        if subject.aspect or any(self.lexicon.is_finding(key) for key in subject.concepts):
+            return None
+        wish = Wish(Intent.SEGMENTATION, subject.concepts, "", subject.modality)
+        outcome = self.resolver.resolve(wish) if subject.concepts else None
+        if not isinstance(outcome, Found):
+            return None
+        numbers = [n for n, draft in enumerate(self.drafts, 1) if draft.card is outcome.card]
+        return (numbers[-1], outcome.card, (subject,)) if numbers else None
 
     def _subject_outcome(self, subject: Ask) -> Outcome:
         outcome = self.lookup.outcome(subject, [a for a in self.said.asks if not a.cancelled and not a.negated])

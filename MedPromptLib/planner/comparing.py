@@ -50,8 +50,9 @@ def triggers(on: Condition, parents: frozenset[str], known: dict[str, Ability]) 
     """The results of the earlier task on which a dependent task runs."""
     parent = next((known[w] for w in sorted(parents) if w in known), None)
     if parent is None or parent.intent is Intent.SEGMENTATION:
-        size = f" of {on.minimum_size:g}" if on.minimum_size else ""
-        return frozenset((f"{on.execution} {on.expected_result}{size}",))
+        size = f" with at least {on.minimum_size:g} ml or cm²" if on.minimum_size else ""
+        found = (on.expected_result != NEGATIVE) == (on.execution == "Positive")
+        return frozenset((f"found{size}" if found else f"not found{size}",))
     classes, positive = frozenset(parent.classes), frozenset(parent.positive)
     named = {POSITIVE: positive, NEGATIVE: classes - positive}.get(on.expected_result, frozenset((on.expected_result,)))
     return classes - named if on.execution == "Negative" else named

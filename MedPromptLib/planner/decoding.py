@@ -80,7 +80,7 @@ def _continued(prompt: str, words: list[re.Match[str]], index: int) -> str | Non
         return None
     after = words[index + 1]
     gap = prompt[words[index].end() : after.start()]
-    if "\n" in gap or len(gap) > 4 or gap.strip() in ("@", "+", "&", "/"):
+    if "\n" in gap or len(gap) > 4 or gap in (" @ ", " + ", " & ", " / "):
         return None
     following = words[index + 2][0] if index + 2 < len(words) else ""
     return None if after[0] in ("in", "if") and following.isdigit() else gap

@@ -80,8 +80,9 @@ def why(task: Task, ability: Ability, abilities: Sequence[Ability]) -> str:
 def _meaning(task: Task, card: Card, lexicon: Lexicon, abilities: Sequence[Ability]) -> str:
     keys = [k for i in read(task.span, task.span, abilities).items if i.kind == "T" for k in i.concepts]
     own = {*card.keys, *(k for _, group in card.structures for k in group), *(k for _, k in card.classes if k)}
+    bases = {key.partition("@")[0] for key in own}
     for key in keys:
-        if key in own:
+        if key in own or key in bases:
             return f"means “{lexicon.name(key)}”, which the card is for"
     return f"read as {task.target} from the rest of the request"
 
