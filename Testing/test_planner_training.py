@@ -252,7 +252,7 @@ def a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def _write_gguf(path: Path) -> None:
     from gguf import GGUFWriter
 
-    width, tokens = 32, [*map(chr, range(33, 127)), "<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    width, tokens = 32, [*map(chr, range(33, 127)), "ab", "<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     draw = np.random.default_rng(0)
     writer = GGUFWriter(path, "llama")
     writer.add_context_length(64)
@@ -321,7 +321,7 @@ def test_a_half_made_folder_is_replaced_and_a_whole_one_is_kept(
     assert [p.name for p in smollm.cache_folder().iterdir()] == [folder.name]
     model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True)
     assert model.config.hidden_size == 32 and model.dtype == torch.bfloat16
-    assert AutoTokenizer.from_pretrained(folder, local_files_only=True).convert_tokens_to_ids("<|im_end|>") == 96
+    assert AutoTokenizer.from_pretrained(folder, local_files_only=True).convert_tokens_to_ids("<|im_end|>") == 97
     before = (folder / "model.safetensors").stat().st_mtime_ns
     a_package.unlink()
     assert smollm.model_folder() == folder, "a converted model needs no package"

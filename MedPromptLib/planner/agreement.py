@@ -20,6 +20,8 @@ from .comparing import deeds, differences
 from .decoding import Stopped
 from .endpoint import EndpointPlanner
 from .local import LanguageDraft, LanguageModelPlanner
+from .messages import LEFT_OUT as LEFT_OUT_REASONS
+from .messages import NOT_EVALUATED
 from .rules import Draft, RulePlanner
 
 if TYPE_CHECKING:
@@ -40,8 +42,8 @@ class Policy:
         agreed: least certainty to run without asking what both planners read alike.
         prefer_model: least certainty to propose the language model's reading where it holds everything the rules
             found, and more.
-        run_partial: whether what both planners read alike may run without asking if a part of the request is left
-            out, which is then told.
+        run_partial: whether what both planners read alike may run without asking if a part of the request that is no
+            image analysis is left out, which is then told.
     """
 
     agreed: float
@@ -183,11 +185,21 @@ def weighed(ruled: Draft, read: LanguageDraft, abilities: Sequence[Ability], pol
     common = Verdict(plan, "run", readings=(plan, read.plan), doubts=doubts, certainty=read.certainty)
     if not plan.pipeline:
         return replace(common, decision=_nothing(plan), reason=plan.message)
-    if plan.status is Status.PARTIAL and not policy.run_partial:
+    if not all(policy.run_partial and harmless(p, doubts) for p in (plan, read.plan) if p.status is Status.PARTIAL):
         return replace(common, decision="confirm", reason=LEFT_OUT)
     if read.certainty < policy.agreed:
         return replace(common, decision="confirm", reason=UNCERTAIN)
     return common
+
+
+def harmless(plan: Plan, doubts: Sequence[str]) -> bool:
+    """Whether all that a plan leaves out was understood: a term that is known and not served, or no image analysis.
+
+    Words that are not known, or not clear, are another matter: both planners look terms up in one vocabulary, so where
+    it has a gap, their agreement says little.
+    """
+    unclear = (LEFT_OUT_REASONS["unknown"], NOT_EVALUATED)
+    return not doubts and not any(o.reason in unclear or o.reason.endswith("?") for o in plan.omissions)
 
 
 def _differing(

@@ -60,6 +60,8 @@ class Lookup:
                 )
         if isinstance(outcome, Found) and outcome.doubt:
             self.doubts.append(outcome.doubt)
+        if isinstance(outcome, (Unserved, Vague)) and is_family(ask.concepts):
+            self.doubts.append("a finding was left out whose organ was not named")
         if (
             ask.soft
             and isinstance(outcome, Found)

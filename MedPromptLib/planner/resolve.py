@@ -9,6 +9,7 @@ from ..plan import Intent, Task
 from ..routing import is_for
 from .joining import is_family
 from .lexicon import Card, Lexicon, Modality
+from .vocabulary import words_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,16 +298,25 @@ class Resolver:
         return [c for c in cards if not aspect or aspect in c.aspects or (aspect == "type" and len(c.classes) > 2)]
 
     def _of_family(self, card: Card, family: str) -> bool:
-        return any(
+        return family in self._families(card) or any(
             k.endswith(f":{family}")
             or any(g.endswith(f":{family}") for g in (self.vocabulary.concept(k).is_a, *self.vocabulary.generals(k)))
             for k in card.keys
         )
 
+    def _families(self, card: Card) -> set[str]:
+        """Families of findings that a card's own names contain as a word ("thrombus" in "intraluminal thrombus")."""
+        words = {w for name in (card.ability.target, *card.ability.synonyms) for w in words_of(name)}
+        meanings = (self.lexicon.meanings.get((word,)) for word in words)
+        return {k[2:] for m in meanings if m is not None for k in m.concepts if k.startswith("*:")}
+
     def _within(self, place: str, family: str, wish: Wish, aspect: str) -> Outcome | None:
         cards = [c for c in self._pool(wish, aspect) if self._of_family(c, family)]
         inside = [
-            c for c in cards if any(place in (self.lexicon.region_of(k), *self.vocabulary.ancestors(k)) for k in c.keys)
+            c
+            for c in cards
+            if place == c.modality.region
+            or any(place in (self.lexicon.region_of(k), *self.vocabulary.ancestors(k)) for k in c.keys)
         ]
         return self._choose([Found(c) for c in inside], wish, f"{place}:{family}") if inside else None
 
