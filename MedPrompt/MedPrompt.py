@@ -446,7 +446,12 @@ class AnalysisJob:
     """
 
     def __init__(
-        self, analyze: Callable[..., Any], image: Any, prompt: str, device: str, confirm: Callable[..., bool] | None = None
+        self,
+        analyze: Callable[..., Any],
+        image: Any,
+        prompt: str,
+        device: str,
+        confirm: Callable[..., bool] | None = None,
     ):
         self._events: queue.SimpleQueue = queue.SimpleQueue()
         self._cancel = threading.Event()
@@ -537,8 +542,8 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
         :param device: auto, cpu, cuda, cuda:1, … or mps.
         :param progressCallback: called with an object that has `message`, `done` (0 to 1) and `task_id`.
         :param cancelled: asked now and then; return True to stop.
-        :param confirm: called with a `MedPromptLib.planner.Verdict` if the planners differ or are unsure; return True to
-            run its plan. Without it, such a prompt raises `MedPromptLib.errors.NotConfirmed`.
+        :param confirm: called with a `MedPromptLib.planner.Verdict` if the planners differ or are unsure; return True
+            to run its plan. Without it, such a prompt raises `MedPromptLib.errors.NotConfirmed`.
         :return: `MedPromptLib.scene.RunNodes`, the nodes that were added to the scene.
         :raises MedPromptLib.errors.MedPromptError: one sentence for the user; the scene is unchanged.
         """

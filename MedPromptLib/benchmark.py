@@ -7,11 +7,12 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .catalog import Ability
+    from .planner import Planner
     from .session import Session
 
 BENCHMARK_PROMPT = "Segment the lungs on this chest x-ray and check it for pneumonia."
@@ -78,7 +79,11 @@ def _time_planner(name: str, count: int) -> dict[str, object]:
     from .catalog import Ability
     from .planner import AgreementPlanner, LanguageModelPlanner, RulePlanner, decided
 
-    makers = {"rules": RulePlanner, "language model": LanguageModelPlanner, "agreement": AgreementPlanner.default}
+    makers: dict[str, Callable[[], Planner]] = {
+        "rules": RulePlanner,
+        "language model": LanguageModelPlanner,
+        "agreement": AgreementPlanner.default,
+    }
     planner = makers[name]()
     cards = tuple(Ability.model_validate(card) for card in json.load(sys.stdin))
     decided(planner, "Segment the liver on this CT.", cards)

@@ -49,7 +49,7 @@ def test_tokens_of_one_example_never_see_another_one() -> None:
     with torch.inference_mode():
         together = model(input_ids=batch.tokens, position_ids=batch.positions, attention_mask=batch.mask).logits
         plain = model(input_ids=batch.tokens).logits
-        for number in range(batch.count):
+        for number in range(batch.examples):
             here = batch.numbers == number
             alone = model(input_ids=batch.tokens[here][None]).logits[0]
             torch.testing.assert_close(together[here], alone, rtol=1e-4, atol=1e-4)
@@ -63,9 +63,9 @@ def test_rows_hold_whole_examples_and_little_else() -> None:
     tokenizer = packaged_tokenizer()
     batch = _packed(tokenizer, 6, Settings(rows=4, length=256))
     start, end = tokenizer.convert_tokens_to_ids(["<|im_start|>", "<|im_end|>"])
-    assert set(batch.numbers.unique().tolist()) - {-1} == set(range(batch.count))
+    assert set(batch.numbers.unique().tolist()) - {-1} == set(range(batch.examples))
     assert (batch.numbers == -1).float().mean() < 0.3
-    for number in range(batch.count):
+    for number in range(batch.examples):
         here = batch.numbers == number
         assert here.any(1).sum() == 1, "an example is cut in two"
         tokens, positions, labels = batch.tokens[here], batch.positions[here], batch.labels[here]

@@ -162,7 +162,7 @@ class Packed(NamedTuple):
         tokens, positions, numbers: (rows, length); `numbers` tells the example, -1 for padding.
         labels: (rows, length), the next token where that is the reading's, else -100.
         mask: (rows, 1, length, length), True where a token may look.
-        count: of examples.
+        examples: how many there are.
     """
 
     tokens: torch.Tensor
@@ -170,7 +170,7 @@ class Packed(NamedTuple):
     labels: torch.Tensor
     mask: torch.Tensor
     numbers: torch.Tensor
-    count: int
+    examples: int
 
 
 def _packed(tokenizer: Any, seed: int, settings: Settings) -> Packed:
@@ -229,8 +229,8 @@ def exact(model: Any, batches: list[Packed]) -> float:
     for batch in batches:
         logits, wanted = _scores(model, batch)
         wrong = batch.numbers[batch.labels != -100][logits.argmax(-1) != wanted]
-        right += batch.count - len(set(wrong.tolist()))
-        total += batch.count
+        right += batch.examples - len(set(wrong.tolist()))
+        total += batch.examples
     return right / total
 
 

@@ -66,9 +66,7 @@ def noised(text: Text, draw: random.Random, language: str) -> Text:
     elif chance < 0.39:
         text = Text(_same_length(text.chars, str.upper), text.owners)
     if draw.random() < 0.5:
-        text = _without(
-            text, {".", "。"} if draw.random() < 0.5 else {".", ",", "?", "!", "'", "。", "，", "？", ";"}, draw
-        )
+        text = _without(text, draw.choice((".。", ".,?!';。，？")), draw)
     if spaced and language != "en" and draw.random() < 0.25:
         text = Text(_unaccented(text.chars), text.owners)
     return text
