@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ..plan import Condition, Intent, Omission, Status, Task
+from ..plan import Condition, Intent, Omission, Plan, Status, Task
 from .actions import Ask
 from .conditions import When, as_conditions
 from .interpretation import Interpretation
@@ -41,6 +41,17 @@ class Result:
     status: Status
     message: str
     doubts: tuple[str, ...]
+
+    def as_plan(self, prompt: str, planner: str) -> Plan:
+        """The plan, signed by its planner."""
+        return Plan(
+            prompt=prompt,
+            status=self.status,
+            pipeline=self.tasks,
+            omissions=self.omissions,
+            message=self.message,
+            planner=planner,
+        )
 
 
 class Assembler:

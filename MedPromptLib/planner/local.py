@@ -108,14 +108,7 @@ class LanguageModelPlanner:
         said = LineReader(reading, foreign.text, abilities).run(lines)
         result = Assembler(prompt, reading.lexicon, said, foreign.stretches).build()
         doubts = result.doubts if decoded.complete else (*result.doubts, "the reading was cut off")
-        plan = Plan(
-            prompt=prompt,
-            status=result.status,
-            pipeline=result.tasks,
-            omissions=result.omissions,
-            message=result.message,
-            planner=self.name,
-        )
+        plan = result.as_plan(prompt, self.name)
         return LanguageDraft(plan, doubts, lines, decoded.certainty)
 
     def _decoded(self, text: str, cancelled: Callable[[], bool]) -> Decoded:

@@ -48,14 +48,7 @@ class RulePlanner:
         reading = read(prompt, foreign.text, abilities)
         said = Interpreter(reading).run()
         result = Assembler(prompt, reading.lexicon, said, foreign.stretches).build()
-        plan = Plan(
-            prompt=prompt,
-            status=result.status,
-            pipeline=result.tasks,
-            omissions=result.omissions,
-            message=result.message,
-            planner=self.name,
-        )
+        plan = result.as_plan(prompt, self.name)
         waits = any(a.condition is not None for a in said.asks if not a.cancelled and not a.negated)
         lost = waits and plan.pipeline and not plan.omissions and not any(t.condition_on for t in plan.pipeline)
         return Draft(
