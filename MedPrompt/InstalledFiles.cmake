@@ -101,6 +101,7 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/training/prompts/noise.py"
   "MedPromptLib/training/publish.py"
   "MedPromptLib/training/supervised.py"
+  "MedPromptLib/user_folders.py"
   )
 
 set(MEDPROMPT_LIBRARY_DATA

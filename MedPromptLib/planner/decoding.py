@@ -128,7 +128,7 @@ class Decoder:
         size = model.get_input_embeddings().weight.shape[0]
         table = xgrammar.TokenizerInfo.from_huggingface(tokenizer, vocab_size=size, stop_token_ids=[self._end])
         self._compiler = xgrammar.GrammarCompiler(table, max_threads=1, cache_enabled=False)
-        self._bitmask = xgrammar.allocate_token_bitmask(LOOK_AHEAD + 1, size)
+        self._bitmask = xgrammar.allocate_token_bitmask(1, size)
         self._xgrammar = xgrammar
 
     def decode(self, prompt: str, cancelled: Callable[[], bool] = lambda: False) -> Decoded:

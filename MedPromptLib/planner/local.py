@@ -23,7 +23,6 @@ from .foreign import without_foreign
 from .from_lines import LineReader
 from .lines import Line, LinesRejected, parse_lines
 from .reading import read
-from .rules import Draft
 
 LONGEST = 1200
 """Longest prompt in characters that the model reads; longer ones are left to the rules."""
@@ -164,6 +163,3 @@ def load_model(model: Path | None, adapter: Path | None, device: str) -> tuple[A
     if adapter is not None:
         merge(loaded, adapter)
     return loaded.eval().to(device), tokenizer
-
-
-__all__ = ["Draft", "LanguageDraft", "LanguageModelPlanner", "load_model", "shipped_adapter"]
