@@ -106,9 +106,14 @@ def train_planner(options: argparse.Namespace) -> None:
     """Fine-tune the planner's language model; run the same line with --resume to continue."""
     from .training.planner_training import Settings, train_planner
 
-    settings = Settings(steps=options.steps, seed=options.seed)
     folder = train_planner(
-        options.work, settings, base=options.base, minutes=options.minutes, resume=options.resume, report=tell
+        options.work,
+        Settings(steps=options.steps, seed=options.seed, rate=options.rate),
+        base=options.base,
+        start=options.start,
+        minutes=options.minutes,
+        resume=options.resume,
+        report=tell,
     )
     print(f"The adapter is in {folder}; to ship it, copy its files to weights/planner.")
 
@@ -190,7 +195,9 @@ def add_planner_commands(
     p.set_defaults(do=train_planner)
     p.add_argument("--work", type=Path, default=Path("runs/planner"), metavar="DIR", help="checkpoint, log, adapter")
     p.add_argument("--base", type=Path, metavar="DIR", help="another transformers folder than SmolLM2-135M-Instruct")
+    p.add_argument("--start", type=Path, metavar="DIR", help="begin from this adapter instead of a new one")
     p.add_argument("--steps", type=int, default=1800)
+    p.add_argument("--rate", type=float, default=6e-4, help="peak learning rate")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--minutes", type=float, default=float("inf"), help="stop, with a checkpoint, after this long")
     p.add_argument("--resume", action="store_true", help="go on from the checkpoint")

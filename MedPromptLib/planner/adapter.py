@@ -28,18 +28,9 @@ def merge(model: Any, folder: Path) -> None:
         WeightCorrupt: the adapter is missing, altered or does not fit the model.
     """
     import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
 
-    try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        if sha256_of(folder / WEIGHTS) != record["sha256"]:
-            raise WeightCorrupt(f"The planner's adapter in {folder} was altered; reinstall MedPrompt.")
-        tensors = load_file(folder / WEIGHTS)
-        scale = config["lora_alpha"] / config["r"]
-    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError, SafetensorError) as error:
-        raise WeightCorrupt(f"The planner's adapter in {folder} cannot be read; reinstall MedPrompt.") from error
+    _, config, tensors = read_adapter(folder)
+    scale = config["lora_alpha"] / config["r"]
     modules = dict(model.named_modules())
     with torch.no_grad():
         for name in sorted(k for k in tensors if k.endswith(".lora_A.weight")):
@@ -50,3 +41,24 @@ def merge(model: Any, folder: Path) -> None:
                 raise WeightCorrupt(f"The planner's adapter in {folder} was made for another language model.")
             merged = module.weight.float() + scale * (up.float() @ down.float())
             module.weight.copy_(merged.to(module.weight.dtype))
+
+
+def read_adapter(folder: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """An adapter's record, its configuration (with `r` > 0 and `lora_alpha`) and its tensors, verified.
+
+    Raises:
+        WeightCorrupt: the adapter is missing or altered.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        if sha256_of(folder / WEIGHTS) != record["sha256"]:
+            raise WeightCorrupt(f"The planner's adapter in {folder} was altered; reinstall MedPrompt.")
+        if not config["lora_alpha"] / config["r"] > 0:
+            raise ValueError("no scale")
+        return record, config, load_file(folder / WEIGHTS)
+    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError, SafetensorError) as error:
+        raise WeightCorrupt(f"The planner's adapter in {folder} cannot be read; reinstall MedPrompt.") from error

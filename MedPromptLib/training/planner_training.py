@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from ..catalog import sha256_of
 from ..errors import InvalidInput, MissingPackage
 from ..knowledge.smollm import GGUF_SHA256, model_folder
-from ..planner.adapter import CONFIG, RECORD, WEIGHTS
+from ..planner.adapter import CONFIG, RECORD, WEIGHTS, read_adapter
 from ..planner.decoding import encoded
 from .prompts.bank import bank_digest
 from .prompts.generator import Generator
@@ -57,6 +57,7 @@ def train_planner(
     settings: Settings,
     *,
     base: Path | None = None,
+    start: Path | None = None,
     minutes: float = math.inf,
     resume: bool = False,
     report: Callable[[str], None] = print,
@@ -66,6 +67,7 @@ def train_planner(
     Args:
         out: folder for checkpoint, log and `adapter/`.
         base: a transformers folder; default: the packaged SmolLM2.
+        start: an adapter to begin from, of the same rank; default: a new one.
         minutes: stop and keep a checkpoint after this long.
         resume: go on from the checkpoint in `out`.
 
@@ -73,8 +75,9 @@ def train_planner(
         The adapter's folder.
 
     Raises:
-        InvalidInput: `resume` without a checkpoint, or one of other settings.
+        InvalidInput: `resume` without a checkpoint, or one of other settings; a `start` of another rank.
         MissingPackage: peft is not installed.
+        WeightCorrupt: `start` is missing or altered.
     """
     try:
         from peft import LoraConfig, get_peft_model
@@ -92,6 +95,7 @@ def train_planner(
         LoraConfig(r=settings.rank, lora_alpha=2 * settings.rank, lora_dropout=0.0, target_modules=list(TARGETS)),
         autocast_adapter_dtype=False,
     )
+    origin = _begin_from(model, start, settings) if start else None
     # the passes run in bfloat16, the optimiser on float32 copies
     live = [p for p in model.parameters() if p.requires_grad]
     weights = [p.detach().float() for p in live]
@@ -137,9 +141,20 @@ def train_planner(
                 report(json.dumps(entry))
             if step % 100 == 0 or step == settings.steps:
                 _save(saved, settings, step, weights, optimiser)
-                _publish(model, out / "adapter", base, settings, step)
+                _publish(model, out / "adapter", base, origin, settings, step)
     _save(saved, settings, step, weights, optimiser)
-    return _publish(model, out / "adapter", base, settings, step, exact(model, held_out))
+    return _publish(model, out / "adapter", base, origin, settings, step, exact(model, held_out))
+
+
+def _begin_from(model: Any, start: Path, settings: Settings) -> dict[str, Any]:
+    """Put an adapter's values into the model's; returns its record."""
+    from peft import set_peft_model_state_dict
+
+    record, config, tensors = read_adapter(start)
+    if config["r"] != settings.rank:
+        raise InvalidInput(f"The adapter in {start} has rank {config['r']}, this training {settings.rank}; use one rank.")
+    set_peft_model_state_dict(model, tensors)
+    return record
 
 
 def _copy(weights: list[torch.Tensor], live: list[torch.Tensor]) -> None:
@@ -249,7 +264,13 @@ def _save(path: Path, settings: Settings, step: int, weights: list[Any], optimis
 
 
 def _publish(
-    model: Any, folder: Path, base: Path | None, settings: Settings, step: int, held_out: float | None = None
+    model: Any,
+    folder: Path,
+    base: Path | None,
+    origin: dict[str, Any] | None,
+    settings: Settings,
+    step: int,
+    held_out: float | None = None,
 ) -> Path:
     """The adapter alone, in bfloat16 and peft's layout, with a record of how it was made."""
     from peft import get_peft_model_state_dict
@@ -272,7 +293,9 @@ def _publish(
         "sha256": sha256_of(folder / WEIGHTS),
         "base": {"model": base.name} if base else {"model": MODEL, "gguf_sha256": GGUF_SHA256},
         "data": {"generator": "MedPromptLib/training/prompts", "sha256": bank_digest()},
-        "command": f"medprompt train-planner --steps {settings.steps} --seed {settings.seed}",
+        "command": f"medprompt train-planner --steps {settings.steps} --seed {settings.seed} --rate {settings.rate:g}"
+        + (" --start weights/planner" if origin else ""),
+        **({"start": origin} if origin else {}),
         "settings": asdict(settings),
         "step": step,
         "exact_on_held_out_synthetic_prompts": held_out if held_out is None else round(held_out, 4),
