@@ -22,7 +22,7 @@ from MedPromptLib.planner import (
 from MedPromptLib.planner.agreement import _alone, weighed
 from MedPromptLib.planner.rules import Draft
 
-POLICY = Policy(agreed=0.2, prefer_model=0.7, run_partial=False)
+POLICY = Policy(agreed=0.2, prefer_model=0.7, prefer_clear=0.7, ask_on=("may be a condition",), run_partial=False)
 
 SPLEEN = "Segment the spleen on this abdominal CT."
 STONE = "Check for a kidney stone; if there is one, segment the spleen."

@@ -42,18 +42,25 @@ class Policy:
         agreed: least certainty to run without asking what both planners read alike.
         prefer_model: least certainty to propose the language model's reading where it holds everything the rules
             found, and more.
+        prefer_clear: least certainty to propose the language model's reading where it is free of doubts and leaves
+            nothing out, while the rules doubt theirs and do not hold everything it found.
+        ask_on: pieces of doubts about how the request hangs together; with one of these, nothing runs without asking,
+            since both planners may have lost the same condition.
         run_partial: whether what both planners read alike may run without asking if a part of the request that is no
             image analysis is left out, which is then told.
     """
 
     agreed: float
     prefer_model: float
+    prefer_clear: float
+    ask_on: tuple[str, ...]
     run_partial: bool
 
     @classmethod
     def shipped(cls) -> Policy:
         """The policy of this version."""
         values = json.loads((files(__package__) / "policy.json").read_text(encoding="utf-8"))
+        values["ask_on"] = tuple(values["ask_on"])
         return cls(**{name: values[name] for name in cls.__dataclass_fields__})
 
 
@@ -187,7 +194,7 @@ def weighed(ruled: Draft, read: LanguageDraft, abilities: Sequence[Ability], pol
         return replace(common, decision=_nothing(plan), reason=plan.message)
     if not all(policy.run_partial and harmless(p, doubts) for p in (plan, read.plan) if p.status is Status.PARTIAL):
         return replace(common, decision="confirm", reason=LEFT_OUT)
-    if read.certainty < policy.agreed:
+    if read.certainty < policy.agreed or any(piece in doubt for doubt in doubts for piece in policy.ask_on):
         return replace(common, decision="confirm", reason=UNCERTAIN)
     return common
 
@@ -205,9 +212,12 @@ def harmless(plan: Plan, doubts: Sequence[str]) -> bool:
 def _differing(
     ruled: Draft, read: LanguageDraft, abilities: Sequence[Ability], policy: Policy, doubts: tuple[str, ...]
 ) -> Verdict:
-    # the rules miss what they do not know; what they find, they seldom misread
-    more = deeds(ruled.plan, abilities) < deeds(read.plan, abilities) and ruled.plan.status is not Status.OK
-    prefers = more and read.certainty >= policy.prefer_model
+    # the rules miss what they do not know; what they find, they seldom misread without a doubt
+    found, wanted = deeds(ruled.plan, abilities), deeds(read.plan, abilities)
+    more = found < wanted and ruled.plan.status is not Status.OK
+    clear = read.plan.status is Status.OK and not read.doubts
+    clearer = clear and bool(ruled.doubts) and not wanted < found
+    prefers = (more and read.certainty >= policy.prefer_model) or (clearer and read.certainty >= policy.prefer_clear)
     first, second = (read.plan, ruled.plan) if prefers else (ruled.plan, read.plan)
     verdict = Verdict(
         first,

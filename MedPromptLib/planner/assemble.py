@@ -110,13 +110,30 @@ class Assembler:
         """Drop unserved words that only describe a served finding of their clause ("a consolidation pointing to …")."""
         for ask in wanted:
             outcome = self.outcomes[id(ask)][1]
-            if isinstance(outcome, Found) or ask.intent is Intent.SEGMENTATION:
+            if isinstance(outcome, Found):
+                continue
+            if ask.intent is Intent.SEGMENTATION:
+                self._say_where(ask, wanted)
                 continue
             peers = [
                 a for a in wanted if a.clause == ask.clause and a is not ask and a.intent is not Intent.SEGMENTATION
             ]
             if any(isinstance(self.outcomes[id(p)][1], Found) for p in peers):
                 ask.cancelled = True
+
+    def _say_where(self, ask: Ask, wanted: list[Ask]) -> None:
+        """Drop an unserved structure that only says where a served finding lies ("the wound on the foot")."""
+        if not ask.concepts or self.lexicon.is_finding(ask.concepts[0]):
+            return
+        for peer in wanted:
+            if peer.end > ask.start or peer.clause != ask.clause or not peer.concepts:
+                continue
+            between = [i.kind for i in self.said.items if peer.end <= i.start and i.end <= ask.start]
+            served = isinstance(self.outcomes[id(peer)][1], Found) and self.lexicon.is_finding(peer.concepts[0])
+            if served and "PREP" in between and not {"AND", "OR", "COMMA", "THEN"} & set(between):
+                ask.cancelled = True
+                self.doubts.append(f"'{self._text(ask.start, ask.end)}' was taken to say where")
+                return
 
     # -- tasks --------------------------------------------------------------------------------------------------------
 

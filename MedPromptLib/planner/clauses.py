@@ -248,7 +248,7 @@ def _sentence(items: list[Item], question: bool) -> Sentence:
         elif kind in _BREAKS and not (kind == "THEN" and conditional and not content):
             if conditional and kind in ("AND", "OR", "COMMA") and (not content or _continues(items, index, kind)):
                 current.items.append(item)
-            elif kind == "ARROW" and not current.lead and current.items and not any(map(is_verb, current.items)):
+            elif kind == "ARROW" and not current.lead and _can_hold(current) and not any(map(is_verb, current.items)):
                 current.lead = "IF"
                 close("none")
             elif kind == "AND" and current.items and current.items[-1].kind == "BOTH" and len(current.items) == 1:
@@ -260,6 +260,8 @@ def _sentence(items: list[Item], question: bool) -> Sentence:
         ):
             current.lead = "IF"
             close("none")
+        elif content and item.text in _STATING and _names_result(items[index + 1 :]):
+            pass
         elif content and (
             item.text in _ENDING or _forbids(items, index) or is_verb(item) or _new_noun_phrase(current, items, index)
         ):
@@ -279,6 +281,7 @@ def _sentence(items: list[Item], question: bool) -> Sentence:
 
 _ELSE_OR_IF_NOT = frozenset(["si no", "se nao", "sinon"])
 _SKIPPING = frozenset(["skip", "omit", "leave out", "hold off", "hold off on", "no need for", "spare me"])
+_STATING = frozenset(["says", "say", "reads", "tells", "sagt", "dice", "dit", "diz"])
 _ENDING = frozenset(["stop", "do nothing", "end", "leave it", "no action"])
 _THEN = frozenset(["then", "dann", "entonces", "alors", "entao", "则", "就", "那就", "and", "then"])
 _WHETHER = frozenset(("if", "si", "se", "s il", "s il y a", "ob", "falls", "wenn", "whether"))
@@ -332,6 +335,17 @@ def _continues(items: list[Item], index: int, kind: str) -> bool:
         and closed not in ("IF", "UNLESS")
         and (kind == "OR" or closed != "" or any(i.kind in RESULTS for i in chunk))
     )
+
+
+def _names_result(following: list[Item]) -> bool:
+    """ "If it says HSIL, …": the verb belongs to the condition."""
+    after = next((i for i in following if not i.is_small and i.kind != "QUOTE"), None)
+    return after is not None and after.kind in ("T", "MAL", "POS", "NEGRES", "YES", "NO")
+
+
+def _can_hold(clause: Clause) -> bool:
+    """Whether a clause before an arrow names something that can be the case; images alone cannot."""
+    return any(i.kind not in ("M", "W", "PREP", "IMG") for i in clause.items)
 
 
 def _forbids(items: list[Item], index: int) -> bool:

@@ -50,7 +50,7 @@ class LineReader:
         self.reading, self.text, self.abilities = reading, text, abilities
         self.lexicon = reading.lexicon
         self.resolver = Resolver(self.lexicon)
-        self.out = Interpretation(doubts=list(reading.doubts))
+        self.out = Interpretation(doubts=list(reading.doubts), items=reading.items)
         self.tasks: list[Ask | None] = []
         self._words: list[str] = []
         self._several = False
@@ -72,13 +72,27 @@ class LineReader:
                     self.out.contexts.append(modality)
             elif line.verb == "not":
                 ask = self._ask(replace(line, verb=line.scope), number)
-                if ask is not None:
+                if ask is None:
+                    self.out.leftovers.pop()  # what nothing does need not be left out
+                else:
                     # whatever the order of the lines, an exclusion holds for all of them
                     self.out.asks.append(replace(ask, negated=True, start=len(self.text), end=len(self.text)))
             else:
                 self.tasks.append(self._task(line, number))
                 self._words.append(" ".join(line.spans))
+        self._found_by_outlining()
         return self.out
+
+    def _found_by_outlining(self) -> None:
+        """ "If there is a polyp, …" where polyps are only segmented: the mask decides, no check is asked for."""
+        subjects = [s for a in self.out.asks if isinstance(a.condition, When) for s in a.condition.subjects]
+        for ask in [a for a in self.out.asks if any(a is s for s in subjects)]:
+            if ask.intent is not Intent.CLASSIFICATION or ask.aspect or ask.condition is not None:
+                continue
+            wish = Wish(ask.intent, ask.concepts, "", ask.modality)
+            outlined = self.resolver.resolve(replace(wish, intent=Intent.SEGMENTATION))
+            if isinstance(outlined, Found) and not isinstance(self.resolver.resolve(wish), Found):
+                self.out.asks.remove(ask)
 
     def _task(self, line: Line, number: int) -> Ask | None:
         ask = self._ask(line, number)
@@ -112,6 +126,8 @@ class LineReader:
             if hit is not None:
                 ask.concepts = (hit.concept,)
                 self.out.doubts.append(f"'{words}' was taken for {hit.name}")
+        if not ask.concepts and ask.intent is Intent.CLASSIFICATION:
+            self._by_image(ask, words)
         if not ask.concepts:
             self.out.leftovers.append(Leftover(start, end, "unknown"))
             return None
@@ -120,6 +136,17 @@ class LineReader:
         if line.verb == "any":
             self.out.doubts.append("no verb says what to do")
         return ask
+
+    def _by_image(self, ask: Ask, words: str) -> None:
+        """ "Classify the Pap smear": what the only classifier of such images tells."""
+        modality = next((i.modality for i in read(words, words, self.abilities).items if i.modality is not None), None)
+        if modality is None or not modality.name:
+            return
+        made = [c for c in self.resolver.classifiers if c.modality.name == modality.name]
+        cards = [c for c in made if self.lexicon.fits(c, modality) and (not ask.aspect or ask.aspect in c.aspects)]
+        if len(cards) == 1:
+            ask.concepts, ask.modality = (cards[0].main,), modality
+            self.out.doubts.append(f"'{words}' was taken to mean {cards[0].ability.target}")
 
     def _image_around(self, start: int, end: int) -> Modality | None:
         """The image named within the term's own words ("the fluid on the OCT"), or in the sentence it stands in."""

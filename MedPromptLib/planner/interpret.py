@@ -43,7 +43,7 @@ class Interpreter:
         self.reading = reading
         self.lexicon = reading.lexicon
         self.prompt = reading.prompt
-        self.out = Interpretation(doubts=list(reading.doubts))
+        self.out = Interpretation(doubts=list(reading.doubts), items=reading.items)
         self.reader = Reader(self.lexicon, self.prompt)
         self.termless = Termless(self.reader, self.out)
         self.antecedents: list[Ask] = []

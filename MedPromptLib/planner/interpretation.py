@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .actions import Ask
+from .items import Item
 from .lexicon import Modality
 
 
@@ -28,6 +29,7 @@ class Interpretation:
         refused: the prompt only says what not to do.
         foreign_topic: words that have nothing to do with images.
         modality: the only image description in the prompt, if there is just one.
+        items: the prompt's units, as it was read.
         contexts: image descriptions in sentences that ask for nothing ("Here is a chest CT.").
     """
 
@@ -39,3 +41,4 @@ class Interpretation:
     modalities: list[Modality] = field(default_factory=list)
     contexts: list[Modality] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)

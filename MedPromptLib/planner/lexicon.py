@@ -49,9 +49,11 @@ class Lexicon:
         self._fill_from_vocabulary()
         self._tell_images_apart(abilities)
         self._named_alike: set[Words] = set()
+        self._classes_alike: dict[Words, str] = {}
         self.cards = [self._card(ability) for ability in abilities]
         for card in self.cards:
             self._add_own_words(card)
+        self.meanings.update({w: Meaning(concepts=(key,), own=True) for w, key in self._classes_alike.items()})
         for words, meaning in part_words(self.cards, self.meanings, self._cues, self.vocabulary):
             self.meanings[words] = meaning
         self.company = {card.main: self._company(card) for card in self.cards}
@@ -158,6 +160,7 @@ class Lexicon:
                 if concept.malignant and not card.aspects & {"type"}:
                     card.aspects.add("malignancy")
             card.classes.append((name, key))
+        self._tell_classes_apart(card)
         graded = sum(bool(GRADES & set(term_words(name))) for name in card.ability.classes)
         if graded > 1:
             card.aspects |= {"grade", "presence"}
@@ -167,6 +170,16 @@ class Lexicon:
             card.aspects.add("malignancy")
         if not card.aspects & {"type", "malignancy", "grade", "stage", "histology"}:
             card.aspects.add("presence")
+
+    def _tell_classes_apart(self, card: Card) -> None:
+        """Give classes that the vocabulary takes for one another, or for the target, a concept of their own."""
+        keys = [key for _, key in card.classes]
+        several = len(card.ability.positive) > 1
+        for index, (name, key) in enumerate(card.classes):
+            words = term_words(name)
+            if key and (keys.count(key) > 1 or (several and key in card.keys)) and words != term_words(key):
+                card.classes[index] = (name, self._composed(words) or f"own:{name}")
+                self._classes_alike[words] = card.classes[index][1]
 
     def _class_key(self, name: str, card: Card) -> str:
         """The concept of a class: its own name's, or that of its name beside the target's ("subdural" hematoma)."""
@@ -367,8 +380,8 @@ class Lexicon:
         return self._shows(card, asked)
 
     def _shows(self, card: Card, asked: Modality) -> bool:
-        own = card.modality.region or next((self.region_of(k) for k in card.keys), "")
-        return self.vocabulary.together(asked.region, own)
+        places = [card.modality.region] if card.modality.region else [self.region_of(k) for k in sorted(card.keys)]
+        return not places or any(self.vocabulary.together(asked.region, place) for place in places)
 
     def is_finding(self, key: str) -> bool:
         """Whether a classifier may tell of a concept: a finding, or any target or class of a classification card."""

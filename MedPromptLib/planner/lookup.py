@@ -10,6 +10,7 @@ from .conditions import When
 from .interpretation import Interpretation
 from .joining import is_family
 from .lexicon import Lexicon, Modality
+from .named_apart import named_apart
 from .resolve import Found, Outcome, Resolver, Unserved, Vague, Wish
 
 
@@ -58,6 +59,8 @@ class Lookup:
                 outcome = replace(
                     second, doubt=f"{self.lexicon.name(ask.concepts[0])} was taken to be meant on other images"
                 )
+        if isinstance(outcome, Unserved):
+            outcome = named_apart(ask, self._wish(ask, wanted), self.said.items, self.lexicon) or outcome
         if isinstance(outcome, Found) and outcome.doubt:
             self.doubts.append(outcome.doubt)
         if isinstance(outcome, (Unserved, Vague)) and is_family(ask.concepts):

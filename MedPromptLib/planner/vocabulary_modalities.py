@@ -107,8 +107,8 @@ capsule endoscopy @ small bowel : capsule endoscopy, video capsule ; capsula end
 pet : pet, pet scan, positron emission tomography, fdg, pet ct, spect, scintigraphy, bone scan ; tomografia por
     emision de positrones, szintigraphie, scintigraphie, gammagrafia, 正电子发射断层扫描, ペット検査
 cytology ^ histology : cytology, pap smear, cytology slide, cervical smear ; citologia, zytologie, 细胞学
-blood smear ^ histology : blood smear, blood film, peripheral blood smear, blood slide ; frotis de sangre,
-    blutausstrich, 血涂片
+blood smear ^ histology : blood smear, blood film, thin film, thick film, peripheral blood smear, blood slide ;
+    frotis de sangre, blutausstrich, 血涂片
 histology : histologic slide, tissue slide, tissue section, stained slide, whole slide, wsi, biopsy slide, histology
     section, pathology image, histology image, histology slide, histopathology, histopathology slide, pathology slide,
     whole slide image, biopsy, biopsies, microscopy, microscope, micrograph, smear, h e stained, h e slide ;

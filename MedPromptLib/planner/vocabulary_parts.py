@@ -22,7 +22,7 @@ orbit < head : orbit, orbits, eye socket ; orbita, augenhohle, 眼眶, 眼窩
 lacrimal gland < head : lacrimal gland, tear gland | tear duct
 eyelid < eye : eyelid, eyelids, eye lid | meibomian gland, meibomian glands ; parpado, augenlid, paupiere, 眼睑
 temporal bone < head : temporal bone | mastoid, mastoid air cells | ossicles
-eardrum < head : eardrum, ear drum, tympanic membrane ; timpano, trommelfell, tympan, 鼓膜
+eardrum < ear : eardrum, ear drum, tympanic membrane ; timpano, trommelfell, tympan, 鼓膜
 cochlea < ear : cochlea | semicircular canals ; 耳蜗
 nose < head : nose, nasal cavity | nasal septum | turbinate ; nariz, nase, nez, 鼻
 temporomandibular joint < head : temporomandibular joint, tmj | mandibular condyle, condyle

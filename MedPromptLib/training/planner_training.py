@@ -152,7 +152,9 @@ def _begin_from(model: Any, start: Path, settings: Settings) -> dict[str, Any]:
 
     record, config, tensors = read_adapter(start)
     if config["r"] != settings.rank:
-        raise InvalidInput(f"The adapter in {start} has rank {config['r']}, this training {settings.rank}; use one rank.")
+        raise InvalidInput(
+            f"The adapter in {start} has rank {config['r']}, this training {settings.rank}; use one rank."
+        )
     set_peft_model_state_dict(model, tensors)
     return record
 
