@@ -40,8 +40,8 @@ class Policy:
 
     Attributes:
         agreed: least certainty to run without asking what both planners read alike.
-        prefer_model: least certainty to propose the language model's reading where it holds everything the rules
-            found, and more.
+        prefer_model: least certainty to propose the language model's reading where the rules left something out and
+            it holds everything they found, and more, or leaves nothing out.
         prefer_clear: least certainty to propose the language model's reading where it is free of doubts and leaves
             nothing out, while the rules doubt theirs and do not hold everything it found.
         ask_on: pieces of doubts about how the request hangs together; with one of these, nothing runs without asking,
@@ -188,11 +188,14 @@ def weighed(ruled: Draft, read: LanguageDraft, abilities: Sequence[Ability], pol
     doubts = tuple(dict.fromkeys((*ruled.doubts, *read.doubts)))
     if not same:
         return _differing(ruled, read, abilities, policy, doubts)
-    plan = ruled.plan
-    common = Verdict(plan, "run", readings=(plan, read.plan), doubts=doubts, certainty=read.certainty)
+    # words that one of them could not read are no part of the request if the other read them
+    ruled_first = ruled.plan.status is Status.OK or read.plan.status is not Status.OK
+    plans = (ruled.plan, read.plan) if ruled_first else (read.plan, ruled.plan)
+    plan = plans[0]
+    common = Verdict(plan, "run", readings=plans, doubts=doubts, certainty=read.certainty)
     if not plan.pipeline:
         return replace(common, decision=_nothing(plan), reason=plan.message)
-    if not all(policy.run_partial and harmless(p, doubts) for p in (plan, read.plan) if p.status is Status.PARTIAL):
+    if not all(policy.run_partial and harmless(p, doubts) for p in plans if p.status is Status.PARTIAL):
         return replace(common, decision="confirm", reason=LEFT_OUT)
     if read.certainty < policy.agreed or any(piece in doubt for doubt in doubts for piece in policy.ask_on):
         return replace(common, decision="confirm", reason=UNCERTAIN)
@@ -214,9 +217,9 @@ def _differing(
 ) -> Verdict:
     # the rules miss what they do not know; what they find, they seldom misread without a doubt
     found, wanted = deeds(ruled.plan, abilities), deeds(read.plan, abilities)
-    more = found < wanted and ruled.plan.status is not Status.OK
-    clear = read.plan.status is Status.OK and not read.doubts
-    clearer = clear and bool(ruled.doubts) and not wanted < found
+    whole = read.plan.status is Status.OK and not wanted < found
+    more = ruled.plan.status is not Status.OK and (found < wanted or whole)
+    clearer = whole and bool(ruled.doubts) and not read.doubts
     prefers = (more and read.certainty >= policy.prefer_model) or (clearer and read.certainty >= policy.prefer_clear)
     first, second = (read.plan, ruled.plan) if prefers else (ruled.plan, read.plan)
     verdict = Verdict(

@@ -63,6 +63,7 @@ ultrasound @ pelvis : obstetric ultrasound, obstetric scan, obstetric us, obstet
     grossesse, ultrassom obstetrico, ecografia obstetrica, 产科超声, 产检超声, 産科超音波, 妊婦エコー
 endoscopic ultrasound ^ ultrasound : endoscopic ultrasound, endosonography
 intravascular ultrasound ^ ultrasound : intravascular ultrasound, ivus
+transrectal ultrasound ^ ultrasound @ prostate : transrectal ultrasound, transrectal us, trus
 ultrasound @ heart : echocardiogram, echocardiography, echocardiographic, heart ultrasound, TTE, TEE ; ecocardiograma,
     ecocardiografia, echokardiographie, echokardiogramm, echocardiographie, 超声心动图, 心脏超声, 心エコー
 ultrasound @ breast : breast echo, breast us ; mammasonographie, 乳腺超声, 乳房超声, 乳房超音波
