@@ -84,6 +84,35 @@ def test_the_model_is_preferred_only_where_the_rules_found_nothing_and_it_is_cer
     assert weighed(nothing, read._replace(certainty=0.6), CARDS, POLICY).plan.planner == "rules"
 
 
+@pytest.mark.parametrize("doubtful", ["rules", "model"])
+def test_a_doubt_about_how_the_request_hangs_together_always_asks(doubtful: str) -> None:
+    ruled, read = RulePlanner().draft(SPLEEN, CARDS), drafted(SPLEEN, "seg spleen")
+    doubts = ("'when large' may be a condition",)
+    if doubtful == "rules":
+        ruled = ruled._replace(doubts=doubts)
+    else:
+        read = read._replace(doubts=doubts)
+    assert weighed(ruled, read, CARDS, POLICY).decision == "confirm"
+
+
+def test_a_reading_without_doubts_is_proposed_before_one_with() -> None:
+    ruled = RulePlanner().draft(STONE, CARDS)._replace(doubts=("'there is one' was not understood",))
+    read = drafted(STONE, "cls kidney stone\nseg spleen if 1 no", 0.8)
+    assert weighed(ruled, read, CARDS, POLICY).plan is read.plan
+    assert weighed(ruled, read._replace(certainty=0.6), CARDS, POLICY).plan is ruled.plan
+    assert weighed(ruled._replace(doubts=()), read, CARDS, POLICY).plan is ruled.plan
+    fewer = drafted(STONE, "cls kidney stone", 0.8)
+    assert weighed(ruled, fewer, CARDS, POLICY).plan is ruled.plan, "a reading with less in it is no clearer one"
+
+
+def test_of_two_like_readings_the_one_that_leaves_nothing_out_is_proposed() -> None:
+    ruled = RulePlanner().draft("Segment the spleen and the zorvane.", CARDS)
+    assert ruled.plan.status is Status.PARTIAL
+    verdict = weighed(ruled, drafted(SPLEEN, "seg spleen"), CARDS, POLICY)
+    assert verdict.plan.status is Status.OK and verdict.decision == "confirm"
+    assert verdict.readings[0] is verdict.plan
+
+
 def test_a_condition_that_one_planner_dropped_is_never_run_unasked() -> None:
     for certainty in (0.0, 0.5, 1.0):
         assert verdict_on(STONE, "cls kidney stone\nseg spleen", certainty).decision == "confirm"

@@ -19,8 +19,8 @@ def named_apart(ask: Ask, wish: Wish, items: Sequence[Item], lexicon: Lexicon) -
     """The one card, or part of a card, whose name's words all stand in the ask and in what is said around it.
 
     A word counts as said if it, or a word of any language with its meaning, stands in the ask, in an image description,
-    or in a term that hangs on the ask by a preposition ("of the knee"); at least one must stand in the ask itself, whose
-    own terms must all belong to the name. Names of one word have nothing that could stand apart.
+    or in a term that hangs on the ask by a preposition ("of the knee"). At least one must stand in the ask itself, and
+    the ask's own terms must all belong to the name. Names of one word have nothing that could stand apart.
 
     Returns:
         None if no card, or more than one, is named so.
