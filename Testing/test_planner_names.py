@@ -127,6 +127,14 @@ def test_a_finding_that_is_only_outlined_can_be_the_condition_of_lines() -> None
     ]
 
 
+def test_a_part_may_be_excluded_by_the_word_that_tells_it_apart() -> None:
+    wanted = ["1 cartilage_seg_mri[femoral cartilage, tibial cartilage]"]
+    assert planned("Segment the cartilage of the knee on MRI, minus the patellar one.") == wanted
+    lines = "seg cartilage of the knee @ MRI\nnot seg patellar"
+    prompt = "Segment the cartilage of the knee on MRI, minus the patellar one."
+    assert steps(drafted(prompt, lines, cards=CARDS).plan) == wanted
+
+
 def test_an_excluded_image_leaves_nothing_out() -> None:
     draft = drafted("No fundus grading. Outline the foot ulcer.", "not seg fundus\nseg foot ulcer", cards=CARDS)
     assert steps(draft.plan) == ["1 ulcer_seg_photo"] and not draft.plan.omissions

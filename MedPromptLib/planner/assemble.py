@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from ..plan import Condition, Intent, Omission, Plan, Status, Task
 from .actions import Ask
+from .cards import term_words
 from .conditions import When, as_conditions
 from .interpretation import Interpretation
 from .lexicon import Card, Lexicon, Modality
@@ -401,6 +402,8 @@ class Assembler:
     def _exclude_from(self, number: int, draft: Draft, keys: set[str]) -> None:
         wanted = draft.structures or tuple(n for n, _ in draft.card.structures)
         bases = {name: {k.partition("@")[0] for k in group} | set(group) for name, group in draft.card.structures}
+        if not any(keys & base for base in (draft.card.keys, *bases.values())):
+            bases = {name: self._word_concepts(name) for name in bases}
         kept = tuple(n for n in wanted if not keys & bases[n])
         if draft.card.structures and kept and len(kept) < len(wanted):
             draft.structures = kept
@@ -408,6 +411,11 @@ class Assembler:
         needed = any((d.condition and d.condition.task_id == number) or d.dependency == number for d in self.drafts)
         if not needed and (draft.card.keys & keys or (wanted and not kept)):
             self._remove(number)
+
+    def _word_concepts(self, name: str) -> set[str]:
+        """What the single words of a structure's name stand for: "not the patellar one"."""
+        meanings = (self.lexicon.meanings.get((word,)) for word in term_words(name))
+        return {k for m in meanings if m is not None for k in m.concepts}
 
     def _remove(self, number: int) -> None:
         del self.drafts[number - 1]
