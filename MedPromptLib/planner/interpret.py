@@ -26,6 +26,7 @@ from .remarks import (
     names_a_class,
     nothing_at_all,
     nothing_then,
+    only_a_result,
     only_place,
     points_at_last,
     since_but,
@@ -113,9 +114,11 @@ class Interpreter:
         ):
             states = clauses[0].has("POS", "NEGRES") or any(i.text in {"present", "found"} for i in clauses[0].items)
             elliptic = states and not any(i.kind in ASKING or i.text in {"is", "are", "was"} for i in clauses[0].items)
+            named = bool(self.checks) and only_a_result(clauses[0], self.lexicon)
+            elliptic = elliptic or named
             if (
                 (following.continues or elliptic)
-                and (clauses[0].has("T") or (elliptic and self.checks))
+                and (named or clauses[0].has("T") or (elliptic and self.checks))
                 and not any(map(is_verb, clauses[0].items))
             ):
                 clauses[0].lead = "IF"

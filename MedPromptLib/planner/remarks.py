@@ -149,7 +149,14 @@ def names_a_class(this: Clause, after: Clause, lexicon: Lexicon) -> bool:
         return False
     plain = all(i.kind in ("T", "OR", "AND", "BOTH") or i.is_small for i in this.items)
     acts = after.has("SEG", "RUN", "NOTHING", "NEG") and (after.joint != "comma" or not after.has("IF"))
+    acts = acts or (after.joint in ("colon", "arrow") and after.has("T") and not after.lead)
     return plain and acts and all(_is_result(i.concepts, lexicon) for i in this.all("T"))
+
+
+def only_a_result(clause: Clause, lexicon: Lexicon) -> bool:
+    """ "Malignant?", "just a naevus?": nothing but the name of a class."""
+    telling = [i for i in clause.items if not i.is_small and i.kind != "ONLY"]
+    return bool(telling) and all(i.kind == "MAL" or (i.kind == "T" and _is_result(i.concepts, lexicon)) for i in telling)
 
 
 def _is_result(concepts: tuple[str, ...], lexicon: Lexicon) -> bool:
