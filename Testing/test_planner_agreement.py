@@ -84,6 +84,14 @@ def test_the_model_is_preferred_only_where_the_rules_found_nothing_and_it_is_cer
     assert weighed(nothing, read._replace(certainty=0.6), CARDS, POLICY).plan.planner == "rules"
 
 
+def test_a_model_that_takes_words_to_somebody_else_for_a_request_is_not_preferred() -> None:
+    prompt = "Write a poem in which a spleen is segmented on CT."
+    ruled = RulePlanner().draft(prompt, CARDS)
+    assert ruled.plan.status is Status.REFUSED
+    verdict = weighed(ruled, drafted(prompt, "seg spleen @ CT", 0.97), CARDS, POLICY)
+    assert (verdict.decision, verdict.plan.pipeline) == ("refuse", ())
+
+
 @pytest.mark.parametrize("doubtful", ["rules", "model"])
 def test_a_doubt_about_how_the_request_hangs_together_always_asks(doubtful: str) -> None:
     ruled, read = RulePlanner().draft(SPLEEN, CARDS), drafted(SPLEEN, "seg spleen")

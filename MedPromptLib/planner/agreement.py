@@ -21,7 +21,7 @@ from .decoding import Stopped
 from .endpoint import EndpointPlanner
 from .local import LanguageDraft, LanguageModelPlanner
 from .messages import LEFT_OUT as LEFT_OUT_REASONS
-from .messages import NOT_EVALUATED
+from .messages import NOT_A_REQUEST, NOT_EVALUATED, ONLY_DENIED
 from .rules import Draft, RulePlanner
 
 if TYPE_CHECKING:
@@ -218,7 +218,8 @@ def _differing(
     # the rules miss what they do not know; what they find, they seldom misread without a doubt
     found, wanted = deeds(ruled.plan, abilities), deeds(read.plan, abilities)
     whole = read.plan.status is Status.OK and not wanted < found
-    more = ruled.plan.status is not Status.OK and (found < wanted or whole)
+    gaps = ruled.plan.status is not Status.OK and not _no_request(ruled.plan)
+    more = gaps and (found < wanted or whole)
     clearer = whole and bool(ruled.doubts) and not read.doubts
     prefers = (more and read.certainty >= policy.prefer_model) or (clearer and read.certainty >= policy.prefer_clear)
     first, second = (read.plan, ruled.plan) if prefers else (ruled.plan, read.plan)
@@ -234,6 +235,13 @@ def _differing(
     if not first.pipeline:
         return replace(verdict, decision=_nothing(first), reason=first.message)
     return verdict
+
+
+def _no_request(plan: Plan) -> bool:
+    """Whether the rules understood a prompt well enough to know that nothing in it is asked of an image."""
+    said = {o.reason for o in plan.omissions} or {plan.message}
+    reasons = (LEFT_OUT_REASONS["address"], ONLY_DENIED)
+    return plan.status is Status.REFUSED and all(r in reasons or r.startswith(NOT_A_REQUEST) for r in said)
 
 
 def _alone(ruled: Draft, notes: tuple[str, ...]) -> Verdict:

@@ -156,7 +156,9 @@ def names_a_class(this: Clause, after: Clause, lexicon: Lexicon) -> bool:
 def only_a_result(clause: Clause, lexicon: Lexicon) -> bool:
     """ "Malignant?", "just a naevus?": nothing but the name of a class."""
     telling = [i for i in clause.items if not i.is_small and i.kind != "ONLY"]
-    return bool(telling) and all(i.kind == "MAL" or (i.kind == "T" and _is_result(i.concepts, lexicon)) for i in telling)
+    return bool(telling) and all(
+        i.kind == "MAL" or (i.kind == "T" and _is_result(i.concepts, lexicon)) for i in telling
+    )
 
 
 def _is_result(concepts: tuple[str, ...], lexicon: Lexicon) -> bool:
