@@ -22,9 +22,11 @@ OTHER.v : mide, mida, medir, cuenta, registra, envia, borra, traduce, escribe, i
     predice
 IF : si, cuando, en caso de, en caso de que, solo si, solamente si, unicamente si, siempre que, siempre y cuando,
     solo cuando, en el caso de que, solo en caso de, si hay, dependiendo de
-IFPOS : en caso afirmativo, en tal caso, en ese caso, si es asi, en caso positivo, si lo es, si lo hay, si la hay,
+IFPOS : de ser asi, de haberlo, de haberla, si resulta positivo, si resulta positiva, si aparece,
+    en caso afirmativo, en tal caso, en ese caso, si es asi, en caso positivo, si lo es, si lo hay, si la hay,
     de ser asi
-IFNEG : en caso negativo, si no es asi, si no lo es, si no hay, si no la hay, si no lo hay
+IFNEG : si no aparece, si no se ve ninguna, si no se ve ninguno, de no haberlo, de no haberla,
+    en caso negativo, si no es asi, si no lo es, si no hay, si no la hay, si no lo hay
 UNLESS : a menos que, salvo que, salvo si, excepto si, a no ser que, salvo en caso de
 ELSE : de lo contrario, si no, en otro caso, en caso contrario, sino es asi
 THEN : luego, despues, entonces, tambien, ademas, primero, finalmente, por ultimo, a continuacion
@@ -76,9 +78,11 @@ OTHER.v : messe, miss, messen, zahle, zahlen, registriere, schicke, losche, uber
     entrausche, konvertiere, verschreibe
 IF : falls, wenn, sofern, sobald, im falle, im fall, nur wenn, nur falls, nur bei, bei nachweis von, im falle von,
     unter der bedingung dass, vorausgesetzt, im falle einer, im falle eines, bei, je nach
-IFPOS : falls ja, wenn ja, in diesem fall, falls positiv, wenn positiv, bei positivem ergebnis, bei positivem
+IFPOS : ist das der fall, wenn das der fall ist, falls vorhanden, wenn vorhanden, trifft das zu,
+    falls ja, wenn ja, in diesem fall, falls positiv, wenn positiv, bei positivem ergebnis, bei positivem
     befund, wenn dem so ist
-IFNEG : falls nein, wenn nein, wenn nicht, falls nicht, bei negativem ergebnis, bei negativem befund
+IFNEG : ist das nicht der fall, wenn das nicht der fall ist, falls nicht vorhanden,
+    falls nein, wenn nein, wenn nicht, falls nicht, bei negativem ergebnis, bei negativem befund
 UNLESS : ausser wenn, ausser falls, es sei denn, ausser bei, sofern nicht
 ELSE : sonst, ansonsten, andernfalls, anderenfalls
 THEN : dann, danach, anschliessend, zuerst, auch, ausserdem, zudem, schliesslich, zunachst, so, ebenfalls
@@ -129,9 +133,11 @@ OTHER.v : mesure, mesurez, mesurer, compte, comptez, envoie, efface, traduis, ec
     estime, recale, convertis
 IF : si, quand, lorsque, en cas de, au cas ou, seulement si, uniquement si, a condition que, des que, dans le cas
     ou, uniquement en cas de, seulement en cas de, pourvu que, s il y a, s il, s il s agit, selon
-IFPOS : si oui, dans ce cas, si c est le cas, si positif, si positive, le cas echeant, en cas de resultat positif,
+IFPOS : s il y en a, s il y en a un, s il y en a une, en cas positif, auquel cas, si elle est positive,
+    si oui, dans ce cas, si c est le cas, si positif, si positive, le cas echeant, en cas de resultat positif,
     si tel est le cas
-IFNEG : si non, si ce n est pas le cas, dans le cas contraire, en cas de resultat negatif, si negatif, si negative
+IFNEG : s il n y en a pas, en cas negatif, si elle est negative,
+    si non, si ce n est pas le cas, dans le cas contraire, en cas de resultat negatif, si negatif, si negative
 UNLESS : sauf si, a moins que, a moins qu, sauf en cas de, excepte si, sauf s il
 ELSE : sinon, autrement, dans le cas contraire
 THEN : puis, ensuite, alors, aussi, egalement, d abord, enfin, apres
@@ -180,8 +186,10 @@ RUN.v : faca, me de, de me, quero, preciso, gere, crie, execute, realize, gostar
 OTHER.v : meca, medir, conte, registre, envie, apague, traduza, escreva, calcule, estime, converta
 IF : se, caso, quando, em caso de, somente se, apenas se, so se, desde que, no caso de, contanto que, apenas em caso
     de, se houver, se for
-IFPOS : em caso afirmativo, nesse caso, se sim, se for o caso, em caso positivo, se positivo, se positiva
-IFNEG : em caso negativo, se nao, se nao for, se nao houver
+IFPOS : caso haja, caso sim, se houver, se existir, se der positivo,
+    em caso afirmativo, nesse caso, se sim, se for o caso, em caso positivo, se positivo, se positiva
+IFNEG : caso nao haja, caso nao, se nao existir, se der negativo,
+    em caso negativo, se nao, se nao for, se nao houver
 UNLESS : a menos que, a nao ser que, exceto se, salvo se, exceto em caso de
 ELSE : caso contrario, senao, do contrario
 THEN : depois, em seguida, entao, tambem, alem disso, primeiro, por fim
@@ -225,8 +233,10 @@ OTHER.v : 测量, 计数, 配准, 去噪, 翻译, 删除, 发送, 预测, 计算
     写诗, 讲故事, 打印, 位置合わせ, ノイズ除去
 STORY.v : 天气, 故事, 天気, 系统提示, 密码, パスワード, 治疗方案, 剂量
 IF : 如果, 假如, 假设, 若是, 若, 要是, 一旦, 当, 倘若, もし, 只有在, 只有, 仅当, 只在, 仅在
-IFPOS : 如果是, 如果有, 是的话, 有的话, はいの場合, もしあれば, その場合
-IFNEG : 如果不是, 如果没有, 没有的话, 不是的话, 若无, いいえの場合
+IFPOS : 有就, 如有, 若有, 若是, 阳性就, 若阳性, 阳性的话, あれば, ある場合, ある場合は, 陽性なら, 陽性の場合,
+    如果是, 如果有, 是的话, 有的话, はいの場合, もしあれば, その場合
+IFNEG : 没有就, 如无, 若没有, 阴性就, 若阴性, 阴性的话, なければ, ない場合, ない場合は, 陰性なら, 陰性の場合,
+    如果不是, 如果没有, 没有的话, 不是的话, 若无, いいえの場合
 UNLESS : 除非
 CONDEND : 的话, 的情况下, 时候, なら, ならば, である場合, の場合, 場合, であれば, があれば, あれば, だったら,
     であったら, たら, のとき, のときは, ときは, 時は, 时才, 时则, 时
