@@ -114,6 +114,16 @@ def test_an_image_asked_for_means_its_only_classifier_and_is_shown_first() -> No
     assert steps(lines.plan) == ["1 cervix_cls_cytology"] and lines.doubts
 
 
+def test_a_result_is_read_in_the_prompts_language() -> None:
+    cards = (
+        ability("nodule_seg_ct", "segmentation", "lung nodule", "chest ct"),
+        ability("nodule_cls_ct", "classification", "lung nodule", "chest ct", classes=["benign", "malignant"]),
+    )
+    prompt = "Nur wenn der Lungenrundherd im CT bösartig ist, soll er konturiert werden."
+    lines = "malig Lungenrundherd @ CT\nseg Lungenrundherd if 1 is bösartig"
+    assert steps(drafted(prompt, lines, cards=cards).plan) == ["1 nodule_cls_ct", "2 nodule_seg_ct <1=positive"]
+
+
 def test_a_place_of_a_finding_is_not_asked_for() -> None:
     assert planned("Demarcate the wound on the sole of this diabetic patient's foot.") == ["1 ulcer_seg_photo"]
 

@@ -126,7 +126,7 @@ class LineReader:
             if hit is not None:
                 ask.concepts = (hit.concept,)
                 self.out.doubts.append(f"'{words}' was taken for {hit.name}")
-        if not ask.concepts and ask.intent is Intent.CLASSIFICATION:
+        if not ask.concepts and ask.intent is not None:
             self._by_image(ask, words)
         if not ask.concepts:
             self.out.leftovers.append(Leftover(start, end, "unknown"))
@@ -138,11 +138,11 @@ class LineReader:
         return ask
 
     def _by_image(self, ask: Ask, words: str) -> None:
-        """ "Classify the Pap smear": what the only classifier of such images tells."""
+        """ "Classify the Pap smear": what the only weight of that intent for such images does."""
         modality = next((i.modality for i in read(words, words, self.abilities).items if i.modality is not None), None)
         if modality is None or not modality.name:
             return
-        made = [c for c in self.resolver.classifiers if c.modality.name == modality.name]
+        made = [c for c in self.lexicon.cards if c.ability.intent is ask.intent and c.modality.name == modality.name]
         cards = [c for c in made if self.lexicon.fits(c, modality) and (not ask.aspect or ask.aspect in c.aspects)]
         if len(cards) == 1:
             ask.concepts, ask.modality = (cards[0].main,), modality
@@ -284,12 +284,14 @@ class LineReader:
         for word in words_of(condition.span):
             if word in _CHARACTERS:
                 return subject, _CHARACTERS[word]
-        for item in read(condition.span, condition.span, self.abilities).items:
+        start, end = self._place(condition.span)
+        here = [i for i in self.reading.items if start <= i.start and i.end <= end]
+        for item in [*here, *read(condition.span, condition.span, self.abilities).items]:
             if item.kind == "MAL":
                 return subject, item.form
             if item.kind == "NEGRES":
                 return subject, "normal"
-        terms = self._terms((condition.span,), *self._place(condition.span))
+        terms = self._terms((condition.span,), start, end)
         if terms:
             key = terms[0].concepts
             about = f"{key[0]}:lesion"

@@ -130,8 +130,9 @@ class Lookup:
             return ()
         conditions = [s for a in self.said.asks if isinstance(a.condition, When) for s in a.condition.subjects]
         terms = [a for a in [*self.said.asks, *conditions] if a.concepts and not is_family(a.concepts)]
-        same = [a for a in terms if a.sentence == ask.sentence]
+        imaged = ask.modality is not None and bool(ask.modality.name)
+        same = [a for a in terms if a.sentence == ask.sentence and (not imaged or a.clause == ask.clause)]
         same.sort(key=lambda a: (a.start > ask.start, abs(a.start - ask.start)))
         earlier = [a for a in reversed(terms) if a.sentence < ask.sentence]
-        near = [*same, *([] if ask.modality is not None and ask.modality.name else earlier)]
+        near = [*same, *([] if imaged else earlier)]
         return tuple(dict.fromkeys(self.lexicon.region_of(a.concepts[0]) for a in near))
