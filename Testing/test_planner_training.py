@@ -131,6 +131,22 @@ def test_resuming_needs_a_checkpoint_of_the_same_settings(a_base: Path, a_traini
         train_planner(a_training, Settings(steps=21, rows=2, length=160, rank=2), base=a_base, resume=True)
 
 
+def test_training_may_begin_from_an_adapter(a_base: Path, a_training: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    still = Settings(steps=20, rows=2, length=160, warmup=4, rank=2, rate=1e-12)
+    train_planner(tmp_path, still, base=a_base, start=a_training / "adapter", report=told.append)
+    finished = json.loads((a_training / LOG).read_text().splitlines()[-1])
+    assert json.loads(told[-1])["exact"] == finished["exact"], "hardly a change at such a rate"
+    record = json.loads((tmp_path / "adapter" / RECORD).read_text())
+    assert record["start"]["sha256"] == sha256_of(a_training / "adapter" / WEIGHTS)
+    assert "--start" in record["command"]
+
+
+def test_an_adapter_to_begin_from_has_the_trainings_rank(a_base: Path, a_training: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="has rank 2, this training 4"):
+        train_planner(tmp_path, Settings(steps=1, rank=4), base=a_base, start=a_training / "adapter")
+
+
 def test_without_peft_the_line_that_installs_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(MissingPackage, match="pip install"):
