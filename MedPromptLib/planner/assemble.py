@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from ..plan import Condition, Intent, Omission, Plan, Status, Task
 from .actions import Ask
-from .cards import term_words
 from .conditions import When, as_conditions
+from .drafts import Draft, exclude
 from .interpretation import Interpretation
 from .lexicon import Card, Lexicon, Modality
 from .lookup import Lookup
@@ -18,19 +18,6 @@ from .wholes import drop_wholes
 
 Parent = tuple[int, Card, tuple[Ask, ...]]
 """The task a condition waits for, its card, and the asks whose classes count."""
-
-
-@dataclass(slots=True)
-class Draft:
-    """A task in the making."""
-
-    card: Card
-    structures: tuple[str, ...]
-    condition: Condition | None
-    span: tuple[int, int]
-    dependency: int | None = None
-    modality_stated: bool = False
-    alternatives: tuple[Card, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +74,7 @@ class Assembler:
                 self._place_everything(ask, asks)
             else:
                 self._place(ask)
-        self._exclude(asks)
+        exclude(asks, self.drafts, self.lexicon)
         self._notice_results(wanted)
         self._leftovers()
         return self._result(wanted)
@@ -386,44 +373,6 @@ class Assembler:
         self.questions += questions
         reason = (reasons or questions or [NOT_EVALUATED])[0]
         self.omissions.append(Omission(text=self._text(ask.start, ask.end), reason=reason))
-
-    def _exclude(self, asks: list[Ask]) -> None:
-        """Take out what a later "not …" excludes."""
-        for ask in asks:
-            if not ask.negated or ask.condition is not None:
-                continue
-            for number in range(len(self.drafts), 0, -1):
-                draft = self.drafts[number - 1]
-                later = draft.span[0] > ask.start
-                if later or ask.intent not in (None, draft.card.ability.intent) or not ask.concepts:
-                    continue
-                self._exclude_from(number, draft, set(ask.concepts))
-
-    def _exclude_from(self, number: int, draft: Draft, keys: set[str]) -> None:
-        wanted = draft.structures or tuple(n for n, _ in draft.card.structures)
-        bases = {name: {k.partition("@")[0] for k in group} | set(group) for name, group in draft.card.structures}
-        if not any(keys & base for base in (draft.card.keys, *bases.values())):
-            bases = {name: self._word_concepts(name) for name in bases}
-        kept = tuple(n for n in wanted if not keys & bases[n])
-        if draft.card.structures and kept and len(kept) < len(wanted):
-            draft.structures = kept
-            return
-        needed = any((d.condition and d.condition.task_id == number) or d.dependency == number for d in self.drafts)
-        if not needed and (draft.card.keys & keys or (wanted and not kept)):
-            self._remove(number)
-
-    def _word_concepts(self, name: str) -> set[str]:
-        """What the single words of a structure's name stand for: "not the patellar one"."""
-        meanings = (self.lexicon.meanings.get((word,)) for word in term_words(name))
-        return {k for m in meanings if m is not None for k in m.concepts}
-
-    def _remove(self, number: int) -> None:
-        del self.drafts[number - 1]
-        for draft in self.drafts:
-            if draft.condition is not None and draft.condition.task_id > number:
-                draft.condition = draft.condition.model_copy(update={"task_id": draft.condition.task_id - 1})
-            if draft.dependency is not None and draft.dependency > number:
-                draft.dependency -= 1
 
     def _leftovers(self) -> None:
         for left in self.said.leftovers:

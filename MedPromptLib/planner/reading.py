@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 from ..catalog import Ability
 from ..errors import InvalidInput
-from ..plan import Intent
 from .background import without_background
 from .cues import guess_language
 from .degrees import classes_named, single_words
+from .images_named import images_asked_for, without_denied_images
 from .items import Item
 from .joining import composed, happened, image_descriptions, sides, verbs_or_nouns, weak_terms
 from .lexicon import Lexicon, Modality, lexicon_for
@@ -141,7 +141,7 @@ def read(prompt: str, text: str, abilities: Sequence[Ability]) -> Reading:
     items = without_background(_no_conditions(items), lexicon)
     items = happened(composed(_grading(items), lexicon), lexicon)
     items = _only_or_if(classes_named(items, lexicon), lexicon)
-    items = _images_asked_for(_not_meant(items), lexicon, doubts)
+    items = images_asked_for(without_denied_images(items), lexicon, doubts)
     return Reading(prompt, language, weak_terms(items, lexicon), lexicon, doubts)
 
 
@@ -280,42 +280,6 @@ def _only_or_if(items: list[Item], lexicon: Lexicon) -> list[Item]:
         if item.kind == "IF" and narrow and after.kind == "T" and not lexicon.is_finding(after.concepts[0]):
             item.kind = "ONLY"
     return items
-
-
-def _not_meant(items: list[Item]) -> list[Item]:
-    """ "Use the CT, not the x-ray": the images named after the "not" are none of the request's."""
-    images = [i for i in items if i.kind == "M"]
-    for before, item, after in zip(items, items[1:], [*items[2:], None], strict=False):
-        denied = before.kind == "NEG" and before.text.removesuffix(" the") in _NOT
-        if item.kind == "M" and denied and len(images) > 1 and (after is None or after.kind not in ("T", "SEG", "CLS")):
-            item.kind, item.form, item.modality = "W", "small", None
-    return items
-
-
-def _images_asked_for(items: list[Item], lexicon: Lexicon, doubts: list[str]) -> list[Item]:
-    """ "Classify the Pap smear", "if the otoscopy is abnormal": what the only classifier of such images tells."""
-    told = [i for i in items if not i.is_small]
-    for index, item in enumerate(told):
-        if item.kind != "M" or item.modality is None or item.modality.name in ("", *_MANY):
-            continue
-        before = told[index - 1] if index else None
-        rest = list(itertools.takewhile(lambda i: i.kind not in _ENDS, told[index + 1 :]))
-        asked = before is not None and before.kind in ("CLS", "GRADE") and before.form == "v"
-        states = bool(rest) and rest[0].kind in ("POS", "NEGRES")
-        if not (asked or states) or any(i.kind in ("T", "SEG", "ASPECT", "MAL") for i in rest):
-            continue
-        cards = [c for c in lexicon.cards if c.modality.name == item.modality.name]
-        cards = [c for c in cards if c.ability.intent is Intent.CLASSIFICATION and lexicon.fits(c, item.modality)]
-        if len(cards) == 1:
-            item.kind, item.concepts, item.modality = "T", (cards[0].main,), None
-            doubts.append(f"'{item.text}' was taken to mean {cards[0].ability.target}")
-    return items
-
-
-_MANY = ("xray", "ct", "mri", "ultrasound", "histology", "endoscopy", "photo")
-"""Images of many things, on which nobody knows what to look for."""
-_ENDS = ("STOP", "ASK", "SEMI", "COMMA", "COLON", "ARROW", "AND", "OR", "THEN", "BUT", "DASH")
-_NOT = frozenset(["not", "no", "nicht", "pas", "nao", "rather than", "instead of"])
 
 
 def _no_conditions(items: list[Item]) -> list[Item]:
