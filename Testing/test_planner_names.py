@@ -69,6 +69,20 @@ def test_a_name_said_apart_is_read_from_lines_too() -> None:
     ]
 
 
+def test_the_end_of_a_name_is_taken_for_it_with_a_doubt() -> None:
+    dog = ability(
+        "hip_cls_dog", "classification", "canine hip dysplasia", "pelvic x-ray", classes=["normal", "dysplastic"]
+    )
+    draft = RulePlanner().draft("Does the pelvic x-ray of this Labrador show hip dysplasia?", (*CARDS, dog))
+    assert steps(draft.plan) == ["1 hip_cls_dog"]
+    assert any("canine hip dysplasia" in doubt for doubt in draft.doubts)
+
+
+def test_what_the_user_does_alone_is_shown_before_it_runs() -> None:
+    draft = RulePlanner().draft("Only outline the polyp. I'll look for kidney stones myself.", CARDS)
+    assert any("taken back" in doubt for doubt in draft.doubts)
+
+
 def test_words_of_another_term_complete_no_name() -> None:
     # "ACL" and "tear" are both said, but the tear is the meniscus's
     assert planned("Check the knee MRI for an ACL tear and a meniscus tear.") == ["1 acl_cls_mri"]

@@ -30,6 +30,8 @@ _STATED = frozenset(
 _WHATEVER = word_set("whatever whichever regardless irrespective always unconditionally")
 _CONTRAST = word_set("whereas while unlike conversely contrary hand contrast wahrend hingegen mientras tandis enquanto")
 _UNWANTED = word_set("nobody none hardly neither nothing never unimportant uninteresting pointless moot needless")
+_OWN = word_set("myself ourselves")
+"""Words of things the user does without help: "I'll judge malignancy myself"."""
 _AUXILIARY = frozenset(["does", "do"])
 
 
@@ -44,7 +46,7 @@ def hedges(sentences: Sequence[Sentence], said: Interpretation, prompt: str) -> 
             continue
         here = [a for a in free if a.sentence == number]
         bound = [a for a in asked if a.sentence == number and a.condition is not None]
-        words = set(prompt[sentence.clauses[0].start : sentence.clauses[-1].end].lower().split())
+        words = set(prompt[sentence.clauses[0].start : sentence.clauses[-1].end].lower().replace(".", " ").split())
         always = any(c.has("REGARDLESS") for c in sentence.clauses) or words & _WHATEVER
         if always and bound and not here:
             found.append("something is asked for in any case, but all of it waits for a result")
@@ -55,6 +57,8 @@ def hedges(sentences: Sequence[Sentence], said: Interpretation, prompt: str) -> 
         if _only_the_last(bound, prompt, sentence.clauses[-1].end):
             found.append("the condition may be about the last task alone")
         if number and _refuses(sentence) and any(a.sentence == number - 1 for a in free):
+            found.append("what is asked for may be taken back")
+        if here and words & _OWN:
             found.append("what is asked for may be taken back")
         if _both_sides(sentence, bound):
             found.append("what stands before 'but' may not wait for a result")

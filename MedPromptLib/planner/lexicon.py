@@ -325,6 +325,10 @@ class Lexicon:
         """Whether the word belongs to a surface form, a cue or ordinary language."""
         return self._spelling.is_known(word)
 
+    def is_side(self, word: str) -> bool:
+        """Whether the word says on which side, or how far up, something lies."""
+        return word in _SIDE_OF
+
     def correct(self, word: str) -> tuple[str, int] | None:
         """The medical or asking word that was probably meant, and how many errors that assumes."""
         return self._spelling.correct(word)

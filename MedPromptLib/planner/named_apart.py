@@ -45,7 +45,7 @@ def named_apart(ask: Ask, wish: Wish, items: Sequence[Item], lexicon: Lexicon) -
             if len(words) > 1 and belongs and all(s & around for s in senses) and any(s & inside for s in senses):
                 found.append((len(words), card, parts))
     if not found:
-        return None
+        return _by_end(ask, wish, within, lexicon)
     most = max(size for size, _, _ in found)
     best = [(card, parts) for size, card, parts in found if size == most]
     cards = {card.ability.id for card, _ in best}
@@ -55,6 +55,26 @@ def named_apart(ask: Ask, wish: Wish, items: Sequence[Item], lexicon: Lexicon) -
     named = {name for _, parts in best for name in parts}
     kept = tuple(name for name, _ in card.structures if name in named)
     return Found(card, () if any(not parts for _, parts in best) or len(kept) == len(card.structures) else kept)
+
+
+def _by_end(ask: Ask, wish: Wish, within: Sequence[Item], lexicon: Lexicon) -> Found | None:
+    """The one card whose name ends with the ask's words: "hip dysplasia" for "canine hip dysplasia", with a doubt."""
+    terms = [i for i in within if i.kind == "T"]
+    if len(terms) != 1 or len(words_of(terms[0].text)) < 2:
+        return None
+    words = words_of(terms[0].text)
+    found: dict[str, Found] = {}
+    for card in lexicon.cards:
+        fits = lexicon.fits(card, wish.modality) and (not wish.aspect or wish.aspect in card.aspects)
+        if not fits or (wish.intent is not None and card.ability.intent is not wish.intent):
+            continue
+        for name, parts in _names(card):
+            full = core_words(term_words(name))
+            sided = any(lexicon.is_side(word) for word in full[: -len(words)])
+            if len(full) > len(words) and full[-len(words) :] == words and not sided:
+                doubt = f"'{terms[0].text}' was taken to mean {name}"
+                found[card.ability.id] = Found(card, parts, doubt)
+    return next(iter(found.values())) if len(found) == 1 else None
 
 
 def _names(card: Card) -> list[tuple[str, tuple[str, ...]]]:

@@ -48,7 +48,7 @@ optic nerve < eye : optic nerve, optic nerves ; nervio optico, sehnerv, nerf opt
 meninges < brain : meninges, dura mater ; meninges, hirnhaut, 脑膜, 髄膜
 cortex < brain : cerebral cortex, cortex ; corteza cerebral, hirnrinde, 皮层, 皮質
 skull < head : skull, calvarium ; craneo, schadelknochen, crane, cranio, 颅骨, 頭蓋骨
-mandible < head : mandible, jaw, jawbone ; mandibula, unterkiefer, mandibule, 下颌骨, 下顎骨
+mandible < head : mandible, jaw, jawbone, lower jaw ; mandibula, unterkiefer, mandibule, 下颌骨, 下顎骨
 maxilla < head : maxilla, upper jaw ; oberkiefer, 上颌骨, 上顎骨
 tooth < head : tooth, teeth, dental, molar, molars, incisor, dentition, set of teeth ; diente, dientes, zahn, zahne,
     dent, dents, dente, dentes, 牙齿, 牙, 歯

@@ -118,7 +118,7 @@ histology : histologic slide, tissue slide, tissue section, stained slide, whole
 angiography : angiography, angiogram, dsa, fluoroscopy, venography ; angiografia, angiographie, 血管造影
 photo : clinical photo, clinical photograph, smartphone photo, intraoral photo, wound photo, selfie
 dexa : dexa, dxa, bone densitometry, dexa scan
-thermography : thermography, thermogram, infrared image
+thermography : thermography, thermogram
 eeg : eeg, electroencephalogram, emg
 spirometry : spirometry, spirogram
 ecg : ecg, ekg, electrocardiogram, ecg trace, ecg strip ; electrocardiograma, elektrokardiogramm, 心电图, 心電図

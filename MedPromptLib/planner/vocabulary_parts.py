@@ -108,7 +108,8 @@ myometrium < uterus : myometrium
 follicle < ovary : ovarian follicle, ovarian follicles, follicle, follicles ; foliculo, foliculos, follikel, 卵泡
 fallopian tube < pelvis : fallopian tube, fallopian tubes ; trompas de falopio, eileiter, 输卵管
 fetal head < fetus : fetal head, foetal head, head of the fetus, head of the baby, fetal skull, skull of the fetus,
-    babys head, baby s head, head circumference ; cabeza fetal, kopf des fetus, tete foetale, 胎头, 児頭
+    babys head, baby s head, head circumference ; cabeza fetal, cabeca fetal, kopf des fetus, fetaler kopf,
+    fetalen kopf, tete foetale, 胎头, 児頭
 fetal brain < fetus : fetal brain, foetal brain | cavum septum pellucidum
 fetal abdomen < fetus : fetal abdomen, foetal abdomen, abdominal circumference
 fetal femur < fetus : fetal femur, foetal femur
