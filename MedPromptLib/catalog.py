@@ -177,11 +177,41 @@ class Measurement(_Strict):
     command: str
 
 
+class InputProfile(_Strict):
+    """What a fitting image looks like, in the descriptor of `inference.input_check`.
+
+    Attributes:
+        dataset, images: whose training split it was made from, and how many images of it.
+        counter_examples: data sets of other kinds of images that the line keeps out.
+        saturation: 0.5 and 99.5 percentile of the mean saturation, 0 to 1; both about 0 for grey images.
+        vectors: base64 of float16 rows: mean, deviation, the line's direction, principal components.
+        variances: of the components. residual: variance in every other direction.
+        intercept: log odds at the mean.
+        distance_limit, likeness_limit: what a fitting image stays within.
+    """
+
+    dataset: str
+    images: Annotated[int, Field(ge=1)]
+    counter_examples: tuple[str, ...] = ()
+    saturation: tuple[float, float]
+    vectors: str
+    variances: tuple[float, ...]
+    residual: Annotated[float, Field(gt=0)]
+    intercept: float
+    distance_limit: Annotated[float, Field(gt=0)]
+    likeness_limit: float
+
+
 class Provenance(_Strict):
-    """Where a weight comes from."""
+    """Where a weight comes from.
+
+    Attributes:
+        dataset: folder name of the data set it was trained on, where `evaluate --all` finds its splits.
+    """
 
     data: str
     data_licence: str
+    dataset: str = ""
     command: str
     seed: int | None = None
     config_sha256: str = ""
@@ -223,6 +253,7 @@ class WeightCard(_Strict):
     network: Network
     preprocessing: Preprocessing
     calibration: Calibration = Calibration()
+    input_profile: InputProfile | None = None
     evaluation: tuple[Measurement, ...] = ()
     provenance: Provenance
     file: WeightFile

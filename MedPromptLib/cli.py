@@ -97,7 +97,13 @@ def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) ->
             tell(f"{image.name}: {note}")
         routed = session.route(plan, image)
         check_folder(options.out)
-        result = session.run(routed, image, device=options.device, progress=lambda event: tell(event.message))
+        result = session.run(
+            routed,
+            image,
+            device=options.device,
+            progress=lambda event: tell(event.message),
+            accept_unusual_input=options.accept_unusual_input,
+        )
         for omission in plan.omissions:
             tell(f'Left out "{omission.text}": {omission.reason}')
         out = options.out / Path(name).stem if len(names) > 1 else options.out
@@ -323,6 +329,11 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--input", type=Path, action="append", required=True, metavar="IMAGE", help="file or DICOM folder; repeatable"
     )
+    p.add_argument(
+        "--accept-unusual-input",
+        action="store_true",
+        help="run although an image does not look like those a weight was made for",
+    )
     p.add_argument("--modality", help="what the images are, where their files do not say")
     p.add_argument("--out", type=Path, required=True, metavar="DIR")
 
@@ -353,7 +364,7 @@ def _parser() -> argparse.ArgumentParser:
             p.add_argument("--into", type=Path, metavar="DIR", help="weight folder to add to")
 
     p = commands.add_parser("demo", parents=[places, device, planning], help="run on a real chest radiograph")
-    p.set_defaults(do=demo, modality=None)
+    p.set_defaults(do=demo, modality=None, accept_unusual_input=True)  # an adult's film for a children's weight
     p.add_argument("--out", type=Path, default=Path("medprompt-demo"), metavar="DIR")
 
     p = commands.add_parser("train", parents=[device], help="train a weight from a recipe (resumable)")
