@@ -555,8 +555,8 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
         :param cancelled: asked now and then; return True to stop.
         :param confirm: called with a `MedPromptLib.planner.Verdict` if the planners differ or are unsure; return True
             to run its plan. Without it, such a prompt raises `MedPromptLib.errors.NotConfirmed`.
-        :param acceptUnusualInput: run although the image does not look like those a weight was made for. Without it, such
-            an image raises `MedPromptLib.errors.UnusualInput`.
+        :param acceptUnusualInput: run although the image does not look like those a weight was made for. Without it,
+            such an image raises `MedPromptLib.errors.UnusualInput`.
         :return: `MedPromptLib.scene.RunNodes`, the nodes that were added to the scene.
         :raises MedPromptLib.errors.MedPromptError: one sentence for the user; the scene is unchanged.
         """

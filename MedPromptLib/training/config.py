@@ -44,11 +44,9 @@ class DataSource(_Strict):
     Attributes:
         folder: name of the data set's folder under the data root.
         binary_mask: every non-zero mask value is label 1.
-        like: further data sets of the same kind of images, which are no counter-examples to the input check.
     """
 
     folder: str
-    like: tuple[str, ...] = ()
     binary_mask: bool = False
 
 

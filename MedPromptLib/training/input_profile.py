@@ -11,7 +11,7 @@ import numpy as np
 from ..catalog import InputProfile, WeightCard
 from ..errors import InvalidInput
 from ..inference.input_check import SATURATION, Floats, check_input, describe, distances, likenesses, pack, unpack
-from .data import read_cases
+from .data import NoSuchSplit, read_cases
 from .evaluation import as_image
 
 LARGEST_SAMPLE = 400
@@ -130,7 +130,7 @@ def measure_pairs(cards: Sequence[WeightCard], root: Path, split: str) -> tuple[
     for folder in image_sets(root):
         try:
             cases = read_cases(folder, split)
-        except InvalidInput:
+        except NoSuchSplit:
             continue  # a set without this split says nothing
         images = [as_image(picture, name) for picture, name in zip(cases.images, cases.ids, strict=True)]
         for card in cards:
