@@ -39,9 +39,9 @@ def described_split(folder: Path, split: str, most: int = LARGEST_SAMPLE) -> Flo
         InvalidInput: no such split.
     """
     pictures = read_cases(folder, split).images
-    chosen = range(len(pictures))
+    chosen = np.arange(len(pictures))
     if len(pictures) > most:
-        chosen = sorted(np.random.default_rng(0).choice(len(pictures), most, replace=False).tolist())
+        chosen = np.sort(np.random.default_rng(0).choice(len(pictures), most, replace=False))
     return np.stack([describe(pictures[index]) for index in chosen])
 
 
