@@ -133,6 +133,7 @@ set(MEDPROMPT_LIBRARY_DATA
   "MedPromptLib/training/recipes/breast_lesion_cls_us.toml"
   "MedPromptLib/training/recipes/breast_lesion_seg_us.toml"
   "MedPromptLib/training/recipes/chest_structures_seg_cxr.toml"
+  "MedPromptLib/training/recipes/covid_cls_ct.toml"
   "MedPromptLib/training/recipes/pneumonia_cls_cxr.toml"
   "MedPromptLib/training/recipes/polyp_seg_colonoscopy.toml"
   )
