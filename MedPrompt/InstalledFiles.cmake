@@ -157,4 +157,6 @@ set(MEDPROMPT_WEIGHTS
   "weights/planner/planner.json"
   "weights/pneumonia_cls_cxr/card.json"
   "weights/pneumonia_cls_cxr/model.safetensors"
+  "weights/polyp_seg_colonoscopy/card.json"
+  "weights/polyp_seg_colonoscopy/model.safetensors"
   )
