@@ -146,9 +146,15 @@ def evaluate(options: argparse.Namespace) -> None:
 
     measured = []
     for card in catalog:
+        try:
+            folder = data_set_of(card, options.data)
+        except InvalidInput as error:
+            tell(str(error))
+            continue
         tell(f"{card.id}…")
-        found = _measure(catalog, card, data_set_of(card, options.data), options)
-        measured.append(replace_measurements(card, found))
+        measured.append(replace_measurements(card, _measure(catalog, card, folder, options)))
+    if not measured:
+        raise InvalidInput(f"No installed weight has its data set in {options.data}; nothing was measured.")
     print(zoo_table(measured, options.split))
 
 

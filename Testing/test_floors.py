@@ -96,6 +96,8 @@ def test_all_weights_are_measured_by_one_command_that_prints_the_table(a_data_se
     provenance = card.provenance.model_copy(update={"dataset": "squares"})
     write_weight(tmp_path / "weights", card.model_copy(update={"provenance": provenance}), bias=[0, 1])
     weights = ["--weights", str(tmp_path / "weights"), "--device", "cpu"]
+    assert main(["evaluate", "--all", "--data", str(tmp_path), *weights]) == InvalidInput.exit_code
+    assert "nothing was measured" in capsys.readouterr().err
     assert main(["evaluate", "--all", "--data", str(a_data_set.parent), *weights]) == 0
     table = capsys.readouterr().out.strip()
     assert table == zoo_table(list(Catalog.load([tmp_path / "weights"])), "test")
