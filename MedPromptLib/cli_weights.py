@@ -129,8 +129,12 @@ def evaluate(options: argparse.Namespace) -> None:
         raise InvalidInput("Say what to evaluate: one WEIGHT, --all, or --input-check.")
     catalog = Catalog.load(options.weights)
     if options.input_check:
-        from .training.input_profile import measure_pairs, rates_table
+        from .training.input_profile import measure_pairs, measure_unseen, rates_table, unseen_table
 
+        if options.unseen:
+            kin = [names.split(",") for names in options.kin]
+            print(unseen_table(measure_unseen(tuple(catalog), options.data, options.split, kin)))
+            return
         print(rates_table(measure_pairs(tuple(catalog), options.data, options.split)))
         return
     if options.id is not None:
@@ -208,6 +212,12 @@ def add_weight_commands(commands: Any, places: argparse.ArgumentParser, device: 
     p.add_argument("id", metavar="WEIGHT", nargs="?")
     p.add_argument("--all", action="store_true", help="every installed weight on its own data set; prints the table")
     p.add_argument("--input-check", action="store_true", help="every weight's input check on every data set")
+    p.add_argument(
+        "--unseen", action="store_true", help="with --input-check: kinds of images that profiles fitted anew never saw"
+    )
+    p.add_argument(
+        "--kin", action="append", default=[], metavar="SET,SET", help="with --unseen: sets of one kind; repeatable"
+    )
     p.add_argument(
         "--data", type=Path, required=True, metavar="DIR", help="one data set; their folder for --all, --input-check"
     )

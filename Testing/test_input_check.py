@@ -20,7 +20,14 @@ from MedPromptLib.inference.input_check import LENGTH, check_input, describe, de
 from MedPromptLib.plan import Intent, Plan, Status, Task
 from MedPromptLib.routing import Router
 from MedPromptLib.training.evaluation import as_image
-from MedPromptLib.training.input_profile import fit_profile, measure_pairs, profile_from_sets, rates_table
+from MedPromptLib.training.input_profile import (
+    fit_profile,
+    measure_pairs,
+    measure_unseen,
+    profile_from_sets,
+    rates_table,
+    unseen_table,
+)
 
 PHOTOGRAPHS = [np.asarray(picture) for picture in load_sample_images().images]
 
@@ -162,6 +169,20 @@ def test_rates_are_measured_over_all_pairs(some_sets):
     text = rates_table(rates)
     assert "0.000 of 8" in text
     assert "same kind: lungs_seg_cxr accepts" in text
+
+
+def test_kinds_that_no_counter_example_showed_are_measured_apart(some_sets, a_film):
+    write_set(some_sets / "negatives", [255 - part for part in crops(a_film, 12, seed=6)])
+    profile = profile_from_sets(some_sets, "films", like=["other_films"])
+    card = a_card("lungs_seg_cxr", input_profile=profile)
+    rates = measure_unseen([card], some_sets, "test")
+    assert {(rate.dataset, rate.relation, rate.images) for rate in rates} == {
+        ("negatives", "unseen", 3),
+        ("photographs", "unseen", 8),
+    }
+    assert all(0 <= rate.accepted <= 1 for rate in rates)
+    assert "of 11" in unseen_table(rates)
+    assert not measure_unseen([card], some_sets, "test", kin=[["negatives", "photographs"]]), "nothing would be left"
 
 
 def test_a_profile_is_written_onto_a_card_by_a_command(tmp_path, some_sets, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 
 from ..catalog import InputProfile, WeightCard
 from ..errors import InvalidInput
-from ..inference.input_check import SATURATION, Floats, check_input, describe, distances, likenesses, pack, unpack
+from ..inference.input_check import SATURATION, Floats, check_input, describe, distances, fits, likenesses, pack, unpack
 from .data import NoSuchSplit, read_cases
 from .evaluation import as_image
 
@@ -113,7 +114,7 @@ class PairRate:
     """How often one weight takes images of one data set for fitting.
 
     Attributes:
-        relation: `own` set, another of the `same` kind, or another kind (`other`).
+        relation: `own` set, another of the `same` kind, another kind (`other`), or one left out on purpose (`unseen`).
         accepted: share of the images that raise no warning.
     """
 
@@ -142,6 +143,51 @@ def measure_pairs(cards: Sequence[WeightCard], root: Path, split: str) -> tuple[
             accepted = float(np.mean([check_input(card, image) is None for image in images]))
             rates.append(PairRate(card.id, folder.name, relation, accepted, len(images)))
     return tuple(rates)
+
+
+def measure_unseen(
+    cards: Sequence[WeightCard], root: Path, split: str, kin: Sequence[Sequence[str]] = ()
+) -> tuple[PairRate, ...]:
+    """How often images of a kind are accepted that no counter-example has shown: profiles fitted anew without it.
+
+    Args:
+        kin: data sets of one kind, which are left out together; every other set is a kind of its own.
+    """
+    train: dict[str, Floats] = {}
+    test: dict[str, Floats] = {}
+    for folder in image_sets(root):
+        with contextlib.suppress(NoSuchSplit):  # such a set takes no part
+            train[folder.name] = described_split(folder, "train")
+            test[folder.name] = described_split(folder, split)
+    rates = []
+    for card in cards:
+        profile = card.input_profile
+        if profile is None or profile.dataset not in train:
+            continue
+        others = [name for name in profile.counter_examples if name in test]
+        groups = [[name for name in group if name in others] for group in kin]
+        groups += [[name] for name in others if not any(name in group for group in groups)]
+        for group in filter(None, groups):
+            kept = [name for name in others if name not in group]
+            if not kept:
+                continue
+            own, rest = train[profile.dataset], np.concatenate([train[name] for name in kept])
+            fitted = fit_profile(own, rest, dataset=profile.dataset, counter_examples=kept)
+            for name in group:
+                accepted = float(fits(fitted, test[name]).mean())
+                rates.append(PairRate(card.id, name, "unseen", accepted, len(test[name])))
+    return tuple(rates)
+
+
+def unseen_table(rates: Sequence[PairRate]) -> str:
+    """Per weight, the share of images of unseen kinds that raise no warning, and the sets where there are any."""
+    lines = [f"{'weight':34} {'missed, unseen kinds':>22}  where"]
+    for weight_id in dict.fromkeys(rate.weight_id for rate in rates):
+        of_weight = [rate for rate in rates if rate.weight_id == weight_id]
+        where = ", ".join(f"{rate.dataset} {rate.accepted:.3f}" for rate in of_weight if rate.accepted) or "nowhere"
+        missed = f"{_pooled(of_weight):.3f} of {sum(rate.images for rate in of_weight)}"
+        lines.append(f"{weight_id:34} {missed:>22}  {where}")
+    return "\n".join(lines)
 
 
 def rates_table(rates: Sequence[PairRate]) -> str:
