@@ -35,7 +35,7 @@ def zoo_table(cards: Sequence[WeightCard], split: str) -> str:
         if not rows:
             lines.append(f"| `{card.id}` | {card.title} | not evaluated | | |")
             continue
-        figures = _segmentation(card, rows) if card.intent is Intent.SEGMENTATION else _classification(rows)
+        figures = _segmentation(card, rows) if card.intent is Intent.SEGMENTATION else _classification(card, rows)
         images = max(m.images for m in rows)
         floors = "; ".join(f"{_short(m)} {m.value:.3f}" for m in rows if m.subject in _whole(card) and _is_floor(m))
         lines.append(
@@ -78,13 +78,14 @@ def _segmentation(card: WeightCard, rows: Sequence[Measurement]) -> list[str]:
     return texts
 
 
-def _classification(rows: Sequence[Measurement]) -> list[str]:
+def _classification(card: WeightCard, rows: Sequence[Measurement]) -> list[str]:
+    finding = card.positive[0].replace("_", " ") if len(card.positive) == 1 else card.target
     by_name = {(m.metric, m.subject): m for m in rows}
     texts = []
     for metric, subject, words in (
         ("accuracy", "all classes", "accuracy"),
-        ("accuracy", "finding against none", "finding or not: accuracy"),
-        ("AUC", "finding against none", "finding or not: AUC"),
+        ("accuracy", "finding against none", f"{finding} or not: accuracy"),
+        ("AUC", "finding against none", f"{finding} or not: AUC"),
         ("ECE", "all classes", "ECE"),
     ):
         if (metric, subject) in by_name:
