@@ -705,8 +705,13 @@ class MedPromptTest(ScriptedLoadableModuleTest):
         return slicer.util.addVolumeFromArray(array[None], ijkToRAS=np.diag([-1.4, -1.4, 1.4, 1.0]), name="chest")
 
     def test_aPromptBecomesNodes(self):
-        """Two lungs are two segments and two rows."""
-        nodes = MedPromptLogic().run(self.drawnChest(), "Segment the lungs on this chest x-ray.", device="cpu")
+        """Two lungs are two segments and two rows, once it is accepted that the drawing is no radiograph."""
+        from MedPromptLib.errors import UnusualInput
+
+        logic, volume, prompt = MedPromptLogic(), self.drawnChest(), "Segment the lungs on this chest x-ray."
+        with self.assertRaises(UnusualInput):  # noqa: PT027 - Slicer has no pytest
+            logic.run(volume, prompt, device="cpu")
+        nodes = logic.run(volume, prompt, device="cpu", acceptUnusualInput=True)
         assert [node.GetSegmentation().GetNumberOfSegments() for node in nodes.segmentations] == [2]
         assert nodes.table.GetNumberOfRows() == 2
 
