@@ -215,7 +215,7 @@ def _parser() -> argparse.ArgumentParser:
 
     places = argparse.ArgumentParser(add_help=False)
     places.add_argument(
-        "--weights", type=Path, action="append", metavar="DIR", help="weight folder (default: the bundled one)"
+        "--weights", type=Path, action="append", metavar="DIR", help="weight folder (default: added and bundled ones)"
     )
     device = argparse.ArgumentParser(add_help=False)
     device.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
