@@ -6,6 +6,7 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/catalog.py"
   "MedPromptLib/cli.py"
   "MedPromptLib/cli_planner.py"
+  "MedPromptLib/cli_weights.py"
   "MedPromptLib/demo.py"
   "MedPromptLib/dicom_images.py"
   "MedPromptLib/errors.py"
@@ -16,8 +17,10 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/inference/__init__.py"
   "MedPromptLib/inference/devices.py"
   "MedPromptLib/inference/engine.py"
+  "MedPromptLib/inference/input_check.py"
   "MedPromptLib/inference/preprocessing.py"
   "MedPromptLib/inference/storage.py"
+  "MedPromptLib/installing.py"
   "MedPromptLib/knowledge/__init__.py"
   "MedPromptLib/knowledge/minilm.py"
   "MedPromptLib/knowledge/smollm.py"
@@ -94,6 +97,8 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/training/config.py"
   "MedPromptLib/training/data.py"
   "MedPromptLib/training/evaluation.py"
+  "MedPromptLib/training/floors.py"
+  "MedPromptLib/training/input_profile.py"
   "MedPromptLib/training/metrics.py"
   "MedPromptLib/training/planner_training.py"
   "MedPromptLib/training/pretrained.py"
@@ -103,6 +108,7 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/training/prompts/generator.py"
   "MedPromptLib/training/prompts/noise.py"
   "MedPromptLib/training/publish.py"
+  "MedPromptLib/training/summary.py"
   "MedPromptLib/training/supervised.py"
   "MedPromptLib/user_folders.py"
   )
@@ -132,7 +138,9 @@ set(MEDPROMPT_LIBRARY_DATA
   "MedPromptLib/training/recipes/breast_lesion_cls_us.toml"
   "MedPromptLib/training/recipes/breast_lesion_seg_us.toml"
   "MedPromptLib/training/recipes/chest_structures_seg_cxr.toml"
+  "MedPromptLib/training/recipes/covid_cls_ct.toml"
   "MedPromptLib/training/recipes/pneumonia_cls_cxr.toml"
+  "MedPromptLib/training/recipes/polyp_seg_colonoscopy.toml"
   )
 
 set(MEDPROMPT_RESOURCES
@@ -154,4 +162,6 @@ set(MEDPROMPT_WEIGHTS
   "weights/planner/planner.json"
   "weights/pneumonia_cls_cxr/card.json"
   "weights/pneumonia_cls_cxr/model.safetensors"
+  "weights/polyp_seg_colonoscopy/card.json"
+  "weights/polyp_seg_colonoscopy/model.safetensors"
   )

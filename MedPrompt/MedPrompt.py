@@ -114,7 +114,8 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._parameterNodeGuiTag = None
         self._missing = []
         self._optional = []
-        self._askedPlan = None
+        self._answer = None  # what `_startJob` gets if the user agrees to what the panel asks
+        self._jobOptions = {}
         self._job = None
         self._jobVolume = None
         self._jobStarted = 0.0
@@ -260,24 +261,23 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._showStatus(_("Cancelling…"))
             self._updateApplyButton()
             return
-        self._startJob(None)
+        self._startJob({})
 
     def onConfirmButton(self, checked=False):
-        """Run the plan that the panel shows; a plan that has changed since is shown again instead."""
-        shown = self._askedPlan
-        if not self._job and shown is not None and self.ui.applyButton.enabled:
-            self._startJob(lambda verdict: verdict.plan == shown)
+        """Run what the panel asks about; a plan that has changed since is shown again instead."""
+        if not self._job and self._answer is not None and self.ui.applyButton.enabled:
+            self._startJob(self._answer)
 
-    def _startJob(self, confirm):
+    def _startJob(self, options):
         volume = self._parameterNode.inputVolume
         self._clearResults()
         self._dropQuestion()
         self._job = self._attempt(
-            lambda: self.logic.startJob(volume, self._parameterNode.prompt, self._parameterNode.device, confirm)
+            lambda: self.logic.startJob(volume, self._parameterNode.prompt, self._parameterNode.device, **options)
         )
         if not self._job:
             return
-        self._jobVolume = volume
+        self._jobVolume, self._jobOptions = volume, options
         self._jobStarted = time.monotonic()
         self.ui.progressBar.setValue(0)
         self.ui.progressBar.setVisible(True)
@@ -328,7 +328,7 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
         Any other error is a defect and becomes Slicer's error dialog with the traceback.
         """
-        from MedPromptLib.errors import Cancelled, MedPromptError, NotConfirmed
+        from MedPromptLib.errors import Cancelled, MedPromptError, NotConfirmed, UnusualInput
 
         with slicer.util.tryWithErrorDisplay(_("MedPrompt failed unexpectedly."), waitCursor=True):
             try:
@@ -337,6 +337,8 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 self._showStatus(_("Cancelled; the scene is unchanged."))
             except NotConfirmed as error:
                 self._ask(error.verdict)
+            except UnusualInput as error:
+                self._askAboutImage(error.misfits)
             except MedPromptError as error:
                 self._showStatus(str(error), isError=True)
             except Exception:
@@ -348,13 +350,22 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Show a plan that needs a click before it runs, and how the other planner read the request."""
         from MedPromptLib.planner import question
 
-        self._askedPlan = verdict.plan
+        shown = verdict.plan
+        self._answer = {**self._jobOptions, "confirm": lambda verdict: verdict.plan == shown}
         self.ui.confirmLabel.text = question(verdict, self.logic.abilities())
         self.ui.confirmFrame.setVisible(True)
         self._showStatus(_("Nothing has run yet: {reason}").format(reason=verdict.reason))
 
+    def _askAboutImage(self, misfits):
+        """Say why the image does not fit the weights; a click runs the plan all the same."""
+        self._answer = {**self._jobOptions, "acceptUnusualInput": True}
+        lines = [f"{misfit}." for misfit in misfits]
+        self.ui.confirmLabel.text = "\n".join([*lines, _("Model output on it would have no known meaning.")])
+        self.ui.confirmFrame.setVisible(True)
+        self._showStatus(_("Nothing has run yet: the image looks unusual."))
+
     def _dropQuestion(self):
-        self._askedPlan = None
+        self._answer = None
         self.ui.confirmFrame.setVisible(False)
 
     def _showStatus(self, message, isError=False):
@@ -451,14 +462,13 @@ class AnalysisJob:
         image: Any,
         prompt: str,
         device: str,
-        confirm: Callable[..., bool] | None = None,
+        **options: Any,
     ):
         self._events: queue.SimpleQueue = queue.SimpleQueue()
         self._cancel = threading.Event()
         self._run: Any = None
         self._error: BaseException | None = None
         self._finished = False
-        options = {"confirm": confirm} if confirm is not None else {}
 
         def work():
             try:
@@ -534,6 +544,7 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
         progressCallback: Callable[[Any], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
         confirm: Callable[[Any], bool] | None = None,
+        acceptUnusualInput: bool = False,
     ) -> Any:
         """Analyse a volume and wait for it.
 
@@ -544,20 +555,33 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
         :param cancelled: asked now and then; return True to stop.
         :param confirm: called with a `MedPromptLib.planner.Verdict` if the planners differ or are unsure; return True
             to run its plan. Without it, such a prompt raises `MedPromptLib.errors.NotConfirmed`.
+        :param acceptUnusualInput: run although the image does not look like those a weight was made for. Without it,
+            such an image raises `MedPromptLib.errors.UnusualInput`.
         :return: `MedPromptLib.scene.RunNodes`, the nodes that were added to the scene.
         :raises MedPromptLib.errors.MedPromptError: one sentence for the user; the scene is unchanged.
         """
         analyze, image = self._prepare(volumeNode)
-        options = {"confirm": confirm} if confirm is not None else {}
+        options = self._options(confirm, acceptUnusualInput)
         run = analyze(image, prompt, device=device, progress=progressCallback, cancelled=cancelled, **options)
         return self.writeResults(run, volumeNode)
 
     def startJob(
-        self, volumeNode: Any, prompt: str, device: str = "auto", confirm: Callable[[Any], bool] | None = None
+        self,
+        volumeNode: Any,
+        prompt: str,
+        device: str = "auto",
+        confirm: Callable[[Any], bool] | None = None,
+        acceptUnusualInput: bool = False,
     ) -> AnalysisJob:
         """The same in the background, up to its result; `writeResults` adds that to the scene."""
         analyze, image = self._prepare(volumeNode)
-        return AnalysisJob(analyze, image, prompt, device, confirm)
+        return AnalysisJob(analyze, image, prompt, device, **self._options(confirm, acceptUnusualInput))
+
+    @staticmethod
+    def _options(confirm: Callable[[Any], bool] | None, acceptUnusualInput: bool) -> dict[str, Any]:
+        """What of it `MedPromptLib.analyze` has to be told."""
+        options: dict[str, Any] = {"confirm": confirm} if confirm is not None else {}
+        return options | ({"accept_unusual_input": True} if acceptUnusualInput else {})
 
     def abilities(self) -> Any:
         """What the installed weights can do."""
@@ -681,8 +705,13 @@ class MedPromptTest(ScriptedLoadableModuleTest):
         return slicer.util.addVolumeFromArray(array[None], ijkToRAS=np.diag([-1.4, -1.4, 1.4, 1.0]), name="chest")
 
     def test_aPromptBecomesNodes(self):
-        """Two lungs are two segments and two rows."""
-        nodes = MedPromptLogic().run(self.drawnChest(), "Segment the lungs on this chest x-ray.", device="cpu")
+        """Two lungs are two segments and two rows, once it is accepted that the drawing is no radiograph."""
+        from MedPromptLib.errors import UnusualInput
+
+        logic, volume, prompt = MedPromptLogic(), self.drawnChest(), "Segment the lungs on this chest x-ray."
+        with self.assertRaises(UnusualInput):  # noqa: PT027 - Slicer has no pytest
+            logic.run(volume, prompt, device="cpu")
+        nodes = logic.run(volume, prompt, device="cpu", acceptUnusualInput=True)
         assert [node.GetSegmentation().GetNumberOfSegments() for node in nodes.segmentations] == [2]
         assert nodes.table.GetNumberOfRows() == 2
 

@@ -25,6 +25,7 @@ def analyze(
     confirm: Callable[[Verdict], bool] | None = None,
     progress: Report | None = None,
     cancelled: Callable[[], bool] | None = None,
+    accept_unusual_input: bool = False,
 ) -> Run:
     """Do what a prompt asks on an image; see `session.Session.analyze`.
 
@@ -37,4 +38,10 @@ def analyze(
 
     options = {"confirm": confirm, "progress": progress, "cancelled": cancelled}
     given = {name: value for name, value in options.items() if value is not None}
-    return default_session().analyze(image, prompt, device=device, **given)  # type: ignore[arg-type]
+    return default_session().analyze(
+        image,
+        prompt,
+        device=device,
+        accept_unusual_input=accept_unusual_input,
+        **given,  # type: ignore[arg-type]
+    )

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from .errors import WeightCorrupt
 from .plan import Intent
+from .user_folders import weights_folder
 
 CARD_NAME = "card.json"
 FILE_NAME = "model.safetensors"
@@ -177,11 +178,43 @@ class Measurement(_Strict):
     command: str
 
 
+class InputProfile(_Strict):
+    """What a fitting image looks like, in the descriptor of `inference.input_check`.
+
+    Attributes:
+        dataset, images: whose training split it was made from, and how many images of it.
+        counter_examples: data sets of other kinds of images that the line keeps out.
+        saturation: 0.5 and 99.5 percentile of the mean saturation, 0 to 1; both about 0 for grey images.
+        vectors: base64 of float16 rows: mean, deviation, the line's direction, principal components.
+        variances: of the components. residual: variance in every other direction.
+        intercept: log odds at the mean.
+        distance_limit, likeness_limit: what a fitting image stays within.
+        command: what made it.
+    """
+
+    dataset: str
+    images: Annotated[int, Field(ge=1)]
+    counter_examples: tuple[str, ...] = ()
+    saturation: tuple[float, float]
+    vectors: str
+    variances: tuple[float, ...]
+    residual: Annotated[float, Field(gt=0)]
+    intercept: float
+    distance_limit: Annotated[float, Field(gt=0)]
+    likeness_limit: float
+    command: str = ""
+
+
 class Provenance(_Strict):
-    """Where a weight comes from."""
+    """Where a weight comes from.
+
+    Attributes:
+        dataset: folder name of the data set it was trained on; `evaluate --all` measures there.
+    """
 
     data: str
     data_licence: str
+    dataset: str = ""
     command: str
     seed: int | None = None
     config_sha256: str = ""
@@ -223,6 +256,7 @@ class WeightCard(_Strict):
     network: Network
     preprocessing: Preprocessing
     calibration: Calibration = Calibration()
+    input_profile: InputProfile | None = None
     evaluation: tuple[Measurement, ...] = ()
     provenance: Provenance
     file: WeightFile
@@ -261,25 +295,38 @@ class WeightCard(_Strict):
         )
 
 
-def read_card(folder: Path) -> WeightCard:
-    """The card in a weight folder.
+SHOWN_PROBLEMS = 6
+
+
+def parse_card(path: Path) -> WeightCard:
+    """The card in a file, wherever it lies.
 
     Raises:
-        WeightCorrupt: no card, not JSON, an unknown or missing field, or an id that differs from the folder's name.
+        WeightCorrupt: no such file, not JSON, or unknown, missing or unfit fields; the message names them.
     """
-    path = folder / CARD_NAME
     try:
-        card = WeightCard.model_validate_json(path.read_text(encoding="utf-8"))
+        return WeightCard.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise WeightCorrupt(
             f"The weight card {path} cannot be read ({error}); restore it or remove the folder."
         ) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        found = error.errors()
+        texts = [f"{'.'.join(str(p) for p in e['loc']) or 'the document'}: {e['msg']}" for e in found[:SHOWN_PROBLEMS]]
+        more = f"; and {len(found) - SHOWN_PROBLEMS} more" if len(found) > SHOWN_PROBLEMS else ""
         raise WeightCorrupt(
-            f"The weight card {path} is not valid: {where}: {first['msg']}; correct it or remove the folder."
+            f"The weight card {path} is not valid: {'; '.join(texts)}{more}; correct it or remove the folder."
         ) from error
+
+
+def read_card(folder: Path) -> WeightCard:
+    """The card in a weight folder.
+
+    Raises:
+        WeightCorrupt: as `parse_card`, or an id that differs from the folder's name.
+    """
+    path = folder / CARD_NAME
+    card = parse_card(path)
     if card.id != folder.name:
         raise WeightCorrupt(
             f"The weight card {path} says id '{card.id}' but lies in folder '{folder.name}'; they must agree."
@@ -326,9 +373,9 @@ def verify_file(folder: Path, card: WeightCard) -> Path:
 
 
 def default_weight_folders() -> tuple[Path, ...]:
-    """`$MEDPROMPT_WEIGHTS` first, then the `weights` folder that lies beside the library."""
+    """`$MEDPROMPT_WEIGHTS` first, then the user's own weights, then the `weights` folder beside the library."""
     extra = tuple(Path(p) for p in os.environ.get(WEIGHTS_VARIABLE, "").split(os.pathsep) if p)
-    return (*extra, Path(__file__).resolve().parent.parent / "weights")
+    return (*extra, weights_folder(), Path(__file__).resolve().parent.parent / "weights")
 
 
 class Catalog:

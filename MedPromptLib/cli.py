@@ -8,7 +8,6 @@ planner's endpoint failed, 6 the output could not be written, 7 a package is mis
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import sys
@@ -17,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .cli_planner import add_planner_commands, chosen_planner, confirmed, planning_options, read_text, tell
-from .errors import InvalidInput, MedPromptError, OutputFailed, WeightCorrupt
+from .cli_weights import add_weight_commands
+from .errors import InvalidInput, MedPromptError
+from .outputs import write_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pydantic import BaseModel
 
     from .plan import Plan
@@ -97,7 +96,13 @@ def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) ->
             tell(f"{image.name}: {note}")
         routed = session.route(plan, image)
         check_folder(options.out)
-        result = session.run(routed, image, device=options.device, progress=lambda event: tell(event.message))
+        result = session.run(
+            routed,
+            image,
+            device=options.device,
+            progress=lambda event: tell(event.message),
+            accept_unusual_input=options.accept_unusual_input,
+        )
         for omission in plan.omissions:
             tell(f'Left out "{omission.text}": {omission.reason}')
         out = options.out / Path(name).stem if len(names) > 1 else options.out
@@ -134,76 +139,12 @@ def plan(options: argparse.Namespace) -> None:
                 "with id and prompt."
             ) from error
         predictions = (json.dumps(p, ensure_ascii=False) for p in plan_batch(planner, abilities, entries))
-        _write_lines(predictions, options.out)
+        write_lines(predictions, options.out)
         return
     if options.prompt is None:
         raise InvalidInput("There is nothing to plan; give a prompt, or --prompts FILE.")
     verdict = decided(planner, options.prompt, abilities)
     print(verdict.plan.model_dump_json(indent=1) if options.json else explain(verdict, abilities))
-
-
-def weights_list(options: argparse.Namespace) -> None:
-    """One line per installed weight."""
-    from .catalog import Catalog
-
-    catalog = Catalog.load(options.weights)
-    for card in catalog:
-        best = next((m for m in card.evaluation if m.split == "test"), None)
-        number = f"{best.metric} ({best.subject}) {best.value:.3f}" if best else "not evaluated"
-        print(f"{card.id:28} {card.intent.value:15} {card.modality:18} {card.file.bytes / 1e6:5.1f} MB  {number}")
-    for problem in catalog.problems:
-        tell(str(problem))
-
-
-def weights_show(options: argparse.Namespace) -> None:
-    """Everything a card says."""
-    from .catalog import Catalog
-
-    card = Catalog.load(options.weights).card(options.id)
-    if options.json:
-        print(card.model_dump_json(indent=1))
-        return
-    print(f"{card.title} ({card.id} {card.version})\n{card.intended_use}")
-    answers = card.classes or tuple(s.name for s in card.structures)
-    print(f"{card.intent.value} of {card.target} on {card.modality}: {', '.join(answers)}")
-    print("Limitations:", *(f"  - {text}" for text in card.limitations), sep="\n")
-    print(f"Licence: {card.licence}\nData: {card.provenance.data}\nMade by: {card.provenance.command}")
-    if card.provenance.note:
-        print(card.provenance.note)
-    if card.evaluation:
-        from .training.evaluation import table
-
-        for key in dict.fromkeys((m.dataset, m.split, m.command) for m in card.evaluation):
-            print(f"\n{key[0]}, {key[1]} split: {key[2]}")
-            print(table(tuple(m for m in card.evaluation if (m.dataset, m.split, m.command) == key)))
-
-
-def weights_verify(options: argparse.Namespace) -> int:
-    """Check every card and file; the exit code says whether all are whole."""
-    from .catalog import Catalog, verify_file
-
-    catalog = Catalog.load(options.weights)
-    problems = [str(problem) for problem in catalog.problems]
-    for card in catalog:
-        try:
-            verify_file(catalog.folder(card.id), card)
-            print(f"{card.id}: whole")
-        except WeightCorrupt as error:
-            problems.append(str(error))
-    for text in problems:
-        tell(text)
-    return WeightCorrupt.exit_code if problems else 0
-
-
-def weights_import(options: argparse.Namespace) -> None:
-    """Convert released DeepFusionLab files."""
-    from .catalog import default_weight_folders
-    from .importing import import_weight
-
-    into = options.into or default_weight_folders()[0]
-    for path in options.files:
-        card = import_weight(path, into)
-        print(f"{path} → {into / card.id}: {card.intent.value} of {card.target} on {card.modality}")
 
 
 def demo(options: argparse.Namespace) -> None:
@@ -232,26 +173,6 @@ def train(options: argparse.Namespace) -> None:
     print(f"{options.out / card.id}: {card.file.bytes / 1e6:.1f} MB. {card.provenance.note}")
 
 
-def evaluate(options: argparse.Namespace) -> None:
-    """Measure a weight on a split and write the numbers onto its card."""
-    from .catalog import Catalog, write_card
-    from .inference.devices import resolve_device
-    from .inference.engine import load_weight
-    from .training.evaluation import evaluate as measure
-    from .training.evaluation import replace_measurements, table
-
-    catalog = Catalog.load(options.weights)
-    card, folder = catalog.card(options.id), catalog.folder(options.id)
-    weight = load_weight(folder, card, resolve_device(options.device))
-    command = f"medprompt evaluate {card.id} --data {options.data.name} --split {options.split}"
-    found = measure(weight, options.data, options.split, command)
-    print(table(found))
-    if options.json:
-        _write_lines([json.dumps([m.model_dump(mode="json") for m in found], indent=1)], options.json)
-    if not options.no_card:
-        write_card(folder, replace_measurements(card, found))
-
-
 def bench_run(options: argparse.Namespace) -> None:
     """Time a warm two-task run, from prompt to nodes."""
     from .benchmark import benchmark_two_tasks
@@ -274,22 +195,6 @@ def schema(options: argparse.Namespace) -> None:
 # -- helpers ------------------------------------------------------------
 
 
-def _write_lines(lines: Iterable[str], path: Path | None) -> None:
-    if path is None:
-        for line in lines:
-            print(line)
-        return
-    draft = path.with_name(f".{path.name}.part")
-    try:
-        draft.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        draft.replace(path)
-    except OSError as error:
-        raise OutputFailed(f"The file {path} cannot be written ({error.strerror}); choose another place.") from error
-    finally:
-        with contextlib.suppress(OSError):  # if its folder does not exist, neither does the draft
-            draft.unlink(missing_ok=True)
-
-
 def _session(options: argparse.Namespace) -> Session:
     from .planner import RulePlanner
     from .session import Session
@@ -310,7 +215,7 @@ def _parser() -> argparse.ArgumentParser:
 
     places = argparse.ArgumentParser(add_help=False)
     places.add_argument(
-        "--weights", type=Path, action="append", metavar="DIR", help="weight folder (default: the bundled one)"
+        "--weights", type=Path, action="append", metavar="DIR", help="weight folder (default: added and bundled ones)"
     )
     device = argparse.ArgumentParser(add_help=False)
     device.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
@@ -323,6 +228,11 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--input", type=Path, action="append", required=True, metavar="IMAGE", help="file or DICOM folder; repeatable"
     )
+    p.add_argument(
+        "--accept-unusual-input",
+        action="store_true",
+        help="run although an image does not look like those a weight was made for",
+    )
     p.add_argument("--modality", help="what the images are, where their files do not say")
     p.add_argument("--out", type=Path, required=True, metavar="DIR")
 
@@ -334,26 +244,8 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--prompts", type=Path, help="JSON lines with id and prompt")
     p.add_argument("--out", type=Path, help="where the predictions go (default: standard output)")
 
-    weights = commands.add_parser("weights", help="list, show, verify or import weights").add_subparsers(
-        required=True, metavar="ACTION"
-    )
-    for name, do, text in (
-        ("list", weights_list, "one line per weight"),
-        ("show", weights_show, "what a card says"),
-        ("verify", weights_verify, "check cards and files"),
-        ("import", weights_import, "convert DeepFusionLab .pth files released by the MedPrompt authors"),
-    ):
-        p = weights.add_parser(name, parents=[places], help=text)
-        p.set_defaults(do=do)
-        if name == "show":
-            p.add_argument("id")
-            p.add_argument("--json", action="store_true")
-        if name == "import":
-            p.add_argument("files", type=Path, nargs="+", metavar="FILE.pth")
-            p.add_argument("--into", type=Path, metavar="DIR", help="weight folder to add to")
-
     p = commands.add_parser("demo", parents=[places, device, planning], help="run on a real chest radiograph")
-    p.set_defaults(do=demo, modality=None)
+    p.set_defaults(do=demo, modality=None, accept_unusual_input=True)  # an adult's film for a children's weight
     p.add_argument("--out", type=Path, default=Path("medprompt-demo"), metavar="DIR")
 
     p = commands.add_parser("train", parents=[device], help="train a weight from a recipe (resumable)")
@@ -363,14 +255,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--work", type=Path, default=Path("runs"), metavar="DIR", help="checkpoints and logs")
     p.add_argument("--out", type=Path, default=Path("weights"), metavar="DIR")
 
-    p = commands.add_parser("evaluate", parents=[places, device], help="measure a weight on a split")
-    p.set_defaults(do=evaluate)
-    p.add_argument("id", metavar="WEIGHT")
-    p.add_argument("--data", type=Path, required=True, metavar="DIR", help="one data set")
-    p.add_argument("--split", required=True)
-    p.add_argument("--json", type=Path, metavar="FILE")
-    p.add_argument("--no-card", action="store_true", help="leave the card as it is")
-
+    add_weight_commands(commands, places, device)
     add_planner_commands(commands, places, device, planning, bench_run)
 
     p = commands.add_parser("schema", help="print a JSON schema")

@@ -19,6 +19,14 @@ class InvalidInput(MedPromptError):
     exit_code = 2
 
 
+class UnusualInput(InvalidInput):
+    """The image does not look like those a weight was made for, and nobody has accepted that; `misfits` says why."""
+
+    def __init__(self, message: str, misfits: tuple[object, ...] = ()) -> None:
+        super().__init__(message)
+        self.misfits = misfits
+
+
 class PlanRejected(MedPromptError):
     """A plan is malformed, refers to missing tasks, runs in a circle or asks for nothing that can be done."""
 

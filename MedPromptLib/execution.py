@@ -66,17 +66,28 @@ class Executor:
         *,
         progress: Report = lambda event: None,
         cancelled: Callable[[], bool] = lambda: False,
+        accept_unusual_input: bool = False,
     ) -> Run:
         """All tasks in order; a task whose condition is not met is skipped and says why.
 
+        Args:
+            accept_unusual_input: run although the image does not look like those a weight was made for; what is
+                unusual is reported and kept among the provenance's notes.
+
         Raises:
+            UnusualInput: the image does not fit a weight of the plan, and that is not accepted; nothing has run.
             Cancelled: `cancelled()` became true; nothing is returned.
             WeightCorrupt, InvalidInput: a weight or the image cannot be used.
         """
         from .inference.engine import Watch
+        from .inference.input_check import check_inputs
 
         started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
         tasks = routed.plan.ordered()
+        cards = [self.catalog.card(name) for name in dict.fromkeys(routed.route(task.id).weight_id for task in tasks)]
+        unusual = tuple(str(misfit) for misfit in check_inputs(cards, image, accept=accept_unusual_input))
+        for line in unusual:
+            progress(Progress(f"Unusual input, accepted: {line}", 0.0))
         results: dict[int, Result] = {}
         records: list[TaskRecord] = []
         for number, task in enumerate(tasks):
@@ -113,7 +124,7 @@ class Executor:
             plan=routed.plan,
             input_name=image.name,
             input_sha256=image.sha256,
-            input_notes=image.notes,
+            input_notes=(*image.notes, *(f"Accepted as unusual input: {line}" for line in unusual)),
             tasks=tuple(records),
             findings=tuple(findings),
             weights=used,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from .errors import OutputFailed
@@ -67,3 +69,24 @@ def write_outputs(run: Run, folder: Path) -> tuple[Path, ...]:
 def _failed(folder: Path, error: OSError) -> OutputFailed:
     reason = error.strerror or str(error)
     return OutputFailed(f"The folder {folder} cannot be written to ({reason}); choose another or free some space.")
+
+
+def write_lines(lines: Iterable[str], path: Path | None) -> None:
+    """Lines to a file, complete or not at all, or to standard output.
+
+    Raises:
+        OutputFailed: it cannot be written.
+    """
+    if path is None:
+        for line in lines:
+            print(line)
+        return
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        draft.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise OutputFailed(f"The file {path} cannot be written ({error.strerror}); choose another place.") from error
+    finally:
+        with contextlib.suppress(OSError):  # if its folder does not exist, neither does the draft
+            draft.unlink(missing_ok=True)

@@ -82,11 +82,14 @@ class Session:
         device: str = "auto",
         progress: Report = _silent,
         cancelled: Callable[[], bool] = lambda: False,
+        accept_unusual_input: bool = False,
     ) -> Run:
-        """Run a routed plan."""
+        """Run a routed plan; for the options see `execution.Executor.run`."""
         from .execution import Executor
 
-        return Executor(self.catalog, self._cache, device).run(routed, image, progress=progress, cancelled=cancelled)
+        return Executor(self.catalog, self._cache, device).run(
+            routed, image, progress=progress, cancelled=cancelled, accept_unusual_input=accept_unusual_input
+        )
 
     def analyze(
         self,
@@ -97,6 +100,7 @@ class Session:
         confirm: Callable[[Verdict], bool] | None = None,
         progress: Report = _silent,
         cancelled: Callable[[], bool] = lambda: False,
+        accept_unusual_input: bool = False,
     ) -> Run:
         """Plan, route and run a prompt on an image.
 
@@ -106,8 +110,10 @@ class Session:
                 it, such a prompt raises `NotConfirmed` and nothing runs.
             progress: gets an `execution.Progress` for each step.
             cancelled: polled between steps and batches.
+            accept_unusual_input: run although the image does not look like those a weight was made for.
 
         Raises:
+            UnusualInput: the image does not look like those a weight was made for; nothing has run.
             NotConfirmed: the plan has to be confirmed, and was not.
             MedPromptError: with one sentence for the user; its subclass says what kind.
         """
@@ -119,7 +125,14 @@ class Session:
             progress(Progress(note, 0.0))
         if verdict.decision == "confirm" and not (confirm is not None and confirm(verdict)):
             raise NotConfirmed(verdict.question(), verdict)
-        return self.run(self.route(verdict.plan, image), image, device=device, progress=progress, cancelled=cancelled)
+        return self.run(
+            self.route(verdict.plan, image),
+            image,
+            device=device,
+            progress=progress,
+            cancelled=cancelled,
+            accept_unusual_input=accept_unusual_input,
+        )
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""Where a user's caches and settings lie."""
+"""Where a user's caches, settings and weights lie."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ def cache_folder() -> Path:
 def configuration_folder() -> Path:
     """Where settings of the user are kept: `$MEDPROMPT_CONFIG`, else `medprompt` in the user's configuration folder."""
     return _folder("MEDPROMPT_CONFIG", "APPDATA", "XDG_CONFIG_HOME", ".config")
+
+
+def weights_folder() -> Path:
+    """Where added weights lie: below `$MEDPROMPT_HOME`, else `medprompt` in the user's folder for programs' data."""
+    return _folder("MEDPROMPT_HOME", "LOCALAPPDATA", "XDG_DATA_HOME", ".local/share") / "weights"
 
 
 def _folder(own: str, windows: str, others: str, hidden: str) -> Path:

@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from qt_adapter import Desktop, Panel, desktop
+from sklearn.datasets import load_sample_images
 
 import slicer  # isort: skip
 from PySide6 import QtCore, QtGui, QtTest, QtWidgets  # isort: skip
@@ -343,6 +345,24 @@ def test_a_plan_that_has_to_be_confirmed_is_shown_and_runs_only_then(a_cautious_
     assert a_ready_user.statusLabel.text().startswith("Done in")
     assert a_ready_user.findingsTable.rowCount() == 1
     assert "Lisbon" in a_ready_user.notesLabel.text()
+
+
+def test_an_unusual_image_is_asked_about_and_runs_only_then(a_ready_user: User) -> None:
+    photograph = np.asarray(load_sample_images().images[0])[None]
+    image_to_volume(MedicalImage(photograph, np.diag([-1.0, -1.0, 1.0, 1.0])), slicer.mrmlScene, "china")
+    a_ready_user.select_volume("china")
+    before = node_ids()
+    a_ready_user.press_ctrl_enter()
+    a_ready_user.wait_for_the_end()
+    assert node_ids() == before
+    assert a_ready_user.see(a_ready_user.confirmFrame)
+    assert "in colour, they are grey" in a_ready_user.confirmLabel.text()
+    assert a_ready_user.statusLabel.text() == "Nothing has run yet: the image looks unusual."
+
+    a_ready_user.click(a_ready_user.confirmButton)
+    a_ready_user.wait_for_the_end()
+    assert a_ready_user.statusLabel.text().startswith("Done in")
+    assert node_ids() > before
 
 
 def test_editing_the_prompt_takes_the_question_away(a_cautious_user: User) -> None:

@@ -103,6 +103,26 @@ def test_images_and_masks_move_together():
     assert ((moved[:, 0] > 0.5).long() == moved_masks).float().mean() > 0.995
 
 
+def test_quarter_turns_turn_images_and_masks_alike():
+    x = torch.zeros(16, 3, 32, 32)
+    x[:, :, :8, :16] = 1
+    none = Augmentation(rotate=0, scale=0, shift=0, gamma=0, contrast=0, brightness=0, noise=0, quarter_turns=True)
+    turned, masks = augment(x, (x[:, 0] > 0).long(), none, torch.Generator().manual_seed(1))
+    wanted = [torch.rot90(x[0, 0], turns) for turns in range(4)]
+    found = [next(n for n in range(4) if torch.allclose(image[0], wanted[n], atol=1e-3)) for image in turned]
+    assert set(found) == {0, 1, 2, 3}
+    assert torch.equal((turned[:, 0] > 0.5).long(), masks)
+
+
+def test_colour_gains_change_the_channels_differently():
+    x = torch.full((4, 3, 16, 16), 0.5)
+    still = Augmentation(rotate=0, scale=0, shift=0, gamma=0, contrast=0, brightness=0, noise=0, colour=0.2)
+    changed, _ = augment(x, None, still, torch.Generator().manual_seed(1))
+    gains = changed[:, :, 0, 0] / 0.5
+    assert (gains - 1).abs().max() <= 0.2 + 1e-5
+    assert (gains[:, 0] - gains[:, 1]).abs().min() > 1e-4
+
+
 def test_augmentation_is_repeatable_and_stays_in_range():
     x = torch.rand(4, 3, 32, 32)
     strong = Augmentation(noise=0.2, blur=1.0, gamma=1.0, contrast=0.5, brightness=0.5, flip_vertical=0.5)

@@ -12,16 +12,19 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from sklearn.datasets import load_sample_images
 
 from MedPromptLib.catalog import Catalog, verify_file
 from MedPromptLib.cli import main
 from MedPromptLib.demo import DEMO_PROMPT
 from MedPromptLib.images import read_image
 from MedPromptLib.inference.engine import classify, load_weight, segment
+from MedPromptLib.inference.input_check import check_input
 from MedPromptLib.plan import Intent
 from MedPromptLib.planner import RulePlanner
 from MedPromptLib.results import Provenance
 from MedPromptLib.training.config import read_recipe
+from MedPromptLib.training.evaluation import as_image
 
 ROOT = Path(__file__).resolve().parent.parent
 CATALOG = Catalog.load([ROOT / "weights"])
@@ -50,6 +53,19 @@ def test_a_card_is_complete_and_its_file_whole(card):
     assert card.provenance.command == f"medprompt train MedPromptLib/training/recipes/{card.id}.toml --data DATA"
     recipe, _ = read_recipe(ROOT / "MedPromptLib" / "training" / "recipes" / f"{card.id}.toml")
     assert (card.network, card.preprocessing) == (recipe.network, recipe.preprocessing)
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)
+def test_a_card_says_what_fits_and_what_something_trivial_reaches(card, a_radiograph):
+    misfit = check_input(card, a_radiograph)
+    if card.id == "chest_structures_seg_cxr":
+        assert misfit is None
+    elif card.modality != "chest x-ray":
+        assert misfit is not None
+    photograph = as_image(load_sample_images().images[0], "china")
+    assert check_input(card, photograph) is not None
+    floor = "mean shape" if card.intent is Intent.SEGMENTATION else "thumbnail classifier"
+    assert {m.split for m in card.evaluation if floor in m.metric} == {"val", "test"}
 
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)

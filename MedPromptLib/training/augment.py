@@ -33,6 +33,8 @@ def _affine(
     flips = [
         1 - 2 * (torch.rand(n, generator=generator) < p).float() for p in (recipe.flip_horizontal, recipe.flip_vertical)
     ]
+    if recipe.quarter_turns:
+        angle = angle + torch.randint(0, 4, (n,), generator=generator) * (math.pi / 2)
     cos, sin = torch.cos(angle), torch.sin(angle)
     theta = torch.zeros(n, 2, 3)
     theta[:, 0, 0], theta[:, 0, 1] = cos * zoom * aspect * flips[0], -sin * zoom * flips[1]
@@ -60,6 +62,8 @@ def _intensities(x: Tensor, recipe: Augmentation, generator: torch.Generator) ->
 
     x = x.clamp(0, 1) ** torch.exp(factor(recipe.gamma))
     x = (x - 0.5) * (1 + factor(recipe.contrast)) + 0.5 + factor(recipe.brightness)
+    if recipe.colour:
+        x = x * (1 + _uniform(3 * n, recipe.colour, generator).view(n, 3, 1, 1).to(device))
     if recipe.blur and torch.rand(1, generator=generator) < 0.3:
         sigma = float(torch.rand(1, generator=generator)) * recipe.blur + 0.1
         reach = torch.arange(-2, 3, dtype=torch.float32)

@@ -55,12 +55,15 @@ class Augmentation(_Strict):
 
     Attributes:
         flip_horizontal, flip_vertical: probability; 0 where the anatomy is lateralised or has an up and a down.
+        quarter_turns: turn by a random multiple of 90 degrees first; only where no side of the image is up.
         rotate: degrees. scale, shift: fraction of the image.
         gamma, contrast, brightness: strength; noise, blur: largest standard deviation (intensity, pixels).
+        colour: strength of a random gain of each of red, green and blue.
     """
 
     flip_horizontal: float = 0.0
     flip_vertical: float = 0.0
+    quarter_turns: bool = False
     rotate: float = 10.0
     scale: float = 0.15
     shift: float = 0.06
@@ -69,6 +72,7 @@ class Augmentation(_Strict):
     brightness: float = 0.1
     noise: float = 0.03
     blur: float = 0.0
+    colour: float = 0.0
 
 
 class Phase(_Strict):

@@ -14,6 +14,10 @@ from ..images import Array
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
+class NoSuchSplit(InvalidInput):
+    """The data set has no cases of that split."""
+
+
 @dataclass(frozen=True)
 class Cases:
     """Images of one split, in memory.
@@ -43,7 +47,8 @@ def read_cases(folder: Path, split: str, *, binary_mask: bool = False) -> Cases:
     """All cases of one split.
 
     Raises:
-        InvalidInput: no `split.csv`, no such split, or a missing image.
+        NoSuchSplit: no such split.
+        InvalidInput: no `split.csv`, or a missing image.
     """
     from PIL import Image
 
@@ -59,7 +64,7 @@ def read_cases(folder: Path, split: str, *, binary_mask: bool = False) -> Cases:
     chosen = [row for row in rows if row.get("split") == split]
     if not chosen:
         splits = ", ".join(sorted({row.get("split", "") for row in rows}))
-        raise InvalidInput(f"The data set {folder} has no split '{split}'; it has: {splits}.")
+        raise NoSuchSplit(f"The data set {folder} has no split '{split}'; it has: {splits}.")
     has_masks = (folder / "masks").is_dir()
     images, masks = [], []
     for row in chosen:

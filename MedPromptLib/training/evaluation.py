@@ -15,7 +15,8 @@ from ..images import MedicalImage
 from ..inference.engine import LoadedWeight, classify, label_map, segmentation_scores
 from ..inference.preprocessing import restore
 from ..plan import Intent
-from .data import Cases, read_cases
+from .data import Cases, NoSuchSplit, read_cases
+from .floors import segmentation_floors, thumbnail_probabilities
 from .metrics import (
     Estimate,
     Floats,
@@ -38,7 +39,7 @@ def as_image(array: npt.NDArray[np.generic], name: str) -> MedicalImage:
 def evaluate(
     weight: LoadedWeight, folder: Path, split: str, command: str, report: Report = lambda line: None
 ) -> tuple[Measurement, ...]:
-    """All measurements of one weight on one split of one data set.
+    """All measurements of one weight on one split of one data set, and of trivial methods if there is a `train` split.
 
     Args:
         folder: a data set as `training.data.read_cases` wants it.
@@ -52,7 +53,8 @@ def evaluate(
     run = _segmentation if card.intent is Intent.SEGMENTATION else _classification
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     measurements = []
-    for metric, subject, estimate, images in run(weight, cases, report):
+    rows = run(weight, cases, report) + _floors(card, cases)
+    for metric, subject, estimate, images in rows:
         measurements.append(
             Measurement(
                 dataset=folder.name,
@@ -71,6 +73,58 @@ def evaluate(
 
 
 Row = tuple[str, str, Estimate, int]
+
+
+def _floors(card: WeightCard, cases: Cases) -> list[Row]:
+    """What trivial methods fitted on the training split reach; nothing if there is none, or on that split itself."""
+    if cases.split == "train":
+        return []
+    try:
+        train = read_cases(cases.folder, "train", binary_mask=len(card.structures) == 1)
+    except NoSuchSplit:
+        return []
+    if card.intent is Intent.SEGMENTATION:
+        found = segmentation_floors(card, train, cases)
+        names = _structure_groups(card)
+        return [
+            (metric, name, _mean_of(values[:, columns], cases.groups), _defined(values[:, columns]))
+            for metric, values in found.items()
+            for name, columns in names.items()
+            if _defined(values[:, columns])
+        ]
+    probabilities = thumbnail_probabilities(train, cases, card.classes)
+    truth = np.array([card.classes.index(label) for label in cases.labels])
+    accuracy, auc = _accuracy_and_auc(card, probabilities, truth)
+    return [
+        ("accuracy of a thumbnail classifier", "all classes", bootstrap(cases.groups, accuracy), len(truth)),
+        ("AUC of a thumbnail classifier", "finding against none", bootstrap(cases.groups, auc), len(truth)),
+    ]
+
+
+def _defined(values: Floats) -> int:
+    return int((~np.isnan(values).all(axis=1)).sum())
+
+
+Statistic = Callable[[npt.NDArray[np.intp]], float]
+
+
+def _accuracy_and_auc(
+    card: WeightCard, probabilities: Floats, truth: npt.NDArray[np.int_]
+) -> tuple[Statistic, Statistic]:
+    """Both as functions of the cases that are drawn; the AUC is that of any positive class against the rest."""
+    from sklearn.metrics import roc_auc_score
+
+    positive = [card.classes.index(name) for name in card.positive]
+    best, finding, score = probabilities.argmax(1), np.isin(truth, positive), probabilities[:, positive].sum(1)
+
+    def accuracy(chosen: npt.NDArray[np.intp]) -> float:
+        return float((best == truth)[chosen].mean())
+
+    def auc(chosen: npt.NDArray[np.intp]) -> float:
+        y = finding[chosen]
+        return float(roc_auc_score(y, score[chosen])) if y.any() and not y.all() else float("nan")
+
+    return accuracy, auc
 
 
 def _segmentation(weight: LoadedWeight, cases: Cases, report: Report) -> list[Row]:
@@ -100,7 +154,7 @@ def _segmentation(weight: LoadedWeight, cases: Cases, report: Report) -> list[Ro
             ("false alarms on images without it", scores.false_alarm),
         ):
             chosen = values[:, columns]
-            defined = int((~np.isnan(chosen).all(axis=1)).sum())
+            defined = _defined(chosen)
             if defined:
                 rows.append((metric, name, _mean_of(chosen, cases.groups), defined))
     merged = _merged_dice(card, predicted, cases)
@@ -139,8 +193,6 @@ def _merged_dice(card: WeightCard, predicted: list[npt.NDArray[np.uint8]], cases
 
 
 def _classification(weight: LoadedWeight, cases: Cases, report: Report) -> list[Row]:
-    from sklearn.metrics import roc_auc_score
-
     card = weight.card
     unknown = sorted(set(cases.labels) - set(card.classes))
     if unknown:
@@ -155,13 +207,10 @@ def _classification(weight: LoadedWeight, cases: Cases, report: Report) -> list[
     truth = np.array([card.classes.index(label) for label in cases.labels])
     best = probabilities.argmax(1)
     positive = [card.classes.index(name) for name in card.positive]
-    finding, score = np.isin(truth, positive), probabilities[:, positive].sum(1)
+    finding = np.isin(truth, positive)
+    accuracy, auc = _accuracy_and_auc(card, probabilities, truth)
 
     by_chance = calibration_error_by_chance(probabilities.max(1))
-
-    def auc(chosen: npt.NDArray[np.intp]) -> float:
-        y = finding[chosen]
-        return float(roc_auc_score(y, score[chosen])) if y.any() and not y.all() else float("nan")
 
     def calibration(chosen: npt.NDArray[np.intp]) -> float:
         return expected_calibration_error(probabilities.max(1)[chosen], (best == truth)[chosen])
@@ -171,9 +220,6 @@ def _classification(weight: LoadedWeight, cases: Cases, report: Report) -> list[
 
     def finding_accuracy(chosen: npt.NDArray[np.intp]) -> float:
         return float((np.isin(best, positive)[chosen] == finding[chosen]).mean())
-
-    def accuracy(chosen: npt.NDArray[np.intp]) -> float:
-        return float((best == truth)[chosen].mean())
 
     def macro_f1(chosen: npt.NDArray[np.intp]) -> float:
         return float(np.mean([f1(truth[chosen] == n, best[chosen] == n) for n in range(len(card.classes))]))

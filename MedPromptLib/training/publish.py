@@ -92,6 +92,7 @@ def _draft(recipe: Recipe, command: str, config_sha256: str) -> WeightCard:
         provenance=Provenance(
             data=text.data,
             data_licence=text.data_licence,
+            dataset=recipe.data.folder,
             command=command,
             seed=recipe.schedule.seed,
             config_sha256=config_sha256,
