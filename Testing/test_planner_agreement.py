@@ -22,7 +22,14 @@ from MedPromptLib.planner import (
 from MedPromptLib.planner.agreement import _alone, weighed
 from MedPromptLib.planner.rules import Draft
 
-POLICY = Policy(agreed=0.2, prefer_model=0.7, prefer_clear=0.7, ask_on=("may be a condition",), run_partial=False)
+POLICY = Policy(
+    agreed=0.2,
+    prefer_model=0.7,
+    prefer_clear=0.7,
+    ask_on=("may be a condition",),
+    ask_less_on=("may be taken back",),
+    run_partial=False,
+)
 
 SPLEEN = "Segment the spleen on this abdominal CT."
 STONE = "Check for a kidney stone; if there is one, segment the spleen."
@@ -111,6 +118,16 @@ def test_a_reading_without_doubts_is_proposed_before_one_with() -> None:
     assert weighed(ruled._replace(doubts=()), read, CARDS, POLICY).plan is ruled.plan
     fewer = drafted(STONE, "cls kidney stone", 0.8)
     assert weighed(ruled, fewer, CARDS, POLICY).plan is ruled.plan, "a reading with less in it is no clearer one"
+
+
+def test_where_something_may_be_taken_back_the_reading_that_holds_less_is_proposed() -> None:
+    both = RulePlanner().draft("Segment the spleen and check for a kidney stone on this abdominal CT.", CARDS)
+    ruled, less = both._replace(doubts=("what is asked for may be taken back",)), drafted(SPLEEN, "seg spleen", 0.8)
+    verdict = weighed(ruled, less, CARDS, POLICY)
+    assert verdict.plan is less.plan and verdict.decision == "confirm"
+    spleen, more = RulePlanner().draft(SPLEEN, CARDS), drafted(SPLEEN, "seg spleen\ncls kidney stone", 0.8)
+    doubted = spleen._replace(doubts=("what is asked for may be taken back",))
+    assert weighed(doubted, more, CARDS, POLICY).plan is doubted.plan
 
 
 def test_of_two_like_readings_the_one_that_leaves_nothing_out_is_proposed() -> None:

@@ -46,6 +46,8 @@ class Policy:
             nothing out, while the rules doubt theirs and do not hold everything it found.
         ask_on: pieces of doubts about how the request hangs together; with one of these, nothing runs without asking,
             since both planners may have lost the same condition.
+        ask_less_on: pieces of the rules' doubts that say that something may not be wanted at all; with one of these the
+            language model's reading is proposed if it holds less.
         run_partial: whether what both planners read alike may run without asking if a part of the request that is no
             image analysis is left out, which is then told.
     """
@@ -54,13 +56,14 @@ class Policy:
     prefer_model: float
     prefer_clear: float
     ask_on: tuple[str, ...]
+    ask_less_on: tuple[str, ...]
     run_partial: bool
 
     @classmethod
     def shipped(cls) -> Policy:
         """The policy of this version."""
         values = json.loads((files(__package__) / "policy.json").read_text(encoding="utf-8"))
-        values["ask_on"] = tuple(values["ask_on"])
+        values.update({name: tuple(values[name]) for name in ("ask_on", "ask_less_on")})
         return cls(**{name: values[name] for name in cls.__dataclass_fields__})
 
 
@@ -220,7 +223,10 @@ def _differing(
     whole = read.plan.status is Status.OK and not wanted < found
     gaps = ruled.plan.status is not Status.OK and not _no_request(ruled.plan)
     more = gaps and (found < wanted or whole)
-    clearer = whole and bool(ruled.doubts) and not read.doubts
+    # where the rules saw that something may not be wanted, the reading that holds less
+    denied = any(piece in doubt for doubt in ruled.doubts for piece in policy.ask_less_on)
+    less = denied and bool(wanted) and wanted < found
+    clearer = less or (whole and bool(ruled.doubts) and not read.doubts and not (denied and found < wanted))
     prefers = (more and read.certainty >= policy.prefer_model) or (clearer and read.certainty >= policy.prefer_clear)
     first, second = (read.plan, ruled.plan) if prefers else (ruled.plan, read.plan)
     verdict = Verdict(
