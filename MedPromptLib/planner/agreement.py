@@ -21,7 +21,7 @@ from .decoding import Stopped
 from .endpoint import EndpointPlanner
 from .local import LanguageDraft, LanguageModelPlanner
 from .messages import LEFT_OUT as LEFT_OUT_REASONS
-from .messages import NOT_A_REQUEST, NOT_EVALUATED, ONLY_DENIED
+from .messages import NOT_A_REQUEST, NOT_EVALUATED, ONLY_DENIED, OTHER_IMAGES
 from .rules import Draft, RulePlanner
 
 if TYPE_CHECKING:
@@ -209,10 +209,12 @@ def harmless(plan: Plan, doubts: Sequence[str]) -> bool:
     """Whether all that a plan leaves out was understood: a term that is known and not served, or no image analysis.
 
     Words that are not known, or not clear, are another matter: both planners look terms up in one vocabulary, so where
-    it has a gap, their agreement says little.
+    it has a gap, their agreement says little. A weight for other images may have been given the images of another task.
     """
     unclear = (LEFT_OUT_REASONS["unknown"], NOT_EVALUATED)
-    return not doubts and not any(o.reason in unclear or o.reason.endswith("?") for o in plan.omissions)
+    return not doubts and not any(
+        o.reason in unclear or o.reason.endswith("?") or OTHER_IMAGES in o.reason for o in plan.omissions
+    )
 
 
 def _differing(

@@ -11,6 +11,9 @@ LEFT_OUT = {
 }
 """Why words became no task, by the kind of the leftover."""
 
+OTHER_IMAGES = "not for the images named"
+"""In the reason for a term whose weight was made for other images than those it was read with."""
+
 NOT_EVALUATED = "No installed weight can evaluate this condition, so what hangs on it is left out."
 ONLY_DENIED = "The request only says what not to do, so there is nothing to run."
 NOT_A_REQUEST = "This is not a request to segment or classify an image. "

@@ -9,6 +9,7 @@ from ..plan import Intent, Task
 from ..routing import is_for
 from .joining import is_family
 from .lexicon import Card, Lexicon, Modality
+from .messages import OTHER_IMAGES
 from .vocabulary import words_of
 
 
@@ -337,9 +338,7 @@ class Resolver:
         if not fitting:
             made_for = ", ".join(dict.fromkeys(f.card.ability.modality for f in candidates))
             doing = "segments" if candidates[0].card.ability.intent is Intent.SEGMENTATION else "classifies"
-            return Unserved(
-                f"The installed weight that {doing} {name} was made for {made_for}, not for the images named."
-            )
+            return Unserved(f"The installed weight that {doing} {name} was made for {made_for}, {OTHER_IMAGES}.")
         asked = wish.modality or wish.hint
         if asked is not None and asked.name:
             fitting = [f for f in fitting if f.card.modality.name == asked.name] or fitting
