@@ -155,7 +155,7 @@ def test_a_plan_that_leaves_something_out_runs_only_if_the_policy_says_so(run_pa
 
 
 def test_a_weight_for_other_images_is_left_out_only_after_asking() -> None:
-    prompt = "Segment the spleen on this abdominal CT and the heart on it."
+    prompt = "Segment the spleen and the heart on this abdominal CT."
     policy = replace(POLICY, run_partial=True)
     verdict = verdict_on(prompt, "seg spleen @ abdominal CT\nseg heart @ abdominal CT", 1.0, policy)
     assert verdict.plan.status is Status.PARTIAL and verdict.decision == "confirm"
