@@ -32,11 +32,7 @@ def named_apart(ask: Ask, wish: Wish, items: Sequence[Item], lexicon: Lexicon) -
     if not inside:
         return None
     found: list[tuple[int, Card, tuple[str, ...]]] = []
-    for card in lexicon.cards:
-        if wish.intent is not None and card.ability.intent is not wish.intent:
-            continue
-        if not lexicon.fits(card, wish.modality) or (wish.aspect and wish.aspect not in card.aspects):
-            continue
+    for card in _eligible(wish, lexicon):
         for name, parts in _names(card):
             words = core_words(term_words(name))
             senses = [_senses(word, lexicon) for word in words]
@@ -48,10 +44,9 @@ def named_apart(ask: Ask, wish: Wish, items: Sequence[Item], lexicon: Lexicon) -
         return _by_end(ask, wish, within, lexicon)
     most = max(size for size, _, _ in found)
     best = [(card, parts) for size, card, parts in found if size == most]
-    cards = {card.ability.id for card, _ in best}
-    if len(cards) != 1:
-        return None
     card = best[0][0]
+    if any(other is not card for other, _ in best):
+        return None
     named = {name for _, parts in best for name in parts}
     kept = tuple(name for name, _ in card.structures if name in named)
     return Found(card, () if any(not parts for _, parts in best) or len(kept) == len(card.structures) else kept)
@@ -64,10 +59,7 @@ def _by_end(ask: Ask, wish: Wish, within: Sequence[Item], lexicon: Lexicon) -> F
         return None
     words = words_of(terms[0].text)
     found: dict[str, Found] = {}
-    for card in lexicon.cards:
-        fits = lexicon.fits(card, wish.modality) and (not wish.aspect or wish.aspect in card.aspects)
-        if not fits or (wish.intent is not None and card.ability.intent is not wish.intent):
-            continue
+    for card in _eligible(wish, lexicon):
         for name, parts in _names(card):
             full = core_words(term_words(name))
             sided = any(lexicon.is_side(word) for word in full[: -len(words)])
@@ -75,6 +67,17 @@ def _by_end(ask: Ask, wish: Wish, within: Sequence[Item], lexicon: Lexicon) -> F
                 doubt = f"'{terms[0].text}' was taken to mean {name}"
                 found[card.ability.id] = Found(card, parts, doubt)
     return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _eligible(wish: Wish, lexicon: Lexicon) -> list[Card]:
+    """The cards of the wish's intent, images and aspect."""
+    return [
+        card
+        for card in lexicon.cards
+        if wish.intent in (None, card.ability.intent)
+        and lexicon.fits(card, wish.modality)
+        and (not wish.aspect or wish.aspect in card.aspects)
+    ]
 
 
 def _names(card: Card) -> list[tuple[str, tuple[str, ...]]]:
