@@ -7,7 +7,7 @@ from pathlib import Path
 from .errors import MissingPackage
 
 DEMO_IMAGE = "RG1_UNCR.dcm"
-DEMO_PROMPT = "Segment the lungs and the heart on this chest x-ray. If lungs are found, check the film for pneumonia."
+DEMO_PROMPT = "Segment the lungs and the heart. If lungs are found, check the film for pneumonia."
 
 
 def demo_image() -> Path:
