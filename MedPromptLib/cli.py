@@ -245,7 +245,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--out", type=Path, help="where the predictions go (default: standard output)")
 
     p = commands.add_parser("demo", parents=[places, device, planning], help="run on a real chest radiograph")
-    p.set_defaults(do=demo, modality=None, accept_unusual_input=True)  # an adult's film for a children's weight
+    p.set_defaults(do=demo, modality=None, accept_unusual_input=False)
     p.add_argument("--out", type=Path, default=Path("medprompt-demo"), metavar="DIR")
 
     p = commands.add_parser("train", parents=[device], help="train a weight from a recipe (resumable)")
