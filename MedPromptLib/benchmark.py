@@ -33,7 +33,7 @@ def benchmark_two_tasks(session: Session, device: str, rounds: int) -> Iterator[
             clock = [time.perf_counter()]
             routed = session.route(session.plan(BENCHMARK_PROMPT), image)
             clock.append(time.perf_counter())
-            result = session.run(routed, image, device=device, accept_unusual_input=True)
+            result = session.run(routed, image, device=device)
             clock.append(time.perf_counter())
             nodes = write_run(result, volume)
             clock.append(time.perf_counter())
