@@ -126,7 +126,7 @@ class LineReader:
             if hit is not None:
                 ask.concepts = (hit.concept,)
                 self.out.doubts.append(f"'{words}' was taken for {hit.name}")
-        if not ask.concepts and ask.intent is not None:
+        if not ask.concepts:
             self._by_image(ask, words)
         if not ask.concepts:
             self.out.leftovers.append(Leftover(start, end, "unknown"))
@@ -142,11 +142,10 @@ class LineReader:
         modality = next((i.modality for i in read(words, words, self.abilities).items if i.modality is not None), None)
         if modality is None or not modality.name:
             return
-        made = [c for c in self.lexicon.cards if c.ability.intent is ask.intent and c.modality.name == modality.name]
-        cards = [c for c in made if self.lexicon.fits(c, modality) and (not ask.aspect or ask.aspect in c.aspects)]
-        if len(cards) == 1:
-            ask.concepts, ask.modality = (cards[0].main,), modality
-            self.out.doubts.append(f"'{words}' was taken to mean {cards[0].ability.target}")
+        card = self.lexicon.only_card(ask.intent, modality, ask.aspect) if ask.intent is not None else None
+        if card is not None:
+            ask.concepts, ask.modality = (card.main,), modality
+            self.out.doubts.append(f"'{words}' was taken to mean {card.ability.target}")
 
     def _image_around(self, start: int, end: int) -> Modality | None:
         """The image named within the term's own words ("the fluid on the OCT"), or in the sentence it stands in."""

@@ -36,9 +36,8 @@ def images_asked_for(items: list[Item], lexicon: Lexicon, doubts: list[str]) -> 
         states = bool(rest) and rest[0].kind in ("POS", "NEGRES")
         if not (asked or states) or any(i.kind in ("T", "SEG", "ASPECT", "MAL") for i in rest):
             continue
-        cards = [c for c in lexicon.cards if c.modality.name == item.modality.name]
-        cards = [c for c in cards if c.ability.intent is Intent.CLASSIFICATION and lexicon.fits(c, item.modality)]
-        if len(cards) == 1:
-            item.kind, item.concepts, item.modality = "T", (cards[0].main,), None
-            doubts.append(f"'{item.text}' was taken to mean {cards[0].ability.target}")
+        card = lexicon.only_card(Intent.CLASSIFICATION, item.modality)
+        if card is not None:
+            item.kind, item.concepts, item.modality = "T", (card.main,), None
+            doubts.append(f"'{item.text}' was taken to mean {card.ability.target}")
     return items

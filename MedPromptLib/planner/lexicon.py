@@ -383,6 +383,18 @@ class Lexicon:
             return self.vocabulary.broader.get(card.modality.name) == asked.name and self._shows(card, asked)
         return self._shows(card, asked)
 
+    def only_card(self, intent: Intent, images: Modality, aspect: str = "") -> Card | None:
+        """The one card of an intent, and aspect, that was made for just these images; None if there is none or more."""
+        cards = [
+            card
+            for card in self.cards
+            if card.ability.intent is intent
+            and card.modality.name == images.name
+            and self.fits(card, images)
+            and (not aspect or aspect in card.aspects)
+        ]
+        return cards[0] if len(cards) == 1 else None
+
     def _shows(self, card: Card, asked: Modality) -> bool:
         places = [card.modality.region] if card.modality.region else [self.region_of(k) for k in sorted(card.keys)]
         return not places or any(self.vocabulary.together(asked.region, place) for place in places)
