@@ -39,15 +39,21 @@ class CardText(_Strict):
 
 
 class DataSource(_Strict):
-    """Which data set and what of it.
+    """Which data sets and what of them.
 
     Attributes:
         folder: name of the data set's folder under the data root.
+        also: further sets of the same labels, which join its training and validation splits.
         binary_mask: every non-zero mask value is label 1.
+        held_out: cases of the training split that stand in for a validation split where the set has none.
+        unlabelled: sets whose training images take part without their labels, see `Schedule.consistency`.
     """
 
     folder: str
+    also: tuple[str, ...] = ()
     binary_mask: bool = False
+    held_out: tuple[str, ...] = ()
+    unlabelled: tuple[str, ...] = ()
 
 
 class Augmentation(_Strict):
@@ -59,6 +65,11 @@ class Augmentation(_Strict):
         rotate: degrees. scale, shift: fraction of the image.
         gamma, contrast, brightness: strength; noise, blur: largest standard deviation (intensity, pixels).
         colour: strength of a random gain of each of red, green and blue.
+        curve: strength of a random monotone bend of the grey scale at its quarters.
+        equalise: probability of histogram equalisation. collimate: probability of a black or grey surround.
+        shade: strength of a random slope of brightness across the image.
+        opacity: probability of bright clouds inside the structures, whose outlines stay as they are.
+        lines: probability of a few bright curves across the image, as leads and tubes make.
     """
 
     flip_horizontal: float = 0.0
@@ -73,18 +84,33 @@ class Augmentation(_Strict):
     noise: float = 0.03
     blur: float = 0.0
     colour: float = 0.0
+    curve: float = 0.0
+    equalise: float = 0.0
+    collimate: float = 0.0
+    shade: float = 0.0
+    opacity: float = 0.0
+    lines: float = 0.0
+
+    def weaker(self, strength: float) -> Augmentation:
+        """The same with every reach and probability times `strength`; flips and quarter turns stay."""
+        kept = {"flip_horizontal", "flip_vertical", "quarter_turns"}
+        return self.model_copy(update={n: v * strength for n, v in self if n not in kept})
 
 
 class Phase(_Strict):
     """A stretch of the training at one input size.
 
     Attributes:
+        crop: above 0, train on random windows of that many pixels of the image at `size`.
+        strength: share of the augmentation's reaches and probabilities.
         restart: above 0, a new cosine cycle (Loshchilov and Hutter 2017) begins with this share of the peak rate.
     """
 
     epochs: Annotated[int, Field(ge=1)]
     size: Annotated[int, Field(ge=32, multiple_of=32)]
     batch: Annotated[int, Field(ge=1)]
+    crop: Annotated[int, Field(ge=0, multiple_of=32)] = 0
+    strength: Annotated[float, Field(ge=0, le=1)] = 1.0
     restart: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
@@ -101,6 +127,10 @@ class Schedule(_Strict):
         patience: with `best`, epochs of the last phase without a better score before training stops.
         class_balance: exponent of the inverse class frequency in the cross entropy; 0 none, 1 full.
         auxiliary_masks: classification only: a segmentation head learns the masks beside it and is not shipped.
+        mixup: classification only: above 0, alpha of the Beta distribution that mixes pairs of images and labels
+            (Zhang et al. 2018).
+        consistency: segmentation only: weight of the loss on unlabelled images against what the averaged network says
+            of them before their grey values are changed, see `training.consistency`.
     """
 
     phases: tuple[Phase, ...]
@@ -114,6 +144,8 @@ class Schedule(_Strict):
     patience: int = 20
     class_balance: float = 0.0
     auxiliary_masks: float = 0.0
+    mixup: float = 0.0
+    consistency: float = 0.0
     seed: int = 1
 
     @property
@@ -158,6 +190,10 @@ class Recipe(_Strict):
         wanted = len(self.card.classes) or len(self.card.structures) + 1
         if self.network.options.get("classes", wanted) != wanted:
             raise ValueError(f"network.options.classes is {self.network.options['classes']}, the card needs {wanted}")
+        if bool(self.data.unlabelled) != bool(self.schedule.consistency):
+            raise ValueError("data.unlabelled and schedule.consistency belong together; one of them is missing")
+        if self.schedule.mixup and self.schedule.auxiliary_masks:
+            raise ValueError("schedule.mixup and schedule.auxiliary_masks exclude each other; masks are not mixed")
         return self
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from ..errors import InvalidInput
 from ..images import Array
+from .config import DataSource
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
@@ -84,3 +86,51 @@ def read_cases(folder: Path, split: str, *, binary_mask: bool = False) -> Cases:
         folder=folder,
         split=split,
     )
+
+
+def join(parts: Sequence[Cases]) -> Cases:
+    """Several sets as one; masks stay only if all have them."""
+    first = parts[0]
+    masks = [part.masks for part in parts]
+    return Cases(
+        ids=tuple(name for part in parts for name in part.ids),
+        images=tuple(image for part in parts for image in part.images),
+        masks=None if any(m is None for m in masks) else tuple(mask for m in masks if m is not None for mask in m),
+        labels=tuple(label for part in parts for label in part.labels),
+        groups=tuple(f"{part.folder.name}/{group}" for part in parts for group in part.groups),
+        folder=first.folder,
+        split=first.split,
+    )
+
+
+def choose(cases: Cases, indices: Sequence[int], split: str) -> Cases:
+    """Some of the cases, called a split of their own."""
+    return Cases(
+        ids=tuple(cases.ids[i] for i in indices),
+        images=tuple(cases.images[i] for i in indices),
+        masks=None if cases.masks is None else tuple(cases.masks[i] for i in indices),
+        labels=tuple(cases.labels[i] for i in indices),
+        groups=tuple(cases.groups[i] for i in indices),
+        folder=cases.folder,
+        split=split,
+    )
+
+
+def training_cases(root: Path, source: DataSource) -> dict[str, Cases]:
+    """The `train` and `val` cases of a recipe.
+
+    Raises:
+        InvalidInput: a set or split is missing, or `held_out` names cases that the training split lacks.
+    """
+    folders = [root / name for name in (source.folder, *source.also)]
+    train = join([read_cases(folder, "train", binary_mask=source.binary_mask) for folder in folders])
+    if not source.held_out:
+        val = join([read_cases(folder, "val", binary_mask=source.binary_mask) for folder in folders])
+        return {"train": train, "val": val}
+    unknown = sorted(set(source.held_out) - set(train.ids))
+    if unknown:
+        raise InvalidInput(f"The recipe holds out {unknown}, which the training split of {folders[0]} does not have.")
+    kept, held = (
+        [i for i, name in enumerate(train.ids) if (name in source.held_out) is wanted] for wanted in (False, True)
+    )
+    return {"train": choose(train, kept, "train"), "val": choose(train, held, "val")}

@@ -62,6 +62,27 @@ class MaskScores:
     false_alarm: Floats
 
 
+def pooled_dice(predicted: Array, truth: Array, groups: Sequence[str], structures: int) -> Floats:
+    """Dice per group (patient or image) over all pixels of its images; NaN where the truth has none.
+
+    Args:
+        predicted, truth: label maps (n, h, w). groups: one name per image.
+
+    Returns:
+        (groups, structures), groups in alphabetical order.
+    """
+    numbers = np.unique(np.asarray(groups), return_inverse=True)[1]
+    rows = np.full((numbers.max() + 1, structures), np.nan)
+    for column in range(structures):
+        one, other = predicted == column + 1, truth == column + 1
+        overlap, sizes, wanted = (
+            np.bincount(numbers, weights=count.reshape(len(count), -1).sum(1))
+            for count in (one & other, one.astype(np.int64) + other, other)
+        )
+        rows[:, column] = np.where(wanted > 0, 2 * overlap / np.maximum(sizes, 1), np.nan)
+    return rows
+
+
 def mask_scores(predicted: Sequence[Array], truth: Sequence[Array], structures: int) -> MaskScores:
     """Scores of label maps (h, w) against label maps, computed by MONAI."""
     import torch

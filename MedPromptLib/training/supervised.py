@@ -23,7 +23,9 @@ from ..networks.deepfusionlab import LeanFusionLab, conv_bn_relu, resize
 from ..plan import Intent
 from .augment import augment
 from .config import Recipe
-from .data import Cases, read_cases
+from .consistency import Unlabelled, consistency_loss, ramp
+from .data import Cases, training_cases
+from .metrics import pooled_dice
 from .pretrained import load_lite0
 
 CHECKPOINT = "checkpoint.pt"
@@ -98,9 +100,8 @@ class SupervisedTraining:
         work.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(self.schedule.seed)
         folder = data_root / recipe.data.folder
-        self.cases = {
-            split: read_cases(folder, split, binary_mask=recipe.data.binary_mask) for split in ("train", "val")
-        }
+        self.cases = training_cases(data_root, recipe.data)
+        self.unlabelled = Unlabelled(data_root, recipe.data.unlabelled, recipe.preprocessing)
         self._check_cases(folder)
         network = build(recipe.network)
         if isinstance(network, LeanFusionLab):
@@ -234,6 +235,7 @@ class SupervisedTraining:
     def _train_epoch(self) -> float:
         phase = self.schedule.phase(self.epoch)
         data = self._tensors("train", phase.size)
+        recipe = self.recipe.augmentation.weaker(phase.strength)
         self.model.train()
         self._freeze(self.epoch < self.schedule.freeze_epochs)
         steps = max(len(data.x) // phase.batch, 1)
@@ -242,8 +244,10 @@ class SupervisedTraining:
             self._set_rate(self.epoch + number / steps)
             x = data.x[chosen].to(self.device).float() / 255
             masks = data.masks[chosen].to(self.device).long() if data.masks is not None else None
-            x, masks = augment(x, masks, self.recipe.augmentation, self.generator)
+            x, masks = augment(x, masks, recipe, self.generator, phase.crop)
             loss = self._loss(x, masks, data.targets[chosen].to(self.device) if data.targets is not None else None)
+            if self.schedule.consistency:
+                loss = loss + self._consistency(phase.batch, phase.size)
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
@@ -281,6 +285,8 @@ class SupervisedTraining:
         assert targets is not None
         smooth = self.schedule.label_smoothing
         weight = self._class_weight()
+        if self.schedule.mixup:
+            return self._mixed_loss(x, targets, weight)
         output = self._forward(x)
         if not self.auxiliary:
             return F.cross_entropy(output, targets, weight, label_smoothing=smooth)
@@ -291,8 +297,25 @@ class SupervisedTraining:
         classification = F.cross_entropy(logits, targets, weight, label_smoothing=smooth)
         return classification + self.schedule.auxiliary_masks * self._segmentation_loss(scores, small)
 
-    def _forward(self, x: Tensor) -> Any:
-        return self.model(standardise(x, self.recipe.preprocessing).contiguous(memory_format=torch.channels_last))
+    def _mixed_loss(self, x: Tensor, targets: Tensor, weight: Tensor | None) -> Tensor:
+        """Cross entropy on images mixed pairwise with one random share, against both labels in that share."""
+        share = float(sample_beta(self.schedule.mixup, self.generator))
+        other = torch.randperm(len(x), generator=self.generator)
+        logits = self._forward(share * x + (1 - share) * x[other])
+        smooth = self.schedule.label_smoothing
+        one, two = (F.cross_entropy(logits, t, weight, label_smoothing=smooth) for t in (targets, targets[other]))
+        return share * one + (1 - share) * two
+
+    def _consistency(self, n: int, size: int) -> Tensor:
+        x = self.unlabelled.draw(n, size, self.generator).to(self.device)
+        loss = consistency_loss(
+            x, self._forward, lambda calm: self._forward(calm, self.ema), self.recipe.augmentation, self.generator
+        )
+        return self.schedule.consistency * ramp(self.epoch / self.schedule.epochs) * loss
+
+    def _forward(self, x: Tensor, model: nn.Module | None = None) -> Any:
+        z = standardise(x, self.recipe.preprocessing).contiguous(memory_format=torch.channels_last)
+        return (model or self.model)(z)
 
     def _segmentation_loss(self, scores: Tensor, masks: Tensor) -> Tensor:
         from monai.losses import DiceCELoss
@@ -318,7 +341,8 @@ class SupervisedTraining:
         outputs = predict(network, data.x, self.recipe, self.device)
         if self.segmentation:
             assert data.masks is not None
-            dice = foreground_dice(outputs.argmax(1), data.masks, outputs.shape[1] - 1)
+            classes = outputs.shape[1]
+            dice = pooled_dice(outputs.argmax(1).numpy(), data.masks.numpy(), self.cases["val"].groups, classes - 1)
             return {"score": round(float(np.nanmean(dice)), 5)} | {
                 s.name: round(float(np.nanmean(dice[:, i])), 5) for i, s in enumerate(self.recipe.card.structures)
             }
@@ -348,13 +372,9 @@ def predict(network: nn.Module, x: Tensor, recipe: Recipe, device: torch.device,
     return torch.cat(outputs)
 
 
-def foreground_dice(labels: Tensor, masks: Tensor, structures: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Dice per image and structure, (n, structures); NaN where the truth has none of the structure."""
-    rows = np.full((len(labels), structures), np.nan)
-    for index in range(structures):
-        predicted, truth = labels == index + 1, masks == index + 1
-        size = truth.flatten(1).sum(1)
-        overlap = (predicted & truth).flatten(1).sum(1)
-        dice = 2 * overlap / (predicted.flatten(1).sum(1) + size).clamp_min(1)
-        rows[:, index] = np.where(size > 0, dice, np.nan)
-    return rows
+def sample_beta(alpha: float, generator: torch.Generator) -> Tensor:
+    """One number from Beta(alpha, alpha), by Johnk's method, from the run's own generator."""
+    while True:
+        u, v = torch.rand(2, generator=generator, dtype=torch.float64) ** (1 / alpha)
+        if 0 < u + v <= 1:
+            return u / (u + v)
