@@ -175,6 +175,29 @@ class DeepFusionLab(nn.Module):
         return resize(self.final_conv(decoded), x.shape[2:])
 
 
+class DetailPath(nn.Module):
+    """From decoded features at 1/4 to features at full resolution, with the image itself joined in at 1/2 and 1/1."""
+
+    def __init__(self, channels_in: int, channels: int) -> None:
+        super().__init__()
+        self.at_full = nn.Sequential(conv_bn_relu(3, channels, 3), conv_bn_relu(channels, channels, 3))
+        self.at_half = nn.Sequential(nn.MaxPool2d(2), conv_bn_relu(channels, 2 * channels, 3))
+        self.from_decoded = conv_bn_relu(channels_in, 2 * channels)
+        self.mix_half = nn.Sequential(
+            conv_bn_relu(4 * channels, 2 * channels, 3), conv_bn_relu(2 * channels, channels, 3)
+        )
+        self.mix_full = nn.Sequential(conv_bn_relu(2 * channels, channels, 3), conv_bn_relu(channels, channels, 3))
+
+    def forward(self, decoded: Tensor, image: Tensor) -> Tensor:
+        """(n, c_in, h/4, w/4) and (n, 3, h, w) → (n, c, h, w)."""
+        full = self.at_full(image)
+        half = self.at_half(full)
+        coarse = resize(self.from_decoded(decoded), half.shape[2:], corners=False)
+        mixed = self.mix_half(torch.cat([coarse, half], dim=1))
+        out: Tensor = self.mix_full(torch.cat([resize(mixed, full.shape[2:], corners=False), full], dim=1))
+        return out
+
+
 class LeanFusionLab(nn.Module):
     """DeepFusionLab on an EfficientNet-lite0, with only the head its task needs. Ours, not the paper's.
 
@@ -184,9 +207,15 @@ class LeanFusionLab(nn.Module):
 
     Input is (n, 3, h, w) with h and w multiples of 32, normalised as the card says. Output: (n, classes, h, w) scores
     over background and structures, or (n, classes) logits.
+
+    Args:
+        detail: above 0, scores are made at the input's own resolution instead of a quarter of it, by that many channels
+            of plain convolutions joined in; for structures a few pixels wide.
     """
 
-    def __init__(self, task: Literal["segmentation", "classification"], classes: int, width: int = 128) -> None:
+    def __init__(
+        self, task: Literal["segmentation", "classification"], classes: int, width: int = 128, detail: int = 0
+    ) -> None:
         super().__init__()
         self.task = task
         segmentation = task == "segmentation"
@@ -200,7 +229,8 @@ class LeanFusionLab(nn.Module):
             self.mff = MFFBlock(LOW_PROJECTION, width, width)
             self.decoder = Decoder(width, width)
             self.cafse = CAFSEBlock(width)
-            self.final_conv = nn.Conv2d(width, classes, 1)
+            self.detail = DetailPath(width, detail) if detail else None
+            self.final_conv = nn.Conv2d(detail or width, classes, 1)
         else:
             self.classifier = nn.Sequential(nn.Dropout(0.3), nn.Linear(HEAD_CHANNELS, classes))
 
@@ -223,4 +253,7 @@ class LeanFusionLab(nn.Module):
         low = self.low_proj(low)
         aspp = self.aspp(torch.cat([mid, resize(high, mid.shape[2:], corners=False)], dim=1))
         decoded = self.cafse(self.decoder(self.mff(low, aspp), low), aspp)
+        if self.detail is not None:
+            scores: Tensor = self.final_conv(self.detail(decoded, x))
+            return scores
         return resize(self.final_conv(decoded), x.shape[2:], corners=False)
