@@ -95,7 +95,9 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/training/__init__.py"
   "MedPromptLib/training/augment.py"
   "MedPromptLib/training/config.py"
+  "MedPromptLib/training/consistency.py"
   "MedPromptLib/training/data.py"
+  "MedPromptLib/training/disturbances.py"
   "MedPromptLib/training/evaluation.py"
   "MedPromptLib/training/floors.py"
   "MedPromptLib/training/input_profile.py"
@@ -135,12 +137,18 @@ set(MEDPROMPT_LIBRARY_DATA
   "MedPromptLib/training/prompts/terms/ja.txt"
   "MedPromptLib/training/prompts/terms/pt.txt"
   "MedPromptLib/training/prompts/terms/zh.txt"
+  "MedPromptLib/training/recipes/brain_tumor_seg_mri.toml"
+  "MedPromptLib/training/recipes/brain_tumor_type_cls_mri.toml"
   "MedPromptLib/training/recipes/breast_lesion_cls_us.toml"
   "MedPromptLib/training/recipes/breast_lesion_seg_us.toml"
   "MedPromptLib/training/recipes/chest_structures_seg_cxr.toml"
   "MedPromptLib/training/recipes/covid_cls_ct.toml"
+  "MedPromptLib/training/recipes/glaucoma_cls_fundus.toml"
   "MedPromptLib/training/recipes/pneumonia_cls_cxr.toml"
   "MedPromptLib/training/recipes/polyp_seg_colonoscopy.toml"
+  "MedPromptLib/training/recipes/retinal_vessels_seg_fundus.toml"
+  "MedPromptLib/training/recipes/skin_lesion_seg_dermoscopy.toml"
+  "MedPromptLib/training/recipes/skin_lesion_type_cls_dermoscopy.toml"
   )
 
 set(MEDPROMPT_RESOURCES

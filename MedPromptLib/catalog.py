@@ -182,7 +182,8 @@ class InputProfile(_Strict):
     """What a fitting image looks like, in the descriptor of `inference.input_check`.
 
     Attributes:
-        dataset, images: whose training split it was made from, and how many images of it.
+        dataset, images: whose training split it was made from, and how many images.
+        also: further sets that joined it.
         counter_examples: data sets of other kinds of images that the line keeps out.
         saturation: 0.5 and 99.5 percentile of the mean saturation, 0 to 1; both about 0 for grey images.
         vectors: base64 of float16 rows: mean, deviation, the line's direction, principal components.
@@ -193,6 +194,7 @@ class InputProfile(_Strict):
     """
 
     dataset: str
+    also: tuple[str, ...] = ()
     images: Annotated[int, Field(ge=1)]
     counter_examples: tuple[str, ...] = ()
     saturation: tuple[float, float]
@@ -210,11 +212,15 @@ class Provenance(_Strict):
 
     Attributes:
         dataset: folder name of the data set it was trained on; `evaluate --all` measures there.
+        also: further sets that joined it in training, measured as well.
+        unlabelled: sets whose images took part without labels.
     """
 
     data: str
     data_licence: str
     dataset: str = ""
+    also: tuple[str, ...] = ()
+    unlabelled: tuple[str, ...] = ()
     command: str
     seed: int | None = None
     config_sha256: str = ""

@@ -114,11 +114,13 @@ def weights_profile(options: argparse.Namespace) -> None:
     catalog = Catalog.load(options.weights)
     card = catalog.card(options.id)
     own = data_set_of(card, options.data).name
+    also = (*card.provenance.also, *card.provenance.unlabelled)
     like = "".join(f" --like {name}" for name in options.like)
     command = f"medprompt weights profile {card.id} --data DATA{like}"
-    profile = profile_from_sets(options.data, own, options.like).model_copy(update={"command": command})
+    profile = profile_from_sets(options.data, own, also, options.like).model_copy(update={"command": command})
     write_card(catalog.folder(card.id), card.model_copy(update={"input_profile": profile}))
-    print(f"{card.id}: {profile.images} images of {own} against {', '.join(profile.counter_examples)}")
+    sets = ", ".join((own, *also))
+    print(f"{card.id}: {profile.images} images of {sets} against {', '.join(profile.counter_examples)}")
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -156,7 +158,9 @@ def evaluate(options: argparse.Namespace) -> None:
             tell(str(error))
             continue
         tell(f"{card.id}…")
-        measured.append(replace_measurements(card, _measure(catalog, card, folder, options)))
+        measured.append(card)
+        for part in (folder, *(options.data / name for name in card.provenance.also)):
+            measured[-1] = replace_measurements(measured[-1], _measure(catalog, measured[-1], part, options))
     if not measured:
         raise InvalidInput(f"No installed weight has its data set in {options.data}; nothing was measured.")
     print(zoo_table(measured, options.split))

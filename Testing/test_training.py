@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ from weights_for_tests import a_card, write_weight
 from MedPromptLib.errors import InvalidInput
 from MedPromptLib.inference.engine import load_weight
 from MedPromptLib.training.augment import augment
-from MedPromptLib.training.config import Augmentation, Schedule, read_recipe
-from MedPromptLib.training.data import read_cases
+from MedPromptLib.training.config import Augmentation, DataSource, Schedule, read_recipe
+from MedPromptLib.training.consistency import consistency_loss, ramp
+from MedPromptLib.training.data import read_cases, training_cases
 from MedPromptLib.training.evaluation import evaluate, replace_measurements
 from MedPromptLib.training.metrics import (
     bootstrap,
@@ -23,7 +25,9 @@ from MedPromptLib.training.metrics import (
     fit_calibration,
     mask_scores,
     paper_soft_dice,
+    pooled_dice,
 )
+from MedPromptLib.training.supervised import sample_beta
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPES = sorted((ROOT / "MedPromptLib" / "training" / "recipes").glob("*.toml"))
@@ -229,3 +233,106 @@ def test_the_learning_rate_warms_up_falls_and_restarts():
     assert [again.rate(p) for p in (1, 5, 9.9)] == [plain.rate(p) for p in (1, 5, 9.9)]
     assert again.rate(10) == pytest.approx(0.5)
     assert again.rate(14) == pytest.approx(0.25)
+
+
+def test_dice_of_a_patient_counts_the_pixels_of_all_its_images():
+    found = [np.array([[1, 0]]), np.array([[1, 1]]), np.array([[1, 1]])]
+    truth = [np.array([[1, 1]]), np.array([[0, 0]]), np.array([[0, 0]])]
+    by_patient = pooled_dice(found, truth, ["a", "a", "b"], 1)
+    assert by_patient["a"] == pytest.approx(2 * 1 / (3 + 2))
+    assert np.isnan(by_patient["b"]).all(), "a patient without the structure has no Dice"
+
+
+def test_a_set_without_validation_split_holds_out_the_cases_the_recipe_names(a_data_set):
+    source = DataSource(folder=a_data_set.name, held_out=("f1", "f3"))
+    table = a_data_set / "split.csv"
+    table.write_text(table.read_text().replace(",test,", ",train,").replace(",val,", ",train,"))
+    cases = training_cases(a_data_set.parent, source)
+    assert cases["val"].ids == ("f1", "f3")
+    assert set(cases["train"].ids).isdisjoint(cases["val"].ids)
+    with pytest.raises(InvalidInput, match="holds out \\['f9'\\]"):
+        training_cases(a_data_set.parent, DataSource(folder=a_data_set.name, held_out=("f9",)))
+
+
+def test_further_sets_join_the_training(a_data_set, tmp_path):
+    shutil.copytree(a_data_set, tmp_path / "second")
+    for folder in (a_data_set, tmp_path / "second"):
+        table = folder / "split.csv"
+        table.write_text(table.read_text().replace(",test,", ",train,"))
+    cases = training_cases(tmp_path, DataSource(folder=a_data_set.name, also=("second",)))
+    assert len(cases["train"]) == 8
+    assert len(cases["train"].masks) == 8
+    assert len(set(cases["train"].groups)) == 4, "patients of different sets are different patients"
+
+
+def test_disturbances_change_the_picture_and_leave_the_outline_alone():
+    x = torch.full((4, 3, 96, 96), 0.3)
+    masks = torch.zeros(4, 96, 96, dtype=torch.long)
+    masks[:, 30:60, 30:60] = 1
+    recipe = Augmentation(
+        rotate=0, scale=0, shift=0, gamma=0, contrast=0, brightness=0, noise=0, opacity=1.0, lines=1.0
+    )
+    changed, kept = augment(x, masks, recipe, torch.Generator().manual_seed(0))
+    assert torch.equal(kept, masks)
+    inside, far = (changed - x)[:, :, 30:60, 30:60].abs(), (changed - x)[:, :, :8, :8].abs()
+    assert inside.mean() > 5 * far.mean(), "clouds gather in and around the structure"
+    assert changed.min() >= 0
+    assert changed.max() <= 1
+
+
+def test_collimation_hides_a_surround_and_its_labels():
+    x, masks = torch.full((8, 3, 96, 96), 0.5), torch.ones(8, 96, 96, dtype=torch.long)
+    recipe = Augmentation(rotate=0, scale=0, shift=0, gamma=0, contrast=0, brightness=0, noise=0, collimate=1.0)
+    changed, kept = augment(x, masks, recipe, torch.Generator().manual_seed(0))
+    hidden = kept == 0
+    assert 0 < hidden.float().mean() < 0.5
+    assert (changed.permute(0, 2, 3, 1)[~hidden] == 0.5).all()
+
+
+def test_grey_value_bends_keep_the_order_of_grey_values():
+    x = torch.linspace(0, 1, 64).expand(4, 3, 64, 64).contiguous()
+    recipe = Augmentation(
+        rotate=0, scale=0, shift=0, gamma=0, contrast=0, brightness=0, noise=0, curve=0.8, equalise=0.5
+    )
+    changed, _ = augment(x, None, recipe, torch.Generator().manual_seed(0))
+    assert (changed.diff(dim=3) >= -1e-6).all()
+    assert not torch.allclose(changed, x, atol=0.02)
+
+
+def test_a_crop_is_a_window_of_the_moved_image_and_its_mask():
+    x = torch.rand(3, 1, 64, 64, generator=torch.Generator().manual_seed(1)).expand(-1, 3, -1, -1).contiguous()
+    still = Augmentation(rotate=0, scale=0, shift=0, gamma=0, contrast=0, brightness=0, noise=0)
+    masks = (x[:, 0] > 0.5).long()
+    part, part_masks = augment(x, masks, still, torch.Generator().manual_seed(2), crop=32)
+    assert part.shape == (3, 3, 32, 32)
+    assert part_masks.shape == (3, 32, 32)
+    for image, window in zip(x[:, 0], part[:, 0], strict=True):
+        assert image.min() - 1e-6 <= window.min()
+        assert window.max() <= image.max() + 1e-6
+    ramp = torch.linspace(0, 1, 64).expand(3, 3, 64, 64).contiguous()
+    window, _ = augment(ramp, None, still, torch.Generator().manual_seed(2), crop=32)
+    assert torch.allclose(window.diff(dim=3), ramp.diff(dim=3)[:, :, :32, :31], atol=1e-5), "at the image's own scale"
+
+
+def test_the_consistency_loss_falls_when_the_student_agrees_with_the_teacher():
+    x = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    still = Augmentation(rotate=0, scale=0, shift=0, gamma=0, contrast=0, brightness=0, noise=0)
+
+    def teacher(images):
+        return torch.stack([-20 * (images[:, 0] - 0.5), 20 * (images[:, 0] - 0.5)], dim=1)
+
+    def loss(student):
+        return float(consistency_loss(x, student, teacher, still, torch.Generator().manual_seed(0)))
+
+    assert loss(teacher) < 0.1 < 1.0 < loss(lambda images: -teacher(images))
+    assert ramp(0.0) < 0.01
+    assert ramp(0.5) == 1.0
+
+
+def test_beta_samples_lie_between_0_and_1_and_are_symmetric():
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.stack([sample_beta(0.4, generator) for _ in range(2000)])
+    assert drawn.min() >= 0
+    assert drawn.max() <= 1
+    assert float(drawn.mean()) == pytest.approx(0.5, abs=0.03)
+    assert float(drawn.var()) == pytest.approx(0.25 / 1.8, abs=0.02), "the variance of Beta(0.4, 0.4)"

@@ -26,7 +26,10 @@ from .metrics import (
     f1,
     mask_scores,
     paper_soft_dice,
+    pooled_dice,
 )
+
+PER_PATIENT = "Dice over all images of a patient"
 
 Report = Callable[[str], None]
 
@@ -157,6 +160,12 @@ def _segmentation(weight: LoadedWeight, cases: Cases, report: Report) -> list[Ro
             defined = _defined(chosen)
             if defined:
                 rows.append((metric, name, _mean_of(chosen, cases.groups), defined))
+    if len(set(cases.groups)) < len(cases):
+        pooled = pooled_dice(predicted, cases.masks, cases.groups, len(card.structures))
+        patients, per_patient = tuple(pooled), np.stack(list(pooled.values()))
+        for name, columns in groups.items():
+            chosen = per_patient[:, columns]
+            rows.append((PER_PATIENT, name, _mean_of(chosen, patients), _defined(chosen)))
     merged = _merged_dice(card, predicted, cases)
     rows.extend(("Dice", name, _mean_of(values[:, None], cases.groups), len(cases)) for name, values in merged.items())
     return rows

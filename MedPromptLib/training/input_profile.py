@@ -96,17 +96,22 @@ def _fit(own: Floats, others: Floats, dataset: str, counter_examples: Sequence[s
     )
 
 
-def profile_from_sets(root: Path, own: str, like: Sequence[str] = ()) -> InputProfile:
-    """The profile of the data set `own`, with all other sets in `root` but those `like` it as counter-examples."""
-    others = [folder for folder in image_sets(root) if folder.name != own and folder.name not in like]
+def profile_from_sets(root: Path, own: str, also: Sequence[str] = (), like: Sequence[str] = ()) -> InputProfile:
+    """The profile of the data set `own`, with all other sets in `root` but those `like` it as counter-examples.
+
+    Args:
+        also: sets that the weight was trained on as well; they fit as much as `own`.
+    """
+    others = [folder for folder in image_sets(root) if folder.name not in (own, *also, *like)]
     if not others:
         raise InvalidInput(f"There are no data sets of other kinds of images in {root} to compare '{own}' with.")
-    return fit_profile(
-        described_split(root / own, "train"),
+    profile = fit_profile(
+        np.concatenate([described_split(root / name, "train") for name in (own, *also)]),
         np.concatenate([described_split(folder, "train") for folder in others]),
         dataset=own,
         counter_examples=[folder.name for folder in others],
     )
+    return profile.model_copy(update={"also": tuple(also)})
 
 
 @dataclass(frozen=True)
@@ -139,7 +144,8 @@ def measure_pairs(cards: Sequence[WeightCard], root: Path, split: str) -> tuple[
             if profile is None:
                 continue
             counter = folder.name in profile.counter_examples
-            relation = "own" if folder.name == profile.dataset else "other" if counter else "same"
+            own = folder.name in (profile.dataset, *profile.also)
+            relation = "own" if own else "other" if counter else "same"
             accepted = float(np.mean([check_input(card, image) is None for image in images]))
             rates.append(PairRate(card.id, folder.name, relation, accepted, len(images)))
     return tuple(rates)
@@ -171,7 +177,8 @@ def measure_unseen(
             kept = [name for name in others if name not in group]
             if not kept:
                 continue
-            own, rest = train[profile.dataset], np.concatenate([train[name] for name in kept])
+            own = np.concatenate([train[name] for name in (profile.dataset, *profile.also)])
+            rest = np.concatenate([train[name] for name in kept])
             fitted = fit_profile(own, rest, dataset=profile.dataset, counter_examples=kept)
             for name in group:
                 accepted = float(fits(fitted, test[name]).mean())
@@ -197,7 +204,7 @@ def rates_table(rates: Sequence[PairRate]) -> str:
         of_weight = [rate for rate in rates if rate.weight_id == weight_id]
         own = [rate for rate in of_weight if rate.relation == "own"]
         other = [rate for rate in of_weight if rate.relation == "other"]
-        alarms = f"{1 - own[0].accepted:.3f} of {own[0].images}" if own else "not measured"
+        alarms = f"{1 - _pooled(own):.3f} of {sum(rate.images for rate in own)}" if own else "not measured"
         count = sum(rate.images for rate in other)
         missed = f"{_pooled(other):.3f} of {count}" if count else "not measured"
         worst = max(other, key=lambda rate: rate.accepted, default=None)

@@ -62,25 +62,26 @@ class MaskScores:
     false_alarm: Floats
 
 
-def pooled_dice(predicted: Array, truth: Array, groups: Sequence[str], structures: int) -> Floats:
-    """Dice per group (patient or image) over all pixels of its images; NaN where the truth has none.
+def pooled_dice(
+    predicted: Sequence[Array], truth: Sequence[Array], groups: Sequence[str], structures: int
+) -> dict[str, Floats]:
+    """Dice of each group (a patient, or one image) over all pixels of its images; NaN where the truth has none.
 
     Args:
-        predicted, truth: label maps (n, h, w). groups: one name per image.
+        predicted, truth: label maps (h, w). groups: one name per image.
 
     Returns:
-        (groups, structures), groups in alphabetical order.
+        For each group, one number per structure.
     """
-    numbers = np.unique(np.asarray(groups), return_inverse=True)[1]
-    rows = np.full((numbers.max() + 1, structures), np.nan)
-    for column in range(structures):
-        one, other = predicted == column + 1, truth == column + 1
-        overlap, sizes, wanted = (
-            np.bincount(numbers, weights=count.reshape(len(count), -1).sum(1))
-            for count in (one & other, one.astype(np.int64) + other, other)
-        )
-        rows[:, column] = np.where(wanted > 0, 2 * overlap / np.maximum(sizes, 1), np.nan)
-    return rows
+    overlap, sizes = ({group: np.zeros(structures) for group in groups} for _ in range(2))
+    wanted = {group: np.zeros(structures) for group in groups}
+    for one, other, group in zip(predicted, truth, groups, strict=True):
+        for column in range(structures):
+            found, there = one == column + 1, other == column + 1
+            overlap[group][column] += (found & there).sum()
+            sizes[group][column] += found.sum() + there.sum()
+            wanted[group][column] += there.sum()
+    return {g: np.where(wanted[g] > 0, 2 * overlap[g] / np.maximum(sizes[g], 1), np.nan) for g in overlap}
 
 
 def mask_scores(predicted: Sequence[Array], truth: Sequence[Array], structures: int) -> MaskScores:

@@ -93,6 +93,8 @@ def _draft(recipe: Recipe, command: str, config_sha256: str) -> WeightCard:
             data=text.data,
             data_licence=text.data_licence,
             dataset=recipe.data.folder,
+            also=recipe.data.also,
+            unlabelled=recipe.data.unlabelled,
             command=command,
             seed=recipe.schedule.seed,
             config_sha256=config_sha256,

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..catalog import Measurement, WeightCard
 from ..errors import InvalidInput
 from ..plan import Intent
+from .evaluation import PER_PATIENT
 
 BOTH_AS_ONE = "as one"
 ALL_STRUCTURES = "all structures (mean)"
@@ -28,20 +29,23 @@ def data_set_of(card: WeightCard, root: Path) -> Path:
 
 
 def zoo_table(cards: Sequence[WeightCard], split: str) -> str:
-    """Markdown: a row per weight with what its card says about a split."""
+    """Markdown: a row per weight and data set with what its card says about a split."""
     lines = [f"| weight | task | {split} split | figures | trivial floor |", "| --- | --- | --- | --- | --- |"]
     for card in cards:
-        rows = [m for m in card.evaluation if m.split == split]
-        if not rows:
+        measured = [m for m in card.evaluation if m.split == split]
+        if not measured:
             lines.append(f"| `{card.id}` | {card.title} | not evaluated | | |")
-            continue
-        figures = _segmentation(card, rows) if card.intent is Intent.SEGMENTATION else _classification(card, rows)
-        images = max(m.images for m in rows)
-        floors = "; ".join(f"{_short(m)} {m.value:.3f}" for m in rows if m.subject in _whole(card) and _is_floor(m))
-        lines.append(
-            f"| `{card.id}` | {card.title} | `{rows[0].dataset}`, {images} images | {'; '.join(figures)} | {floors} |"
-        )
+        for name in dict.fromkeys(m.dataset for m in measured):
+            lines.append(_line(card, [m for m in measured if m.dataset == name]))
     return "\n".join(lines)
+
+
+def _line(card: WeightCard, rows: Sequence[Measurement]) -> str:
+    figures = _segmentation(card, rows) if card.intent is Intent.SEGMENTATION else _classification(card, rows)
+    images = max(m.images for m in rows)
+    floors = "; ".join(f"{_short(m)} {m.value:.3f}" for m in rows if m.subject in _whole(card) and _is_floor(m))
+    where = f"`{rows[0].dataset}`, {images} images"
+    return f"| `{card.id}` | {card.title} | {where} | {'; '.join(figures)} | {floors} |"
 
 
 def _is_floor(measurement: Measurement) -> bool:
@@ -68,10 +72,12 @@ def _with_interval(measurement: Measurement) -> str:
 
 
 def _segmentation(card: WeightCard, rows: Sequence[Measurement]) -> list[str]:
-    dice = [m for m in rows if m.metric == "Dice" and m.subject != ALL_STRUCTURES]
+    per_patient = any(m.metric == PER_PATIENT for m in rows)
+    dice = [m for m in rows if m.metric == (PER_PATIENT if per_patient else "Dice") and m.subject != ALL_STRUCTURES]
     dice.sort(key=lambda m: not m.subject.endswith(BOTH_AS_ONE))
     several = len(card.structures) > 1
-    texts = [f"{m.subject.removesuffix(' ' + BOTH_AS_ONE)} " * several + f"Dice {_with_interval(m)}" for m in dice]
+    of = f" (mean of {dice[0].images} patients)" if per_patient else ""
+    texts = [f"{m.subject.removesuffix(' ' + BOTH_AS_ONE)} " * several + f"Dice {_with_interval(m)}{of}" for m in dice]
     for m in rows:
         if m.metric.startswith("false alarms"):
             texts.append(f"outlines something on {m.value:.2f} of {m.images} images without")

@@ -342,7 +342,8 @@ class SupervisedTraining:
         if self.segmentation:
             assert data.masks is not None
             classes = outputs.shape[1]
-            dice = pooled_dice(outputs.argmax(1).numpy(), data.masks.numpy(), self.cases["val"].groups, classes - 1)
+            found, masks = list(outputs.argmax(1).numpy()), list(data.masks.numpy())
+            dice = np.stack(list(pooled_dice(found, masks, self.cases["val"].groups, classes - 1).values()))
             return {"score": round(float(np.nanmean(dice)), 5)} | {
                 s.name: round(float(np.nanmean(dice[:, i])), 5) for i, s in enumerate(self.recipe.card.structures)
             }
