@@ -214,6 +214,7 @@ class Provenance(_Strict):
         dataset: folder name of the data set it was trained on; `evaluate --all` measures there.
         also: further sets that joined it in training, measured as well.
         unlabelled: sets whose images took part without labels.
+        same_kind: sets of the same kind of images, which are no counter-examples for the input check.
     """
 
     data: str
@@ -221,6 +222,7 @@ class Provenance(_Strict):
     dataset: str = ""
     also: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
+    same_kind: tuple[str, ...] = ()
     command: str
     seed: int | None = None
     config_sha256: str = ""

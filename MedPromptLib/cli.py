@@ -159,8 +159,10 @@ def demo(options: argparse.Namespace) -> None:
 
 def train(options: argparse.Namespace) -> None:
     """Train a weight from a recipe; run the same line again to continue."""
+    from .catalog import write_card
     from .inference.devices import resolve_device
     from .training.config import read_recipe
+    from .training.input_profile import profile_from_sets
     from .training.publish import publish
     from .training.supervised import SupervisedTraining
 
@@ -171,6 +173,12 @@ def train(options: argparse.Namespace) -> None:
     command = f"medprompt train MedPromptLib/training/recipes/{options.recipe.name} --data DATA"
     card = publish(recipe, state, training.cases["val"], options.out, command=command, config_sha256=digest)
     print(f"{options.out / card.id}: {card.file.bytes / 1e6:.1f} MB. {card.provenance.note}")
+    try:
+        profile = profile_from_sets(options.data, card)
+    except InvalidInput as error:
+        tell(f"No input check: {error}")
+        return
+    write_card(options.out / card.id, card.model_copy(update={"input_profile": profile}))
 
 
 def bench_run(options: argparse.Namespace) -> None:

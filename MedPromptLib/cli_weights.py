@@ -109,18 +109,13 @@ def weights_profile(options: argparse.Namespace) -> None:
     """Write onto a card what fitting images look like."""
     from .catalog import Catalog, write_card
     from .training.input_profile import profile_from_sets
-    from .training.summary import data_set_of
 
     catalog = Catalog.load(options.weights)
     card = catalog.card(options.id)
-    own = data_set_of(card, options.data).name
-    also = (*card.provenance.also, *card.provenance.unlabelled)
-    like = "".join(f" --like {name}" for name in options.like)
-    command = f"medprompt weights profile {card.id} --data DATA{like}"
-    profile = profile_from_sets(options.data, own, also, options.like).model_copy(update={"command": command})
+    profile = profile_from_sets(options.data, card, options.like)
     write_card(catalog.folder(card.id), card.model_copy(update={"input_profile": profile}))
-    sets = ", ".join((own, *also))
-    print(f"{card.id}: {profile.images} images of {sets} against {', '.join(profile.counter_examples)}")
+    sets, others = ", ".join((profile.dataset, *profile.also)), ", ".join(profile.counter_examples)
+    print(f"{card.id}: {profile.images} images of {sets} against {others}")
 
 
 def evaluate(options: argparse.Namespace) -> None:

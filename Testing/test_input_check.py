@@ -147,6 +147,12 @@ def write_set(folder, pictures):
         writer.writerows(rows)
 
 
+def a_film_card(**changes):
+    card = a_card("lungs_seg_cxr")
+    provenance = card.provenance.model_copy(update={"dataset": "films", **changes})
+    return card.model_copy(update={"provenance": provenance})
+
+
 @pytest.fixture
 def some_sets(tmp_path, a_film):
     """Films, more films and photographs, each in splits."""
@@ -158,7 +164,7 @@ def some_sets(tmp_path, a_film):
 
 
 def test_rates_are_measured_over_all_pairs(some_sets):
-    profile = profile_from_sets(some_sets, "films", like=["other_films"])
+    profile = profile_from_sets(some_sets, a_film_card(), like=["other_films"])
     assert (profile.dataset, profile.images, profile.counter_examples) == ("films", 30, ("photographs",))
     card = a_card("lungs_seg_cxr", input_profile=profile)
     assert WeightCard.model_validate_json(card.model_dump_json()) == card
@@ -171,9 +177,17 @@ def test_rates_are_measured_over_all_pairs(some_sets):
     assert "same kind: lungs_seg_cxr accepts" in text
 
 
+def test_further_and_unlabelled_sets_of_the_training_fit_as_well(some_sets):
+    profile = profile_from_sets(some_sets, a_film_card(unlabelled=("other_films",)))
+    assert (profile.images, profile.also, profile.counter_examples) == (36, ("other_films",), ("photographs",))
+    rates = measure_pairs([a_film_card().model_copy(update={"input_profile": profile})], some_sets, "test")
+    assert {rate.dataset for rate in rates if rate.relation == "own"} == {"films", "other_films"}
+    assert "of 12" in rates_table(rates), "both sets count as its own"
+
+
 def test_kinds_that_no_counter_example_showed_are_measured_apart(some_sets, a_film):
     write_set(some_sets / "negatives", [255 - part for part in crops(a_film, 12, seed=6)])
-    profile = profile_from_sets(some_sets, "films", like=["other_films"])
+    profile = profile_from_sets(some_sets, a_film_card(), like=["other_films"])
     card = a_card("lungs_seg_cxr", input_profile=profile)
     rates = measure_unseen([card], some_sets, "test")
     assert {(rate.dataset, rate.relation, rate.images) for rate in rates} == {

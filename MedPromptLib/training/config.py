@@ -47,6 +47,7 @@ class DataSource(_Strict):
         binary_mask: every non-zero mask value is label 1.
         held_out: cases of the training split that stand in for a validation split where the set has none.
         unlabelled: sets whose training images take part without their labels, see `Schedule.consistency`.
+        same_kind: sets of the same kind of images, which are no counter-examples for the input check.
     """
 
     folder: str
@@ -54,6 +55,7 @@ class DataSource(_Strict):
     binary_mask: bool = False
     held_out: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
+    same_kind: tuple[str, ...] = ()
 
 
 class Augmentation(_Strict):

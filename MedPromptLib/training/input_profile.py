@@ -14,6 +14,7 @@ from ..errors import InvalidInput
 from ..inference.input_check import SATURATION, Floats, check_input, describe, distances, fits, likenesses, pack, unpack
 from .data import NoSuchSplit, read_cases
 from .evaluation import as_image
+from .summary import data_set_of
 
 LARGEST_SAMPLE = 400
 """Images of a training split that are described; more change the profiles little."""
@@ -96,13 +97,19 @@ def _fit(own: Floats, others: Floats, dataset: str, counter_examples: Sequence[s
     )
 
 
-def profile_from_sets(root: Path, own: str, also: Sequence[str] = (), like: Sequence[str] = ()) -> InputProfile:
-    """The profile of the data set `own`, with all other sets in `root` but those `like` it as counter-examples.
+def profile_from_sets(root: Path, card: WeightCard, like: Sequence[str] = ()) -> InputProfile:
+    """The profile of the images a weight was trained on, labelled or not, against the other sets in `root`.
 
     Args:
-        also: sets that the weight was trained on as well; they fit as much as `own`.
+        like: sets of the same kind of images beside those that the card names; they are no counter-examples.
+
+    Raises:
+        InvalidInput: the card's own set is not there, or no set of another kind.
     """
-    others = [folder for folder in image_sets(root) if folder.name not in (own, *also, *like)]
+    own = data_set_of(card, root).name
+    also = (*card.provenance.also, *card.provenance.unlabelled)
+    same = {own, *also, *card.provenance.same_kind, *like}
+    others = [folder for folder in image_sets(root) if folder.name not in same]
     if not others:
         raise InvalidInput(f"There are no data sets of other kinds of images in {root} to compare '{own}' with.")
     profile = fit_profile(
@@ -111,7 +118,8 @@ def profile_from_sets(root: Path, own: str, also: Sequence[str] = (), like: Sequ
         dataset=own,
         counter_examples=[folder.name for folder in others],
     )
-    return profile.model_copy(update={"also": tuple(also)})
+    command = f"medprompt weights profile {card.id} --data DATA" + "".join(f" --like {name}" for name in like)
+    return profile.model_copy(update={"also": also, "command": command})
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,7 @@ def _draft(recipe: Recipe, command: str, config_sha256: str) -> WeightCard:
             dataset=recipe.data.folder,
             also=recipe.data.also,
             unlabelled=recipe.data.unlabelled,
+            same_kind=recipe.data.same_kind,
             command=command,
             seed=recipe.schedule.seed,
             config_sha256=config_sha256,
