@@ -14,7 +14,7 @@ from weights_for_tests import a_card, write_weight
 from MedPromptLib.errors import InvalidInput
 from MedPromptLib.inference.engine import load_weight
 from MedPromptLib.training.augment import augment
-from MedPromptLib.training.config import Augmentation, DataSource, Schedule, read_recipe
+from MedPromptLib.training.config import Augmentation, Borrowed, DataSource, Schedule, read_recipe
 from MedPromptLib.training.consistency import consistency_loss, ramp
 from MedPromptLib.training.data import read_cases, training_cases
 from MedPromptLib.training.evaluation import evaluate, replace_measurements
@@ -38,7 +38,7 @@ def test_every_recipe_is_complete_and_bears_its_weights_name(path):
     recipe, digest = read_recipe(path)
     assert recipe.card.id == path.stem
     assert len(digest) == 64
-    if recipe.card.modality == "chest x-ray":
+    if recipe.card.modality == "chest x-ray" and recipe.card.structures:
         assert recipe.augmentation.flip_horizontal == recipe.augmentation.flip_vertical == 0, "a chest has a left side"
 
 
@@ -263,6 +263,26 @@ def test_further_sets_join_the_training(a_data_set, tmp_path):
     assert len(cases["train"]) == 8
     assert len(cases["train"].masks) == 8
     assert len(set(cases["train"].groups)) == 4, "patients of different sets are different patients"
+
+
+def test_a_borrowed_set_joins_the_training_alone_and_under_the_weights_own_labels(a_data_set, tmp_path):
+    shutil.copytree(a_data_set, tmp_path / "other")
+    for folder in (a_data_set, tmp_path / "other"):
+        table = folder / "split.csv"
+        table.write_text(table.read_text().replace(",test,", ",train,"))
+    other = tmp_path / "other" / "split.csv"
+    other.write_text(other.read_text().replace(",tb,", ",flu,"))
+    source = DataSource(
+        folder=a_data_set.name, borrowed=(Borrowed(folder="other", labels={"flu": "tb", "normal": "normal"}),)
+    )
+    cases = training_cases(tmp_path, source)
+    assert len(cases["train"]) == 8
+    assert set(cases["train"].labels) == {"tb", "normal"}
+    assert len(cases["val"]) == 2
+    with pytest.raises(InvalidInput, match="does not say what the labels \\['normal'\\]"):
+        training_cases(
+            tmp_path, DataSource(folder=a_data_set.name, borrowed=(Borrowed(folder="other", labels={"flu": "tb"}),))
+        )
 
 
 def test_disturbances_change_the_picture_and_leave_the_outline_alone():

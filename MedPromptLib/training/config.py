@@ -38,12 +38,24 @@ class CardText(_Strict):
     data_licence: str
 
 
+class Borrowed(_Strict):
+    """A labelled set of another finding that joins the training alone, so that no one source means one class.
+
+    Attributes:
+        labels: which of the weight's classes each of its labels stands for.
+    """
+
+    folder: str
+    labels: dict[str, str]
+
+
 class DataSource(_Strict):
     """Which data sets and what of them.
 
     Attributes:
         folder: name of the data set's folder under the data root.
         also: further sets of the same labels, which join its training and validation splits.
+        borrowed: sets of other findings, whose training images join the training.
         binary_mask: every non-zero mask value is label 1.
         held_out: cases of the training split that stand in for a validation split where the set has none.
         unlabelled: sets whose training images take part without their labels, see `Schedule.consistency`.
@@ -52,6 +64,7 @@ class DataSource(_Strict):
 
     folder: str
     also: tuple[str, ...] = ()
+    borrowed: tuple[Borrowed, ...] = ()
     binary_mask: bool = False
     held_out: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InvalidInput
 from ..images import Array
-from .config import DataSource
+from .config import Borrowed, DataSource
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
@@ -120,10 +120,14 @@ def training_cases(root: Path, source: DataSource) -> dict[str, Cases]:
     """The `train` and `val` cases of a recipe.
 
     Raises:
-        InvalidInput: a set or split is missing, or `held_out` names cases that the training split lacks.
+        InvalidInput: a set or split is missing, `held_out` names cases that the training split lacks, or a borrowed
+            set has labels that are not mapped.
     """
     folders = [root / name for name in (source.folder, *source.also)]
-    train = join([read_cases(folder, "train", binary_mask=source.binary_mask) for folder in folders])
+    train = join(
+        [read_cases(folder, "train", binary_mask=source.binary_mask) for folder in folders]
+        + [_borrow(root, borrowed) for borrowed in source.borrowed]
+    )
     if not source.held_out:
         val = join([read_cases(folder, "val", binary_mask=source.binary_mask) for folder in folders])
         return {"train": train, "val": val}
@@ -134,3 +138,11 @@ def training_cases(root: Path, source: DataSource) -> dict[str, Cases]:
         [i for i, name in enumerate(train.ids) if (name in source.held_out) is wanted] for wanted in (False, True)
     )
     return {"train": choose(train, kept, "train"), "val": choose(train, held, "val")}
+
+
+def _borrow(root: Path, borrowed: Borrowed) -> Cases:
+    cases = read_cases(root / borrowed.folder, "train")
+    unknown = sorted(set(cases.labels) - set(borrowed.labels))
+    if unknown:
+        raise InvalidInput(f"The recipe does not say what the labels {unknown} of {cases.folder} stand for.")
+    return replace(cases, labels=tuple(borrowed.labels[label] for label in cases.labels))
