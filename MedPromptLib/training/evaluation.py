@@ -160,7 +160,7 @@ def _segmentation(weight: LoadedWeight, cases: Cases, report: Report) -> list[Ro
             defined = _defined(chosen)
             if defined:
                 rows.append((metric, name, _mean_of(chosen, cases.groups), defined))
-    if len(set(cases.groups)) < len(cases):
+    if card.preprocessing.volumes == "slices":  # its images are slices of patients
         pooled = pooled_dice(predicted, cases.masks, cases.groups, len(card.structures))
         patients, per_patient = tuple(pooled), np.stack(list(pooled.values()))
         for name, columns in groups.items():

@@ -343,7 +343,9 @@ class SupervisedTraining:
             assert data.masks is not None
             classes = outputs.shape[1]
             found, masks = list(outputs.argmax(1).numpy()), list(data.masks.numpy())
-            dice = np.stack(list(pooled_dice(found, masks, self.cases["val"].groups, classes - 1).values()))
+            of_volumes = self.recipe.preprocessing.volumes == "slices"
+            groups = self.cases["val"].groups if of_volumes else self.cases["val"].ids
+            dice = np.stack(list(pooled_dice(found, masks, groups, classes - 1).values()))
             return {"score": round(float(np.nanmean(dice)), 5)} | {
                 s.name: round(float(np.nanmean(dice[:, i])), 5) for i, s in enumerate(self.recipe.card.structures)
             }
