@@ -341,8 +341,8 @@ def test_the_table_has_typed_columns_with_units_and_descriptions(a_slicer_scene:
     table = node.GetTable()
     names = [table.GetColumnName(n) for n in range(table.GetNumberOfColumns())]
     assert names == [
-        *("task", "kind", "target", "structure", "result", "probability", "area_mm2", "volume_ml", "pixels"),
-        *("mean_intensity", "weight", "weight_sha256", "decision"),
+        *("task", "kind", "target", "structure", "result", "probability", "finding_probability", "threshold"),
+        *("area_mm2", "volume_ml", "pixels", "mean_intensity", "weight", "weight_sha256", "decision"),
     ]
     assert table.GetNumberOfRows() == 4
     kinds = {name: table.GetColumnByName(name).GetClassName() for name in names}

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..catalog import Network, Preprocessing, Structure
+from ..catalog import KnownFailure, Network, Preprocessing, Structure
 from ..errors import InvalidInput
 from ..plan import Intent
 
@@ -33,6 +33,7 @@ class CardText(_Strict):
     structures: tuple[Structure, ...] = ()
     intended_use: str
     limitations: tuple[str, ...] = ()
+    known_failures: tuple[KnownFailure, ...] = ()
     licence: str
     data: str
     data_licence: str
@@ -44,10 +45,22 @@ class DataSource(_Strict):
     Attributes:
         folder: name of the data set's folder under the data root.
         binary_mask: every non-zero mask value is label 1.
+        subgroups: a column of its `split.csv` whose values are measured apart, such as hospitals; never patients.
     """
 
     folder: str
     binary_mask: bool = False
+    subgroups: str = ""
+
+
+class OperatingRule(_Strict):
+    """How a classifier's operating point is chosen on the validation split.
+
+    Attributes:
+        minimal_sensitivity: the most specific threshold that reaches it is taken; None maximises Youden's J.
+    """
+
+    minimal_sensitivity: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
 class Augmentation(_Strict):
@@ -152,6 +165,7 @@ class Recipe(_Strict):
     preprocessing: Preprocessing
     augmentation: Augmentation = Augmentation()
     schedule: Schedule
+    operating_point: OperatingRule = OperatingRule()
 
     @model_validator(mode="after")
     def _classes_fit(self) -> Recipe:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..catalog import Measurement, WeightCard
+from ..catalog import WeightCard
 from ..errors import InvalidInput
+from ..measured import Measurement
 from ..plan import Intent
 
 BOTH_AS_ONE = "as one"
@@ -37,18 +38,19 @@ def zoo_table(cards: Sequence[WeightCard], split: str) -> str:
             continue
         figures = _segmentation(card, rows) if card.intent is Intent.SEGMENTATION else _classification(card, rows)
         images = max(m.images for m in rows)
-        floors = "; ".join(f"{_short(m)} {m.value:.3f}" for m in rows if m.subject in _whole(card) and _is_floor(m))
+        floors = "; ".join(f"{short_floor(m)} {m.value:.3f}" for m in rows if m.subject in _whole(card) and is_floor(m))
         lines.append(
             f"| `{card.id}` | {card.title} | `{rows[0].dataset}`, {images} images | {'; '.join(figures)} | {floors} |"
         )
     return "\n".join(lines)
 
 
-def _is_floor(measurement: Measurement) -> bool:
+def is_floor(measurement: Measurement) -> bool:
+    """Whether it is of a trivial method and not of the weight."""
     return measurement.metric.startswith(("Dice of ", "accuracy of ", "AUC of "))
 
 
-def _short(measurement: Measurement) -> str:
+def short_floor(measurement: Measurement) -> str:
     """`Dice of the mean shape` → `mean shape Dice`."""
     metric, _, method = measurement.metric.partition(" of ")
     return f"{method.removeprefix('the ').removeprefix('a ')} {metric}"
@@ -61,7 +63,8 @@ def _whole(card: WeightCard) -> tuple[str, ...]:
     return (ALL_STRUCTURES,) if len(card.structures) > 1 else (card.structures[0].name,)
 
 
-def _with_interval(measurement: Measurement) -> str:
+def with_interval(measurement: Measurement) -> str:
+    """Value and interval to three digits."""
     if measurement.low is None or measurement.high is None:
         return f"{measurement.value:.3f}"
     return f"{measurement.value:.3f} ({measurement.low:.3f}–{measurement.high:.3f})"
@@ -71,7 +74,7 @@ def _segmentation(card: WeightCard, rows: Sequence[Measurement]) -> list[str]:
     dice = [m for m in rows if m.metric == "Dice" and m.subject != ALL_STRUCTURES]
     dice.sort(key=lambda m: not m.subject.endswith(BOTH_AS_ONE))
     several = len(card.structures) > 1
-    texts = [f"{m.subject.removesuffix(' ' + BOTH_AS_ONE)} " * several + f"Dice {_with_interval(m)}" for m in dice]
+    texts = [f"{m.subject.removesuffix(' ' + BOTH_AS_ONE)} " * several + f"Dice {with_interval(m)}" for m in dice]
     for m in rows:
         if m.metric.startswith("false alarms"):
             texts.append(f"outlines something on {m.value:.2f} of {m.images} images without")
@@ -84,11 +87,12 @@ def _classification(card: WeightCard, rows: Sequence[Measurement]) -> list[str]:
     texts = []
     for metric, subject, words in (
         ("accuracy", "all classes", "accuracy"),
-        ("accuracy", "finding against none", f"{finding} or not: accuracy"),
         ("AUC", "finding against none", f"{finding} or not: AUC"),
+        ("sensitivity", "finding against none", "sensitivity"),
+        ("specificity", "finding against none", "specificity"),
         ("ECE", "all classes", "ECE"),
     ):
         if (metric, subject) in by_name:
             m = by_name[metric, subject]
-            texts.append(f"{words} {m.value:.3f}" if metric == "ECE" else f"{words} {_with_interval(m)}")
+            texts.append(f"{words} {m.value:.3f}" if metric == "ECE" else f"{words} {with_interval(m)}")
     return texts
