@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from .cli_planner import tell
+from .errors import InvalidInput
 
 
 def weights_show(options: argparse.Namespace) -> None:
@@ -46,6 +47,20 @@ def weights_operating_point(options: argparse.Namespace) -> None:
         )
 
 
+def weights_failure(options: argparse.Namespace) -> None:
+    """Add a known failure to a card; one with the same words is replaced."""
+    from .catalog import Catalog, KnownFailure, write_card
+
+    catalog = Catalog.load(options.weights)
+    card = catalog.card(options.id)
+    new = KnownFailure(text=" ".join(options.text.split()), command=options.shown_by)
+    if not new.text:
+        raise InvalidInput("A known failure needs words; say in a sentence what goes wrong.")
+    kept = tuple(failure for failure in card.known_failures if failure.text != new.text)
+    write_card(catalog.folder(card.id), card.model_copy(update={"known_failures": (*kept, new)}))
+    print(f"{card.id}: known failures: {len(kept) + 1}")
+
+
 def bench_weights(options: argparse.Namespace) -> None:
     """Time weights on the CPU, one image at a time, and write it onto their cards."""
     from .benchmark import time_weight
@@ -67,6 +82,12 @@ def add_show_options(parser: argparse.ArgumentParser) -> None:
     """Of `weights show`."""
     parser.add_argument("--json", action="store_true", help="the card as it is stored")
     parser.add_argument("--figure", type=Path, metavar="FILE.png", help="draw the reliability diagrams")
+
+
+def add_failure_options(parser: argparse.ArgumentParser) -> None:
+    """Of `weights failure`."""
+    parser.add_argument("text", metavar="TEXT", help="what goes wrong, in a sentence")
+    parser.add_argument("--shown-by", default="", metavar="COMMAND", help="what shows it")
 
 
 def add_operating_point_options(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .cli_cards import add_operating_point_options, add_show_options, weights_operating_point, weights_show
+from .cli_cards import (
+    add_failure_options,
+    add_operating_point_options,
+    add_show_options,
+    weights_failure,
+    weights_operating_point,
+    weights_show,
+)
 from .cli_planner import tell
 from .errors import InvalidInput, WeightCorrupt
 from .outputs import write_lines
@@ -119,7 +126,7 @@ def evaluate(options: argparse.Namespace) -> None:
         found = _measure(catalog, catalog.card(options.id), options.data, options)
         print(table(found.measurements))
         if found.worst:
-            print(f"\nworst cases of the {options.split} split", *found.worst, sep="\n")
+            print("", *found.worst, sep="\n")
         if options.json:
             write_lines([json.dumps([m.model_dump(mode="json") for m in found.measurements], indent=1)], options.json)
         return
@@ -175,13 +182,15 @@ def add_weight_commands(commands: Any, places: argparse.ArgumentParser, device: 
         ("remove", weights_remove, "delete a weight that was added"),
         ("profile", weights_profile, "write onto a card what fitting images look like"),
         ("operating-point", weights_operating_point, "choose on the validation split from where on there is a finding"),
+        ("failure", weights_failure, "write onto a card what a weight is known to get wrong"),
         ("import", weights_import, "convert DeepFusionLab .pth files released by the MedPrompt authors"),
     ):
         parsers[name] = actions.add_parser(name, parents=[places], help=text)
         parsers[name].set_defaults(do=do)
-    for name in ("show", "remove", "profile", "operating-point"):
+    for name in ("show", "remove", "profile", "operating-point", "failure"):
         parsers[name].add_argument("id")
     add_show_options(parsers["show"])
+    add_failure_options(parsers["failure"])
     add_operating_point_options(parsers["operating-point"])
     parsers["add"].add_argument("folder", type=Path)
     parsers["add"].add_argument("--sample", type=Path, metavar="IMAGE", help="a fitting image for the trial run")

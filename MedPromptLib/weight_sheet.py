@@ -19,6 +19,8 @@ QUANTITIES = {
     "foreground": "Pixels: probability of belonging to a structure against how often they did",
 }
 
+UNITS = {"answer": "images", "finding": "images", "foreground": "pixels"}
+
 
 def sheet(card: WeightCard) -> str:
     """Everything a card says; sections it knows nothing for say so or are left out."""
@@ -161,15 +163,16 @@ def _calibration(card: WeightCard) -> Iterator[str]:
 
 def _side_by_side(diagrams: Sequence[Reliability]) -> Iterator[str]:
     widths = (11, *[26] * len(diagrams))
+    unit = f"predicted observed {UNITS[diagrams[0].quantity]:>7}"
     yield from _columns(("", *(f"{d.dataset}, {d.split}" for d in diagrams)), widths)
     yield from _columns(("", *(f"ECE {d.ece:.3f}" for d in diagrams)), widths)
-    yield from _columns(("bin", *["said   was      images"] * len(diagrams)), widths)
+    yield from _columns(("bin", *[unit] * len(diagrams)), widths)
     edges = sorted({(b.lower, b.upper) for d in diagrams for b in d.bins})
     for lower, upper in edges:
         cells = []
         for diagram in diagrams:
             found = next((b for b in diagram.bins if b.lower == lower), None)
-            cells.append(f"{found.predicted:.3f}  {found.observed:.3f} {found.count:9}" if found else "")
+            cells.append(f"{found.predicted:9.3f} {found.observed:8.3f} {found.count:7}" if found else "")
         texts = zip(cells, widths[1:], strict=True)
         yield (f"  {lower:.2f}–{upper:.2f}   " + " ".join(f"{text:{width}}" for text, width in texts)).rstrip()
 
@@ -237,6 +240,8 @@ def _provenance(card: WeightCard) -> Iterator[str]:
 def reliability_picture(card: WeightCard, path: str | os.PathLike[str]) -> Path:
     """Draw a card's reliability diagrams as a PNG, a row per quantity and a column per split; return its path.
 
+    Bars are 95 % intervals of images, as if each were of another patient.
+
     Raises:
         InvalidInput: the card holds none.
         OutputFailed, MissingPackage: as `overview.save_figure` and `overview.new_figure`.
@@ -255,18 +260,35 @@ def reliability_picture(card: WeightCard, path: str | os.PathLike[str]) -> Path:
         axes, counts = (figure.add_subplot(grid[2 * row + part, column]) for part in (0, 1))
         said, was = [b.predicted for b in diagram.bins], [b.observed for b in diagram.bins]
         axes.plot((0, 1), (0, 1), color="0.7", linewidth=1)
-        axes.plot(said, was, "o-", color="#1f5fa8", markersize=4)
-        unit = "pixels" if diagram.quantity == "foreground" else "images"
+        style = {"color": "#1f5fa8", "markersize": 4, "clip_on": False}
+        if diagram.quantity == "foreground":  # pixels of one image are alike, so that their number gives no interval
+            axes.plot(said, was, "o-", **style)
+        else:
+            limits = [_wilson(b.observed, b.count) for b in diagram.bins]
+            bars = [
+                [max(0.0, w - low) for w, (low, _) in zip(was, limits, strict=True)],
+                [max(0.0, high - w) for w, (_, high) in zip(was, limits, strict=True)],
+            ]
+            axes.errorbar(said, was, bars, fmt="o", elinewidth=1, **style)
         axes.set_title(f"{diagram.quantity}: {diagram.dataset}, {diagram.split}, ECE {diagram.ece:.3f}", fontsize=8.5)
-        axes.set_ylabel("how often it was so", fontsize=8)
+        axes.set_ylabel("observed", fontsize=8)
         middles = [(b.lower + b.upper) / 2 for b in diagram.bins]
         counts.bar(middles, [b.count for b in diagram.bins], width=0.06, color="#9bb8d6")
         counts.set_yscale("log")
-        counts.set_ylabel(unit, fontsize=8)
-        counts.set_xlabel("calibrated probability", fontsize=8)
+        counts.set_ylim(bottom=0.7)
+        counts.set_ylabel(UNITS[diagram.quantity], fontsize=8)
+        counts.set_xlabel("predicted probability", fontsize=8)
         for part in (axes, counts):
             part.set_xlim(0, 1)
             part.tick_params(labelsize=7)
         axes.set_ylim(0, 1)
     figure.tight_layout(rect=(0, 0, 1, 0.97))
     return save_figure(figure, path)
+
+
+def _wilson(share: float, count: int) -> tuple[float, float]:
+    """The 95 % score interval of a share of `count` images (Wilson 1927)."""
+    z = 1.96
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * (share * (1 - share) / count + z**2 / (4 * count**2)) ** 0.5
+    return middle - half, middle + half

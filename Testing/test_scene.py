@@ -494,7 +494,7 @@ def test_a_bundle_opened_in_a_new_process_holds_the_same(
         assert color == pytest.approx(structure.color)
         assert same
     findings = a_run.provenance.findings
-    assert told["types"] == ["int"] + ["string"] * 4 + ["double"] * 5 + ["string"] * 3
+    assert told["types"] == ["int"] + ["string"] * 4 + ["double"] * 7 + ["string"] * 3
     assert told["unit"] == "ml"
     assert told["places"] == 1
     for cells, finding in zip(told["cells"], findings, strict=True):

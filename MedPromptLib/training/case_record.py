@@ -100,7 +100,7 @@ class CaseRecord:
         return tuple(diagrams)
 
     def worst(self, number: int) -> tuple[str, ...]:
-        """The cases with the lowest score, worst first, a line each.
+        """The cases with the lowest score, worst first, a line each, under a heading; nothing for none.
 
         A classifier's score is the probability it gave the true class; a segmentation's the mean Dice of the structures
         that are there, or, where none is, 0 if it outlined something and 1 if not.
@@ -115,7 +115,10 @@ class CaseRecord:
             score = np.array(
                 [np.nanmean(d) if not np.isnan(d).all() else 1 - np.nanmax(a) for d, a in zip(dice, alarm, strict=True)]
             )
-        return tuple(
+        if not number:
+            return ()
+        head = f"{'worst cases, ' + self.cases.split:32} {'score':>6}"
+        return head, *(
             f"{self.cases.ids[n]:32} {score[n]:6.3f}  {self._said(n)}"
             for n in np.argsort(score, kind="stable")[:number]
         )

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..catalog import KnownFailure, Network, Preprocessing, Structure
+from ..catalog import Network, Preprocessing, Structure
 from ..errors import InvalidInput
 from ..plan import Intent
 
@@ -33,7 +33,6 @@ class CardText(_Strict):
     structures: tuple[Structure, ...] = ()
     intended_use: str
     limitations: tuple[str, ...] = ()
-    known_failures: tuple[KnownFailure, ...] = ()
     licence: str
     data: str
     data_licence: str
