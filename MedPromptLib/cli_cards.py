@@ -15,9 +15,9 @@ def weights_show(options: argparse.Namespace) -> None:
     from .weight_sheet import reliability_picture, sheet
 
     card = Catalog.load(options.weights).card(options.id)
-    print(card.model_dump_json(indent=1) if options.json else sheet(card))
     if options.figure:
         tell(f"Wrote {reliability_picture(card, options.figure)}")
+    print(card.model_dump_json(indent=1) if options.json else sheet(card))
 
 
 def weights_operating_point(options: argparse.Namespace) -> None:

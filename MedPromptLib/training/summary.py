@@ -85,14 +85,11 @@ def _classification(card: WeightCard, rows: Sequence[Measurement]) -> list[str]:
     finding = card.positive[0].replace("_", " ") if len(card.positive) == 1 else card.target
     by_name = {(m.metric, m.subject): m for m in rows}
     texts = []
-    for metric, subject, words in (
-        ("accuracy", "all classes", "accuracy"),
-        ("AUC", "finding against none", f"{finding} or not: AUC"),
-        ("sensitivity", "finding against none", "sensitivity"),
-        ("specificity", "finding against none", "specificity"),
-        ("ECE", "all classes", "ECE"),
-    ):
-        if (metric, subject) in by_name:
-            m = by_name[metric, subject]
-            texts.append(f"{words} {m.value:.3f}" if metric == "ECE" else f"{words} {with_interval(m)}")
+    if accuracy := by_name.get(("accuracy", "all classes")):
+        texts.append(f"accuracy {with_interval(accuracy)}")
+    told = [by_name.get((metric, "finding against none")) for metric in ("AUC", "sensitivity", "specificity")]
+    if parts := [f"{m.metric} {with_interval(m)}" for m in told if m]:
+        texts.append(f"{finding} or not: {', '.join(parts)}")
+    if error := by_name.get(("ECE", "all classes")):
+        texts.append(f"ECE {error.value:.3f}")
     return texts
