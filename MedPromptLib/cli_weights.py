@@ -20,7 +20,7 @@ from .errors import InvalidInput, WeightCorrupt
 from .outputs import write_lines
 
 if TYPE_CHECKING:
-    from .catalog import WeightCard
+    from .catalog import Catalog, WeightCard
     from .training.case_record import Evaluation
 
 
@@ -123,7 +123,7 @@ def evaluate(options: argparse.Namespace) -> None:
     if options.id is not None:
         from .training.evaluation import table
 
-        found = _measure(catalog, catalog.card(options.id), options.data, options)
+        found, _ = _measure(catalog, catalog.card(options.id), options.data, options)
         print(table(found.measurements))
         if found.worst:
             print("", *found.worst, sep="\n")
@@ -140,13 +140,16 @@ def evaluate(options: argparse.Namespace) -> None:
             tell(str(error))
             continue
         tell(f"{card.id}…")
-        measured.append(_measure(catalog, card, folder, options).on(card))
+        measured.append(_measure(catalog, card, folder, options)[1])
     if not measured:
         raise InvalidInput(f"No installed weight has its data set in {options.data}; nothing was measured.")
     print(zoo_table(measured, options.split))
 
 
-def _measure(catalog: Any, card: WeightCard, folder: Path, options: argparse.Namespace) -> Evaluation:
+def _measure(
+    catalog: Catalog, card: WeightCard, folder: Path, options: argparse.Namespace
+) -> tuple[Evaluation, WeightCard]:
+    """The figures of a weight on one data set and its card with them, which is written unless `--no-card` forbids."""
     from .catalog import write_card
     from .inference.devices import resolve_device
     from .inference.engine import load_weight
@@ -160,13 +163,13 @@ def _measure(catalog: Any, card: WeightCard, folder: Path, options: argparse.Nam
     if options.subgroups:
         command += f" --subgroups {options.subgroups}"
     found = measure(weight, folder, options.split, command, subgroups=subgroups, worst=options.worst)
+    card = found.on(card)
+    if own:
+        provenance = card.provenance.model_copy(update={"splits": count_splits(folder)})
+        card = card.model_copy(update={"provenance": provenance})
     if not options.no_card:
-        card = found.on(card)
-        if own:
-            provenance = card.provenance.model_copy(update={"splits": count_splits(folder)})
-            card = card.model_copy(update={"provenance": provenance})
         write_card(catalog.folder(card.id), card)
-    return found
+    return found, card
 
 
 def add_weight_commands(commands: Any, places: argparse.ArgumentParser, device: argparse.ArgumentParser) -> None:

@@ -200,11 +200,13 @@ def _input_check(card: WeightCard) -> Iterator[str]:
 
 
 def _size(card: WeightCard) -> Iterator[str]:
-    counted = f"{card.file.parameters:,} parameters, ".replace(",", " ", 2) if card.file.parameters else ""
+    number = f"{card.file.parameters:,}".replace(",", " ") if card.file.parameters else ""
+    counted = f"{number} parameters, " if number else ""
     yield from _text(f"{counted}{card.file.bytes / 1e6:.1f} MB as {card.file.storage}; network {card.network.name}")
     speed = card.latency
     if speed is not None:
-        size, median = " × ".join(map(str, speed.size[speed.size[0] == 1 :])), f"{speed.milliseconds:.1f} ms"
+        size = " × ".join(map(str, speed.size if speed.size[0] > 1 else speed.size[1:]))
+        median = f"{speed.milliseconds:.1f} ms"
         yield from _text(
             f"{median} an image of {size} (median of {speed.rounds}, slowest {speed.slowest:.1f} ms) "
             f"on {_threads(speed.threads)} of {speed.cpu}, torch {speed.torch}, {speed.date}: {speed.command}"

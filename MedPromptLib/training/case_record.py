@@ -105,6 +105,8 @@ class CaseRecord:
         A classifier's score is the probability it gave the true class; a segmentation's the mean Dice of the structures
         that are there, or, where none is, 0 if it outlined something and 1 if not.
         """
+        if number < 1:
+            return ()
         if self.card.intent is Intent.CLASSIFICATION:
             assert self.probabilities is not None
             assert self.decided is not None
@@ -115,8 +117,6 @@ class CaseRecord:
             score = np.array(
                 [np.nanmean(d) if not np.isnan(d).all() else 1 - np.nanmax(a) for d, a in zip(dice, alarm, strict=True)]
             )
-        if not number:
-            return ()
         head = f"{'worst cases, ' + self.cases.split:32} {'score':>6}"
         return head, *(
             f"{self.cases.ids[n]:32} {score[n]:6.3f}  {self._said(n)}"
