@@ -5,6 +5,7 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/benchmark.py"
   "MedPromptLib/catalog.py"
   "MedPromptLib/cli.py"
+  "MedPromptLib/cli_cards.py"
   "MedPromptLib/cli_planner.py"
   "MedPromptLib/cli_weights.py"
   "MedPromptLib/demo.py"
@@ -24,6 +25,7 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/knowledge/__init__.py"
   "MedPromptLib/knowledge/minilm.py"
   "MedPromptLib/knowledge/smollm.py"
+  "MedPromptLib/measured.py"
   "MedPromptLib/networks/__init__.py"
   "MedPromptLib/networks/deepfusionlab.py"
   "MedPromptLib/networks/efficientnet.py"
@@ -94,6 +96,7 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/session.py"
   "MedPromptLib/training/__init__.py"
   "MedPromptLib/training/augment.py"
+  "MedPromptLib/training/case_record.py"
   "MedPromptLib/training/config.py"
   "MedPromptLib/training/consistency.py"
   "MedPromptLib/training/data.py"
@@ -102,6 +105,8 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/training/floors.py"
   "MedPromptLib/training/input_profile.py"
   "MedPromptLib/training/metrics.py"
+  "MedPromptLib/training/operating_point.py"
+  "MedPromptLib/training/origin.py"
   "MedPromptLib/training/planner_training.py"
   "MedPromptLib/training/pretrained.py"
   "MedPromptLib/training/prompts/__init__.py"
@@ -110,9 +115,11 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/training/prompts/generator.py"
   "MedPromptLib/training/prompts/noise.py"
   "MedPromptLib/training/publish.py"
+  "MedPromptLib/training/subgroups.py"
   "MedPromptLib/training/summary.py"
   "MedPromptLib/training/supervised.py"
   "MedPromptLib/user_folders.py"
+  "MedPromptLib/weight_sheet.py"
   )
 
 set(MEDPROMPT_LIBRARY_DATA
@@ -144,11 +151,13 @@ set(MEDPROMPT_LIBRARY_DATA
   "MedPromptLib/training/recipes/chest_structures_seg_cxr.toml"
   "MedPromptLib/training/recipes/covid_cls_ct.toml"
   "MedPromptLib/training/recipes/glaucoma_cls_fundus.toml"
+  "MedPromptLib/training/recipes/nodule_cls_cxr.toml"
   "MedPromptLib/training/recipes/pneumonia_cls_cxr.toml"
   "MedPromptLib/training/recipes/polyp_seg_colonoscopy.toml"
   "MedPromptLib/training/recipes/retinal_vessels_seg_fundus.toml"
   "MedPromptLib/training/recipes/skin_lesion_seg_dermoscopy.toml"
   "MedPromptLib/training/recipes/skin_lesion_type_cls_dermoscopy.toml"
+  "MedPromptLib/training/recipes/tuberculosis_cls_cxr.toml"
   )
 
 set(MEDPROMPT_RESOURCES

@@ -1,17 +1,24 @@
-"""How fast a warm two-task run is, from the prompt to nodes in a scene; and how fast the planners are."""
+"""How fast a warm two-task run is, from the prompt to nodes in a scene; and how fast weights and planners are."""
 
 from __future__ import annotations
 
+import datetime
 import json
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .errors import InvalidInput
+
 if TYPE_CHECKING:
-    from .catalog import Ability
+    from .catalog import Ability, WeightCard
+    from .images import MedicalImage
+    from .inference.engine import LoadedWeight
+    from .measured import Latency
     from .planner import Planner
     from .session import Session
 
@@ -45,6 +52,52 @@ def benchmark_two_tasks(session: Session, device: str, rounds: int) -> Iterator[
     yield f'"{BENCHMARK_PROMPT}" on a {columns} × {rows} radiograph, {rounds} warm runs on {result.provenance.device}'
     for stage, seconds in stages.items():
         yield f"{stage:15} median {statistics.median(seconds):6.3f} s   slowest {max(seconds):6.3f} s"
+
+
+def time_weight(folder: Path, card: WeightCard, rounds: int, threads: int) -> tuple[Latency, int]:
+    """How long a weight takes for one image on the CPU, and how many parameters it has.
+
+    The image is a pattern of the size and colour that the card asks for, so that resizing to it takes no time.
+
+    Raises:
+        InvalidInput: fewer than one round or thread.
+        WeightCorrupt: the weight cannot be loaded.
+    """
+    import torch
+
+    from .inference.engine import classify, load_weight, segment
+    from .installing import a_pattern
+    from .measured import Latency
+    from .training.origin import processor_name
+
+    if rounds < 1 or threads < 1:
+        raise InvalidInput("Timing a weight needs at least one round and one thread.")
+    weight, image = load_weight(folder, card, torch.device("cpu")), a_pattern(card)
+    run: Callable[[LoadedWeight, MedicalImage], object] = classify if card.classes else segment
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        seconds = []
+        for _ in range(rounds + 2):
+            start = time.perf_counter()
+            run(weight, image)
+            seconds.append(time.perf_counter() - start)
+    finally:
+        torch.set_num_threads(before)
+    k, j, i = image.shape
+    milliseconds = [1000 * value for value in seconds[2:]]  # the first two warm up
+    latency = Latency(
+        milliseconds=round(statistics.median(milliseconds), 2),
+        slowest=round(max(milliseconds), 2),
+        rounds=rounds,
+        threads=threads,
+        cpu=processor_name(),
+        size=(k, j, i),
+        torch=torch.__version__,
+        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        command=f"medprompt bench weights {card.id} --rounds {rounds} --threads {threads}",
+    )
+    return latency, sum(p.numel() for p in weight.network.parameters())
 
 
 PLANNERS = ("rules", "language model", "agreement")

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .errors import WeightCorrupt
+from .measured import Latency, Measurement, OperatingPoint, Reliability, SubgroupMeasurement
 from .plan import Intent
 from .user_folders import weights_folder
 
@@ -159,23 +160,29 @@ class Calibration(_Strict):
     ece: float | None = None
 
 
-class Measurement(_Strict):
-    """One number about the weight and the command that made it.
+class KnownFailure(_Strict):
+    """What the weight is known to get wrong, and the command that shows it."""
+
+    text: str
+    command: str = ""
+
+
+class TrainingRun(_Strict):
+    """The run that made a weight.
 
     Attributes:
-        low, high: 95 % bootstrap interval over images, where it was computed.
+        commit: git commit of the training code.
+        tree_clean: whether that code was as committed; None if the run did not record its commit, which is then the
+            one that added the weight to the repository.
+        seconds: all epochs, also of interrupted and continued runs.
+        hardware: processor or graphics card. threads: of the CPU.
     """
 
-    dataset: str
-    split: str
-    metric: str
-    subject: str = "all"
-    value: float
-    low: float | None = None
-    high: float | None = None
-    images: int
-    date: str
-    command: str
+    commit: str = ""
+    tree_clean: bool | None = None
+    seconds: float | None = None
+    hardware: str = ""
+    threads: int | None = None
 
 
 class InputProfile(_Strict):
@@ -215,6 +222,9 @@ class Provenance(_Strict):
         also: further sets that joined it in training, measured as well.
         unlabelled: sets whose images took part without labels.
         same_kind: sets of the same kind of images, which are no counter-examples for the input check.
+        splits: how many images each split of it has.
+        subgroups: the column of its `split.csv` whose values are measured apart; empty for none.
+        training: what is known of the run.
     """
 
     data: str
@@ -223,11 +233,14 @@ class Provenance(_Strict):
     also: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
     same_kind: tuple[str, ...] = ()
+    splits: dict[str, int] = {}
+    subgroups: str = ""
     command: str
     seed: int | None = None
     config_sha256: str = ""
     date: str
     note: str = ""
+    training: TrainingRun | None = None
 
 
 class WeightFile(_Strict):
@@ -235,12 +248,14 @@ class WeightFile(_Strict):
 
     Attributes:
         storage: `float32`, or `int8` for per-channel quantised tensors that are expanded at load.
+        parameters: how many numbers the network has learned; None if not counted.
     """
 
     name: str = FILE_NAME
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     bytes: Annotated[int, Field(ge=1)]
     storage: Literal["float32", "int8"] = "int8"
+    parameters: int | None = None
 
 
 class WeightCard(_Strict):
@@ -260,12 +275,17 @@ class WeightCard(_Strict):
     structures: tuple[Structure, ...] = ()
     intended_use: str
     limitations: tuple[str, ...] = ()
+    known_failures: tuple[KnownFailure, ...] = ()
     licence: str
     network: Network
     preprocessing: Preprocessing
     calibration: Calibration = Calibration()
+    operating_point: OperatingPoint | None = None
     input_profile: InputProfile | None = None
     evaluation: tuple[Measurement, ...] = ()
+    subgroups: tuple[SubgroupMeasurement, ...] = ()
+    reliability: tuple[Reliability, ...] = ()
+    latency: Latency | None = None
     provenance: Provenance
     file: WeightFile
 
@@ -279,6 +299,12 @@ class WeightCard(_Strict):
             unknown = set(self.positive) - set(self.classes)
             if unknown:
                 raise ValueError(f"positive classes {sorted(unknown)} are not among the classes")
+            if self.operating_point is not None and not 0 < len(self.positive) < len(self.classes):
+                raise ValueError(
+                    "an operating point needs classes that are a positive finding and classes that are not"
+                )
+        elif self.operating_point is not None:
+            raise ValueError("only a classification card can have an operating point")
         elif not self.structures:
             raise ValueError("a segmentation card needs at least one structure")
         elif [s.label for s in self.structures] != list(range(1, len(self.structures) + 1)):

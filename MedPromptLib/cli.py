@@ -113,12 +113,13 @@ def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) ->
 
 
 def _finding_line(row: Finding) -> str:
-    from .results import percent
+    from .results import decision_note, percent
 
     what = row.structure or row.target
     sure = f" ({percent(row.probability)})" if row.probability is not None else ""
     size = f", {row.area_mm2 / 100:.1f} cm²" if row.area_mm2 else f", {row.volume_ml:.1f} ml" if row.volume_ml else ""
-    return f"{what}: {row.result}{sure}{size}"
+    note = decision_note(row)
+    return f"{what}: {row.result}{sure}{size}{'; ' * bool(note)}{note}"
 
 
 def plan(options: argparse.Namespace) -> None:
@@ -159,19 +160,32 @@ def demo(options: argparse.Namespace) -> None:
 
 def train(options: argparse.Namespace) -> None:
     """Train a weight from a recipe; run the same line again to continue."""
-    from .catalog import write_card
+    import torch
+
+    from .catalog import TrainingRun, write_card
     from .inference.devices import resolve_device
     from .training.config import read_recipe
     from .training.input_profile import profile_from_sets
+    from .training.origin import code_version, hardware
     from .training.publish import publish
     from .training.supervised import SupervisedTraining
 
     recipe, digest = read_recipe(options.recipe)
     work = options.work / recipe.card.id
+    commit, clean = code_version()  # before the long work, during which files may change
     training = SupervisedTraining(recipe, options.data, work, resolve_device(options.device), report=tell)
     state = training.run()
     command = f"medprompt train MedPromptLib/training/recipes/{options.recipe.name} --data DATA"
-    card = publish(recipe, state, training.cases["val"], options.out, command=command, config_sha256=digest)
+    origin = TrainingRun(
+        commit=commit,
+        tree_clean=clean,
+        seconds=training.seconds,
+        hardware=hardware(training.device),
+        threads=torch.get_num_threads(),
+    )
+    card = publish(
+        recipe, state, training.cases["val"], options.out, command=command, config_sha256=digest, training=origin
+    )
     print(f"{options.out / card.id}: {card.file.bytes / 1e6:.1f} MB. {card.provenance.note}")
     try:
         profile = profile_from_sets(options.data, card)

@@ -191,6 +191,8 @@ def add_planner_commands(
     bench_run: Callable[..., None],
 ) -> None:
     """`train-planner` and `bench`."""
+    from .cli_cards import add_bench_weights
+
     p = commands.add_parser("train-planner", help="fine-tune the planner's language model on synthetic requests")
     p.set_defaults(do=train_planner)
     p.add_argument("--work", type=Path, default=Path("runs/planner"), metavar="DIR", help="checkpoint, log, adapter")
@@ -206,6 +208,7 @@ def add_planner_commands(
     p = bench.add_parser("run", parents=[places, device, planning], help="a warm two-task run, prompt to nodes")
     p.set_defaults(do=bench_run)
     p.add_argument("--rounds", type=int, default=10)
+    add_bench_weights(bench.add_parser("weights", parents=[places], help="each weight on one image, on the CPU"))
     p = bench.add_parser("planner", parents=[places], help="each planner and the policy, cold and warm")
     p.set_defaults(do=bench_planner)
     p.add_argument("--catalog", type=Path, help="a JSON list of cards instead of the installed weights")

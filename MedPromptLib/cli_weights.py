@@ -7,12 +7,21 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .cli_cards import (
+    add_failure_options,
+    add_operating_point_options,
+    add_show_options,
+    weights_failure,
+    weights_operating_point,
+    weights_show,
+)
 from .cli_planner import tell
 from .errors import InvalidInput, WeightCorrupt
 from .outputs import write_lines
 
 if TYPE_CHECKING:
-    from .catalog import Measurement, WeightCard
+    from .catalog import Catalog, WeightCard
+    from .training.case_record import Evaluation
 
 
 def weights_list(options: argparse.Namespace) -> None:
@@ -26,32 +35,6 @@ def weights_list(options: argparse.Namespace) -> None:
         print(f"{card.id:28} {card.intent.value:15} {card.modality:18} {card.file.bytes / 1e6:5.1f} MB  {number}")
     for problem in catalog.problems:
         tell(str(problem))
-
-
-def weights_show(options: argparse.Namespace) -> None:
-    """Everything a card says."""
-    from .catalog import Catalog
-
-    card = Catalog.load(options.weights).card(options.id)
-    if options.json:
-        print(card.model_dump_json(indent=1))
-        return
-    print(f"{card.title} ({card.id} {card.version})\n{card.intended_use}")
-    answers = card.classes or tuple(s.name for s in card.structures)
-    print(f"{card.intent.value} of {card.target} on {card.modality}: {', '.join(answers)}")
-    print("Limitations:", *(f"  - {text}" for text in card.limitations), sep="\n")
-    print(f"Licence: {card.licence}\nData: {card.provenance.data}\nMade by: {card.provenance.command}")
-    if card.provenance.note:
-        print(card.provenance.note)
-    if card.input_profile:
-        others = ", ".join(card.input_profile.counter_examples)
-        print(f"Input check: {card.input_profile.images} images of {card.input_profile.dataset} against {others}")
-    if card.evaluation:
-        from .training.evaluation import table
-
-        for key in dict.fromkeys((m.dataset, m.split, m.command) for m in card.evaluation):
-            print(f"\n{key[0]}, {key[1]} split: {key[2]}")
-            print(table(tuple(m for m in card.evaluation if (m.dataset, m.split, m.command) == key)))
 
 
 def weights_verify(options: argparse.Namespace) -> int:
@@ -137,12 +120,13 @@ def evaluate(options: argparse.Namespace) -> None:
     if options.id is not None:
         from .training.evaluation import table
 
-        found = _measure(catalog, catalog.card(options.id), options.data, options)
-        print(table(found))
+        found, _ = _measure(catalog, catalog.card(options.id), options.data, options)
+        print(table(found.measurements))
+        if found.worst:
+            print("", *found.worst, sep="\n")
         if options.json:
-            write_lines([json.dumps([m.model_dump(mode="json") for m in found], indent=1)], options.json)
+            write_lines([json.dumps([m.model_dump(mode="json") for m in found.measurements], indent=1)], options.json)
         return
-    from .training.evaluation import replace_measurements
     from .training.summary import data_set_of, zoo_table
 
     measured = []
@@ -155,25 +139,36 @@ def evaluate(options: argparse.Namespace) -> None:
         tell(f"{card.id}…")
         measured.append(card)
         for part in (folder, *(options.data / name for name in card.provenance.also)):
-            measured[-1] = replace_measurements(measured[-1], _measure(catalog, measured[-1], part, options))
+            measured[-1] = _measure(catalog, measured[-1], part, options)[1]
     if not measured:
         raise InvalidInput(f"No installed weight has its data set in {options.data}; nothing was measured.")
     print(zoo_table(measured, options.split))
 
 
-def _measure(catalog: Any, card: WeightCard, folder: Path, options: argparse.Namespace) -> tuple[Measurement, ...]:
+def _measure(
+    catalog: Catalog, card: WeightCard, folder: Path, options: argparse.Namespace
+) -> tuple[Evaluation, WeightCard]:
+    """The figures of a weight on one data set and its card with them, which is written unless `--no-card` forbids."""
     from .catalog import write_card
     from .inference.devices import resolve_device
     from .inference.engine import load_weight
+    from .training.case_record import count_splits
     from .training.evaluation import evaluate as measure
-    from .training.evaluation import replace_measurements
 
     weight = load_weight(catalog.folder(card.id), card, resolve_device(options.device))
     command = f"medprompt evaluate {card.id} --data {folder.name} --split {options.split}"
-    found = measure(weight, folder, options.split, command)
+    own = folder.name == card.provenance.dataset
+    subgroups = options.subgroups or (card.provenance.subgroups if own else "")
+    if options.subgroups:
+        command += f" --subgroups {options.subgroups}"
+    found = measure(weight, folder, options.split, command, subgroups=subgroups, worst=options.worst)
+    card = found.on(card)
+    if own:
+        provenance = card.provenance.model_copy(update={"splits": count_splits(folder)})
+        card = card.model_copy(update={"provenance": provenance})
     if not options.no_card:
-        write_card(catalog.folder(card.id), replace_measurements(card, found))
-    return found
+        write_card(catalog.folder(card.id), card)
+    return found, card
 
 
 def add_weight_commands(commands: Any, places: argparse.ArgumentParser, device: argparse.ArgumentParser) -> None:
@@ -188,13 +183,17 @@ def add_weight_commands(commands: Any, places: argparse.ArgumentParser, device: 
         ("add", weights_add, "check a weight of your own, try it and copy it to your weight folder"),
         ("remove", weights_remove, "delete a weight that was added"),
         ("profile", weights_profile, "write onto a card what fitting images look like"),
+        ("operating-point", weights_operating_point, "choose on the validation split from where on there is a finding"),
+        ("failure", weights_failure, "write onto a card what a weight is known to get wrong"),
         ("import", weights_import, "convert DeepFusionLab .pth files released by the MedPrompt authors"),
     ):
         parsers[name] = actions.add_parser(name, parents=[places], help=text)
         parsers[name].set_defaults(do=do)
-    for name in ("show", "remove", "profile"):
+    for name in ("show", "remove", "profile", "operating-point", "failure"):
         parsers[name].add_argument("id")
-    parsers["show"].add_argument("--json", action="store_true")
+    add_show_options(parsers["show"])
+    add_failure_options(parsers["failure"])
+    add_operating_point_options(parsers["operating-point"])
     parsers["add"].add_argument("folder", type=Path)
     parsers["add"].add_argument("--sample", type=Path, metavar="IMAGE", help="a fitting image for the trial run")
     parsers["import"].add_argument("files", type=Path, nargs="+", metavar="FILE.pth")
@@ -221,5 +220,9 @@ def add_weight_commands(commands: Any, places: argparse.ArgumentParser, device: 
         "--data", type=Path, required=True, metavar="DIR", help="one data set; their folder for --all, --input-check"
     )
     p.add_argument("--split", default="test", help="default: test")
+    p.add_argument("--worst", type=int, default=0, metavar="N", help="name the N worst cases with their scores")
+    p.add_argument(
+        "--subgroups", default="", metavar="COLUMN", help="of split.csv, measured apart (default: what the card names)"
+    )
     p.add_argument("--json", type=Path, metavar="FILE")
     p.add_argument("--no-card", action="store_true", help="leave the cards as they are")

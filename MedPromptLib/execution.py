@@ -200,6 +200,7 @@ class Executor:
             probabilities=classify(weight, image, inside, watch),
             positive=card.positive,
             region_task=task.dependency,
+            threshold=card.operating_point.threshold if card.operating_point else None,
         )
 
     def _findings(self, task: Task, result: Result, image: MedicalImage) -> list[Finding]:
@@ -210,6 +211,8 @@ class Executor:
                     target=result.target,
                     result=result.label,
                     probability=round(result.probabilities[result.label], 4),
+                    finding_probability=round(result.finding_probability, 4) if result.threshold is not None else None,
+                    threshold=result.threshold,
                     task_id=task.id,
                     weight_id=result.weight_id,
                     weight_sha256=result.weight_sha256,

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from .errors import MissingPackage, OutputFailed
 from .images import MedicalImage
-from .results import Finding, Run, Segmentation, percent
+from .results import Finding, Run, Segmentation, decision_note, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,17 +40,27 @@ def overview_picture(run: Run, path: str | os.PathLike[str]) -> Path:
         OutputFailed: the file could not be written; nothing is left behind.
         MissingPackage: matplotlib is not installed.
     """
-    return _save(_figure(run), path)
+    return save_figure(_figure(run), path)
 
 
-def _figure(run: Run) -> Any:
-    """The picture as a `matplotlib.figure.Figure` with an Agg canvas; pyplot's global state is not touched."""
+def new_figure(width: float, height: float) -> Any:
+    """An empty `matplotlib.figure.Figure` with an Agg canvas, in inches; pyplot's global state is not touched.
+
+    Raises:
+        MissingPackage: matplotlib is not installed.
+    """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as missing:
-        raise MissingPackage("Drawing the overview needs the package matplotlib: pip install matplotlib") from missing
+        raise MissingPackage("Drawing a picture needs the package matplotlib: pip install matplotlib") from missing
+    figure = Figure(figsize=(width, height), dpi=110, facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
 
+
+def _figure(run: Run) -> Any:
+    """The picture as a figure."""
     provenance = run.provenance
     k = _slice_to_show(run)
     # A $ would start a formula.
@@ -73,8 +83,7 @@ def _figure(run: Run) -> Any:
         "footer": 0.3,
     }
     total = sum(heights.values()) + 2 * MARGIN
-    figure = Figure(figsize=(WIDTH, total), dpi=110, facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = new_figure(WIDTH, total)
     tops: dict[str, float] = {}
     top = total - MARGIN
     for part, height in heights.items():
@@ -247,6 +256,7 @@ def _notes(run: Run) -> list[str]:
         for task in run.provenance.tasks
         if task.state != "done"
     ]
+    told += [f"{f.target}: {note}" for f in run.provenance.findings if (note := decision_note(f))]
     told += [f"Left out: “{omission.text}” – {omission.reason}" for omission in run.provenance.plan.omissions]
     return told + [f"Input: {note}" for note in run.provenance.input_notes]
 
@@ -260,7 +270,12 @@ def _wrapped(text: str, width: int, lines: int) -> list[str]:
     return textwrap.wrap(" ".join(text.split()), width, max_lines=lines, placeholder=" …") or [""]
 
 
-def _save(figure: Any, path: str | os.PathLike[str]) -> Path:
+def save_figure(figure: Any, path: str | os.PathLike[str]) -> Path:
+    """Write a figure as PNG, complete or not at all, and return its absolute path.
+
+    Raises:
+        OutputFailed: the file could not be written.
+    """
     target = Path(path).expanduser().absolute()
     draft = None
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,6 +47,7 @@ class Classification:
         probabilities: per class name, sum 1.
         positive: the classes that count as a positive finding.
         region_task: the segmentation whose result was the input region, or None.
+        threshold: of the card's operating point, or None if it has none.
     """
 
     task_id: int
@@ -55,16 +57,44 @@ class Classification:
     probabilities: dict[str, float]
     positive: tuple[str, ...]
     region_task: int | None = None
+    threshold: float | None = None
 
     @property
     def label(self) -> str:
-        """The most probable class."""
-        return max(self.probabilities, key=lambda name: self.probabilities[name])
+        """The class that is reported: see `decided_class`."""
+        return decided_class(self.probabilities, self.positive, self.threshold)
 
     @property
     def is_positive(self) -> bool:
-        """Whether the most probable class is a positive finding."""
+        """Whether the reported class is a positive finding."""
         return self.label in self.positive
+
+    @property
+    def finding_probability(self) -> float:
+        """Summed probability of the positive classes."""
+        return finding_probability(self.probabilities, self.positive)
+
+
+def finding_probability(probabilities: Mapping[str, float], positive: Iterable[str]) -> float:
+    """Summed probability of the positive classes."""
+    return sum(probabilities[name] for name in positive)
+
+
+def decided_class(probabilities: Mapping[str, float], positive: Sequence[str], threshold: float | None) -> str:
+    """The one rule by which probabilities become an answer: in results, conditions, tables and measurements.
+
+    Without a threshold it is the most probable class. With one, the summed probability of the positive classes decides
+    whether there is a finding, and the most probable class of that side is reported, so that the class never
+    contradicts the decision. It may then be less probable than a class of the other side.
+
+    Args:
+        threshold: of the card's operating point; reached means positive.
+    """
+    names: Sequence[str] = tuple(probabilities)
+    if threshold is not None:
+        found = finding_probability(probabilities, positive) >= threshold
+        names = [name for name in names if (name in positive) == found]
+    return max(names, key=lambda name: probabilities[name])
 
 
 class Finding(_Record):
@@ -72,6 +102,8 @@ class Finding(_Record):
 
     Attributes:
         probability: calibrated; of the class, or the mean inside the structure.
+        finding_probability: of all positive classes together, where the card has an operating point.
+        threshold: that operating point: from which `finding_probability` on the result is a positive class.
         area_mm2: of a single-slice structure, None when the pixel spacing is unknown or the image is a volume.
         volume_ml: of a structure in a volume (1 ml = 1000 mm³).
         pixels: number of labelled pixels or voxels.
@@ -85,6 +117,8 @@ class Finding(_Record):
     structure: str = ""
     result: str = ""
     probability: float | None = None
+    finding_probability: float | None = None
+    threshold: float | None = None
     area_mm2: float | None = None
     volume_ml: float | None = None
     pixels: int | None = None
@@ -92,6 +126,14 @@ class Finding(_Record):
     weight_id: str
     weight_sha256: str
     decision: str = ""
+
+
+def decision_note(finding: Finding) -> str:
+    """What decided a classification, in words; empty if its card has no operating point."""
+    if finding.threshold is None or finding.finding_probability is None:
+        return ""
+    found = percent(finding.finding_probability)
+    return f"{found} for a finding, which is reported from {percent(finding.threshold)} on"
 
 
 def percent(probability: float | None) -> str:

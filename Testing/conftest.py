@@ -109,7 +109,7 @@ def a_run(an_oblique_image: MedicalImage, a_segmentation: Segmentation) -> Run:
 def run_of(image: MedicalImage, segmentation: Segmentation, prompt: str) -> Run:
     """A run as the executor would make it from one segmentation and one classification of an image."""
     classification = Classification(
-        2, "tb_cxr", SHA256, "tuberculosis", {"normal": 0.19, "tuberculosis": 0.81}, ("tuberculosis",)
+        2, "tb_cxr", SHA256, "tuberculosis", {"normal": 0.19, "tuberculosis": 0.81}, ("tuberculosis",), threshold=0.35
     )
     grey = image.array if not image.is_color else image.array.mean(axis=-1)
     voxel = float(np.prod(image.spacing))
@@ -140,6 +140,8 @@ def run_of(image: MedicalImage, segmentation: Segmentation, prompt: str) -> Run:
             target="tuberculosis",
             result=classification.label,
             probability=classification.probabilities[classification.label],
+            finding_probability=classification.finding_probability,
+            threshold=classification.threshold,
             weight_id="tb_cxr",
             weight_sha256=SHA256,
         )

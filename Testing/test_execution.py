@@ -11,7 +11,9 @@ from MedPromptLib.errors import Cancelled, InvalidInput
 from MedPromptLib.execution import Executor, triggers
 from MedPromptLib.images import MedicalImage
 from MedPromptLib.inference.engine import ModelCache
+from MedPromptLib.measured import OperatingPoint
 from MedPromptLib.plan import Condition, Intent, Plan, Status, Task
+from MedPromptLib.results import decided_class, decision_note
 from MedPromptLib.routing import Router
 
 TB = {"target": "tuberculosis", "classes": ("normal", "tb", "other"), "positive": ("tb",)}
@@ -185,6 +187,47 @@ def test_the_same_run_gives_the_same_numbers(a_catalog, an_image):
     one, two = (run(a_catalog, an_image, segmenting(1, "all"), classifying(2, "yes")) for _ in range(2))
     assert one.provenance.findings == two.provenance.findings
     assert np.array_equal(one.segmentations[0].labels, two.segmentations[0].labels)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "label", "dependent"),
+    [(None, "normal", "skipped"), (0.55, "bacterial", "done"), (0.75, "normal", "skipped")],
+)
+def test_the_operating_point_decides_result_condition_and_table_alike(an_image, tmp_path, threshold, label, dependent):
+    point = threshold and OperatingPoint(
+        threshold=threshold,
+        rule="a test",
+        dataset="d",
+        split="val",
+        images=9,
+        positives=4,
+        date="2026-01-01",
+        command="",
+    )
+    classes = {"target": "pneumonia", "classes": ("normal", "bacterial", "viral"), "positive": ("bacterial", "viral")}
+    card = a_card("type_cls_cxr", **classes, operating_point=point)
+    write_weight(tmp_path, card, bias=list(np.log([0.4, 0.35, 0.25])))
+    write_weight(tmp_path, a_card("all_seg_cxr", target="all"), bias=[0, 9, 0])
+    condition = Condition(task_id=1)
+    tasks = classifying(1, "pneumonia"), segmenting(2, "all", condition_on=condition)
+    result = run(Catalog.load([tmp_path]), an_image, *tasks)
+    answer, row = result.classifications[0], result.provenance.findings[0]
+    assert (answer.label, row.result, states(result)[1]) == (label, label, dependent)
+    assert answer.is_positive == (dependent == "done") == (answer.label in answer.positive)
+    assert answer.finding_probability == pytest.approx(0.6, abs=0.01)
+    assert row.threshold == threshold
+    assert bool(decision_note(row)) == (threshold is not None)
+
+
+def test_the_reported_class_never_contradicts_the_decision():
+    for p in np.random.default_rng(0).dirichlet(np.ones(4), 500):
+        probabilities = dict(zip("abcd", map(float, p), strict=True))
+        for threshold in (0.05, 0.3, 0.5, 0.9):
+            found = probabilities["b"] + probabilities["d"] >= threshold
+            label = decided_class(probabilities, ("b", "d"), threshold)
+            assert (label in "bd") == found
+            assert probabilities[label] == max(probabilities[name] for name in ("bd" if found else "ac"))
+        assert decided_class(probabilities, ("b", "d"), None) == max(probabilities, key=probabilities.get)
 
 
 def test_a_class_the_weight_never_says_is_refused(a_catalog):

@@ -81,13 +81,14 @@ def test_thumbnails_tell_bright_squares_from_dark_ones(a_data_set):
 def test_floors_stand_beside_the_figures_where_there_is_a_training_split(a_data_set, tmp_path):
     segmentation = write_weight(tmp_path / "weights", one_structure(), bias=[0, 1])
     weight = load_weight(tmp_path / "weights" / segmentation.id, segmentation, torch.device("cpu"))
-    metrics = {m.metric: m for m in evaluate(weight, a_data_set, "test", "the command")}
+    metrics = {m.metric: m for m in evaluate(weight, a_data_set, "test", "the command").measurements}
     assert {"Dice of the mean shape", "Dice of Otsu's threshold"} <= metrics.keys()
     assert metrics["Dice of the mean shape"].images == 8
-    assert "Dice of the mean shape" not in {m.metric for m in evaluate(weight, a_data_set, "train", "the command")}
+    on_training = evaluate(weight, a_data_set, "train", "the command").measurements
+    assert "Dice of the mean shape" not in {m.metric for m in on_training}
     card = write_weight(tmp_path / "weights", a_card("tb_cls_cxr", classes=("normal", "tb"), positive=("tb",)))
     weight = load_weight(tmp_path / "weights" / card.id, card, torch.device("cpu"))
-    metrics = {m.metric: m.value for m in evaluate(weight, a_data_set, "test", "the command")}
+    metrics = {m.metric: m.value for m in evaluate(weight, a_data_set, "test", "the command").measurements}
     assert metrics["accuracy of a thumbnail classifier"] == metrics["AUC of a thumbnail classifier"] == 1
 
 

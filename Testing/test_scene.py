@@ -341,8 +341,8 @@ def test_the_table_has_typed_columns_with_units_and_descriptions(a_slicer_scene:
     table = node.GetTable()
     names = [table.GetColumnName(n) for n in range(table.GetNumberOfColumns())]
     assert names == [
-        *("task", "kind", "target", "structure", "result", "probability", "area_mm2", "volume_ml", "pixels"),
-        *("mean_intensity", "weight", "weight_sha256", "decision"),
+        *("task", "kind", "target", "structure", "result", "probability", "finding_probability", "threshold"),
+        *("area_mm2", "volume_ml", "pixels", "mean_intensity", "weight", "weight_sha256", "decision"),
     ]
     assert table.GetNumberOfRows() == 4
     kinds = {name: table.GetColumnByName(name).GetClassName() for name in names}
@@ -494,15 +494,16 @@ def test_a_bundle_opened_in_a_new_process_holds_the_same(
         assert color == pytest.approx(structure.color)
         assert same
     findings = a_run.provenance.findings
-    assert told["types"] == ["int"] + ["string"] * 4 + ["double"] * 5 + ["string"] * 3
+    assert told["types"] == ["int"] + ["string"] * 4 + ["double"] * 7 + ["string"] * 3
     assert told["unit"] == "ml"
     assert told["places"] == 1
     for cells, finding in zip(told["cells"], findings, strict=True):
         assert cells[:5] == [str(finding.task_id), finding.kind, finding.target, finding.structure, finding.result]
-        numbers = [finding.probability, finding.area_mm2, finding.volume_ml, finding.pixels, finding.mean_intensity]
-        for cell, number in zip(cells[5:10], numbers, strict=True):
+        numbers = [finding.probability, finding.finding_probability, finding.threshold]
+        numbers += [finding.area_mm2, finding.volume_ml, finding.pixels, finding.mean_intensity]
+        for cell, number in zip(cells[5:12], numbers, strict=True):
             assert math.isnan(float(cell)) if number is None else float(cell) == pytest.approx(number, rel=1e-5)
-        assert cells[10:] == [finding.weight_id, finding.weight_sha256, ""]
+        assert cells[12:] == [finding.weight_id, finding.weight_sha256, ""]
     assert told["text"] == a_run.provenance.model_dump(mode="json")
     assert told["attributes"] == ["lungs_ct", "ct", SHA256]
 

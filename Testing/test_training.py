@@ -17,7 +17,7 @@ from MedPromptLib.training.augment import augment
 from MedPromptLib.training.config import Augmentation, Borrowed, DataSource, Schedule, read_recipe
 from MedPromptLib.training.consistency import consistency_loss, ramp
 from MedPromptLib.training.data import read_cases, training_cases
-from MedPromptLib.training.evaluation import evaluate, replace_measurements
+from MedPromptLib.training.evaluation import evaluate
 from MedPromptLib.training.metrics import (
     bootstrap,
     calibration_error_by_chance,
@@ -193,7 +193,7 @@ def test_evaluating_a_segmentation_gives_every_metric_with_an_interval(a_data_se
     found = evaluate(
         load_weight(tmp_path / "weights" / card.id, card, torch.device("cpu")), a_data_set, "test", "the command"
     )
-    rows = {(m.metric, m.subject): m for m in found}
+    rows = {(m.metric, m.subject): m for m in found.measurements}
     for metric in ("Dice", "IoU", "paper's soft Dice over background and foreground"):
         for subject in ("right lung", "left lung", "all structures (mean)"):
             row = rows[metric, subject]
@@ -207,14 +207,18 @@ def test_evaluating_a_classification_gives_every_metric_and_replaces_older_numbe
         tmp_path / "weights", a_card("tb_cls_cxr", classes=("normal", "tb"), positive=("tb",)), bias=[1, 0]
     )
     weight = load_weight(tmp_path / "weights" / card.id, card, torch.device("cpu"))
-    rows = {(m.metric, m.subject): m.value for m in evaluate(weight, a_data_set, "test", "the command")}
+    found = evaluate(weight, a_data_set, "test", "the command")
+    rows = {(m.metric, m.subject): m.value for m in found.measurements}
     assert rows["accuracy", "all classes"] == 0.5
     assert rows["recall", "normal"] == 1.0 and rows["recall", "tb"] == 0.0
     assert rows["ECE", "all classes"] == pytest.approx(np.e / (1 + np.e) - 0.5, abs=1e-3)
     assert {("macro F1", "all classes"), ("AUC", "finding against none"), ("F1", "tb")} <= rows.keys()
     both = [evaluate(weight, a_data_set, split, "the command") for split in ("test", "val", "test")]
-    once = replace_measurements(replace_measurements(card, both[0]), both[1])
-    assert len(replace_measurements(once, both[2]).evaluation) == len(both[0]) + len(both[1])
+    once = both[1].on(both[0].on(card))
+    assert len(both[2].on(once).evaluation) == len(both[0].measurements) + len(both[1].measurements)
+    assert [(r.split, r.quantity) for r in once.reliability] == [
+        (split, quantity) for split in ("test", "val") for quantity in ("answer", "finding")
+    ]
 
 
 def test_labels_a_weight_does_not_know_are_named(a_data_set, tmp_path):

@@ -53,6 +53,46 @@ def test_a_card_is_complete_and_its_file_whole(card):
     assert card.provenance.command == f"medprompt train MedPromptLib/training/recipes/{card.id}.toml --data DATA"
     recipe, _ = read_recipe(ROOT / "MedPromptLib" / "training" / "recipes" / f"{card.id}.toml")
     assert (card.network, card.preprocessing) == (recipe.network, recipe.preprocessing)
+    assert (card.provenance.dataset, card.provenance.subgroups) == (recipe.data.folder, recipe.data.subgroups)
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)
+def test_a_card_holds_what_a_reviewer_asks_for(card):
+    network = load_weight(CATALOG.folder(card.id), card, torch.device("cpu")).network
+    assert card.file.parameters == sum(p.numel() for p in network.parameters())
+    assert card.latency is not None
+    assert card.latency.milliseconds > 0
+    assert card.latency.threads >= 1
+    assert {"train", "val", "test"} <= card.provenance.splits.keys()
+    assert card.provenance.training is not None
+    assert len(card.provenance.training.commit) == 40
+    assert card.known_failures
+    assert all("--split val --worst" in failure.command for failure in card.known_failures)
+    quantities = {"foreground"} if card.intent is Intent.SEGMENTATION else {"answer", "finding"}
+    assert {(r.quantity, r.split) for r in card.reliability} == {(q, s) for q in quantities for s in ("val", "test")}
+    if card.provenance.subgroups:
+        assert {m.split for m in card.subgroups} == {"val", "test"}
+        assert {m.column for m in card.subgroups} == {card.provenance.subgroups}
+        assert len({m.group for m in card.subgroups}) >= 2
+        assert all(m.low <= m.value <= m.high for m in card.subgroups)
+
+
+@pytest.mark.parametrize(
+    "card", [card for card in CARDS if card.intent is Intent.CLASSIFICATION], ids=lambda card: card.id
+)
+def test_a_classifiers_operating_point_was_chosen_on_val_and_measured_on_both_splits(card):
+    point = card.operating_point
+    assert point is not None
+    assert (point.dataset, point.split) == (card.provenance.dataset, "val")
+    for split in ("val", "test"):
+        rows = {m.metric: m for m in card.evaluation if (m.split, m.subject) == (split, "finding against none")}
+        for metric in ("sensitivity", "specificity", "PPV", "NPV"):
+            assert 0 <= rows[metric].low <= rows[metric].value <= rows[metric].high <= 1
+            assert rows[metric].low < rows[metric].high
+        # what was predicted and what is true count the same images
+        assert rows["PPV"].images + rows["NPV"].images == rows["sensitivity"].images + rows["specificity"].images
+    assert rows["prevalence"].value == pytest.approx(rows["sensitivity"].images / rows["prevalence"].images, abs=1e-4)
+    assert point.images == card.provenance.splits["val"]
 
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)

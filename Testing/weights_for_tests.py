@@ -59,10 +59,28 @@ def a_card(weight_id: str, **changes) -> WeightCard:
     return WeightCard(**(values | changes))
 
 
-def write_weight(root: Path, card: WeightCard, bias: list[float] | None = None, storage: str = "int8") -> WeightCard:
+def a_state_that_tells_images_apart(card: WeightCard) -> dict[str, torch.Tensor]:
+    """Random parameters with normalisation statistics of noise, without which every image gets the same answer."""
+    torch.manual_seed(0)
+    network = build(card.network).train()
+    with torch.no_grad():
+        for _ in range(20):
+            network(torch.rand(8, 3, 64, 64) * torch.rand(8, 1, 1, 1) * 4 - 2)
+    return network.state_dict()
+
+
+def write_weight(
+    root: Path,
+    card: WeightCard,
+    bias: list[float] | None = None,
+    storage: str = "int8",
+    state: dict[str, torch.Tensor] | None = None,
+) -> WeightCard:
     """Write the weight's folder; `bias` sets the output layer's bias, so that a test can decide what it answers."""
     torch.manual_seed(0)
     network = build(card.network)
+    if state is not None:
+        network.load_state_dict(state)
     if bias is not None:
         head = network.final_conv if card.structures else network.classifier[1]
         with torch.no_grad():

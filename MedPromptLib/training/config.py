@@ -60,6 +60,7 @@ class DataSource(_Strict):
         held_out: cases of the training split that stand in for a validation split where the set has none.
         unlabelled: sets whose training images take part without their labels, see `Schedule.consistency`.
         same_kind: sets of the same kind of images, which are no counter-examples for the input check.
+        subgroups: a column of its `split.csv` whose values are measured apart, such as hospitals; never patients.
     """
 
     folder: str
@@ -69,6 +70,17 @@ class DataSource(_Strict):
     held_out: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
     same_kind: tuple[str, ...] = ()
+    subgroups: str = ""
+
+
+class OperatingRule(_Strict):
+    """How a classifier's operating point is chosen on the validation split.
+
+    Attributes:
+        minimal_sensitivity: the most specific threshold that reaches it is taken; None maximises Youden's J.
+    """
+
+    minimal_sensitivity: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
 class Augmentation(_Strict):
@@ -199,6 +211,7 @@ class Recipe(_Strict):
     preprocessing: Preprocessing
     augmentation: Augmentation = Augmentation()
     schedule: Schedule
+    operating_point: OperatingRule = OperatingRule()
 
     @model_validator(mode="after")
     def _classes_fit(self) -> Recipe:

@@ -45,6 +45,25 @@ class Cases:
         return len(self.ids)
 
 
+def read_table(folder: Path) -> list[dict[str, str]]:
+    """The rows of a data set's `split.csv`, at least one.
+
+    Raises:
+        InvalidInput: there is none that can be read, or it is empty.
+    """
+    try:
+        with (folder / "split.csv").open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream))
+    except OSError as error:
+        raise InvalidInput(
+            f"The data set {folder} has no readable split.csv ({error}); expected split.csv, images/ and, for "
+            "segmentation, masks/."
+        ) from error
+    if not rows:
+        raise InvalidInput(f"The file {folder / 'split.csv'} has no rows; expected one per image, with id and split.")
+    return rows
+
+
 def read_cases(folder: Path, split: str, *, binary_mask: bool = False) -> Cases:
     """All cases of one split.
 
@@ -54,15 +73,7 @@ def read_cases(folder: Path, split: str, *, binary_mask: bool = False) -> Cases:
     """
     from PIL import Image
 
-    table = folder / "split.csv"
-    try:
-        with table.open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
-    except OSError as error:
-        raise InvalidInput(
-            f"The data set {folder} has no readable split.csv ({error}); expected split.csv, images/ and, for "
-            "segmentation, masks/."
-        ) from error
+    rows = read_table(folder)
     chosen = [row for row in rows if row.get("split") == split]
     if not chosen:
         splits = ", ".join(sorted({row.get("split", "") for row in rows}))

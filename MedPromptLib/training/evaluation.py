@@ -9,25 +9,31 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..catalog import Measurement, WeightCard
+from ..catalog import WeightCard
 from ..errors import InvalidInput
 from ..images import MedicalImage
 from ..inference.engine import LoadedWeight, classify, label_map, segmentation_scores
 from ..inference.preprocessing import restore
+from ..measured import Measurement
 from ..plan import Intent
+from ..results import decided_class
+from .case_record import CaseRecord, Evaluation
 from .data import Cases, NoSuchSplit, read_cases
 from .floors import segmentation_floors, thumbnail_probabilities
 from .metrics import (
     Estimate,
     Floats,
     bootstrap,
+    bootstrap_mean,
     calibration_error_by_chance,
     expected_calibration_error,
     f1,
     mask_scores,
     paper_soft_dice,
     pooled_dice,
+    rate,
 )
+from .subgroups import resampled_by, subgroup_rows, subgroup_values
 
 PER_PATIENT = "Dice over all images of a patient"
 
@@ -40,23 +46,37 @@ def as_image(array: npt.NDArray[np.generic], name: str) -> MedicalImage:
 
 
 def evaluate(
-    weight: LoadedWeight, folder: Path, split: str, command: str, report: Report = lambda line: None
-) -> tuple[Measurement, ...]:
-    """All measurements of one weight on one split of one data set, and of trivial methods if there is a `train` split.
+    weight: LoadedWeight,
+    folder: Path,
+    split: str,
+    command: str,
+    report: Report = lambda line: None,
+    *,
+    subgroups: str = "",
+    worst: int = 0,
+) -> Evaluation:
+    """All figures of one weight on one split of one data set, and of trivial methods if there is a `train` split.
 
     Args:
         folder: a data set as `training.data.read_cases` wants it.
         command: what a reader runs to get the same numbers; it goes onto the card.
+        subgroups: a column of its `split.csv` whose values are measured apart; empty for none.
+        worst: how many of the worst cases to name.
 
     Raises:
-        InvalidInput: the data set does not fit the weight (no masks, unknown labels).
+        InvalidInput: the data set does not fit the weight (no masks, unknown labels, no such column).
     """
     card = weight.card
     cases = read_cases(folder, split, binary_mask=len(card.structures) == 1)
+    if subgroups:
+        subgroup_values(folder, subgroups, cases.ids)  # a column that does not do is said before the work
+        cases = resampled_by(cases, subgroups)
+    record = CaseRecord(card, cases)
     run = _segmentation if card.intent is Intent.SEGMENTATION else _classification
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    stamp = {"dataset": folder.name, "split": split, "date": today, "command": command}
     measurements = []
-    rows = run(weight, cases, report) + _floors(card, cases)
+    rows = run(weight, cases, report, record) + _floors(card, cases)
     for metric, subject, estimate, images in rows:
         measurements.append(
             Measurement(
@@ -72,7 +92,12 @@ def evaluate(
                 command=command,
             )
         )
-    return tuple(measurements)
+    return Evaluation(
+        measurements=tuple(measurements),
+        subgroups=subgroup_rows(record, subgroups, stamp) if subgroups else (),
+        reliability=record.reliability(stamp),
+        worst=record.worst(worst),
+    )
 
 
 Row = tuple[str, str, Estimate, int]
@@ -90,14 +115,14 @@ def _floors(card: WeightCard, cases: Cases) -> list[Row]:
         found = segmentation_floors(card, train, cases)
         names = _structure_groups(card)
         return [
-            (metric, name, _mean_of(values[:, columns], cases.groups), _defined(values[:, columns]))
+            (metric, name, bootstrap_mean(values[:, columns], cases.groups), _defined(values[:, columns]))
             for metric, values in found.items()
             for name, columns in names.items()
             if _defined(values[:, columns])
         ]
     probabilities = thumbnail_probabilities(train, cases, card.classes)
     truth = np.array([card.classes.index(label) for label in cases.labels])
-    accuracy, auc = _accuracy_and_auc(card, probabilities, truth)
+    accuracy, auc = _accuracy(probabilities.argmax(1), truth), _auc(card, probabilities, truth)
     return [
         ("accuracy of a thumbnail classifier", "all classes", bootstrap(cases.groups, accuracy), len(truth)),
         ("AUC of a thumbnail classifier", "finding against none", bootstrap(cases.groups, auc), len(truth)),
@@ -111,26 +136,25 @@ def _defined(values: Floats) -> int:
 Statistic = Callable[[npt.NDArray[np.intp]], float]
 
 
-def _accuracy_and_auc(
-    card: WeightCard, probabilities: Floats, truth: npt.NDArray[np.int_]
-) -> tuple[Statistic, Statistic]:
-    """Both as functions of the cases that are drawn; the AUC is that of any positive class against the rest."""
+def _accuracy(answers: npt.NDArray[np.intp], truth: npt.NDArray[np.intp]) -> Statistic:
+    return lambda chosen: float((answers == truth)[chosen].mean())
+
+
+def _auc(card: WeightCard, probabilities: Floats, truth: npt.NDArray[np.intp]) -> Statistic:
+    """That of any positive class against the rest, of the cases that are drawn."""
     from sklearn.metrics import roc_auc_score
 
     positive = [card.classes.index(name) for name in card.positive]
-    best, finding, score = probabilities.argmax(1), np.isin(truth, positive), probabilities[:, positive].sum(1)
-
-    def accuracy(chosen: npt.NDArray[np.intp]) -> float:
-        return float((best == truth)[chosen].mean())
+    finding, score = np.isin(truth, positive), probabilities[:, positive].sum(1)
 
     def auc(chosen: npt.NDArray[np.intp]) -> float:
         y = finding[chosen]
         return float(roc_auc_score(y, score[chosen])) if y.any() and not y.all() else float("nan")
 
-    return accuracy, auc
+    return auc
 
 
-def _segmentation(weight: LoadedWeight, cases: Cases, report: Report) -> list[Row]:
+def _segmentation(weight: LoadedWeight, cases: Cases, report: Report, record: CaseRecord) -> list[Row]:
     card = weight.card
     if cases.masks is None:
         raise InvalidInput(f"The data set {cases.folder} has no masks/ folder, which evaluating '{card.id}' needs.")
@@ -139,13 +163,14 @@ def _segmentation(weight: LoadedWeight, cases: Cases, report: Report) -> list[Ro
         image = as_image(picture, cases.ids[index])
         found = segmentation_scores(weight, image)
         probabilities = restore(found, picture.shape[:2])[0].double().numpy()  # a copy, before `found` is tidied
+        record.pixels.add(1 - probabilities[0], cases.masks[index] != 0)
         predicted.append(label_map(card, image, found)[0][0])
         for column, structure in enumerate(card.structures):
             truth = cases.masks[index] == structure.label
             if truth.any():
                 soft[index, column] = paper_soft_dice(probabilities[structure.label], truth)
         report(f"{index + 1} of {len(cases)}")
-    scores = mask_scores(predicted, cases.masks, len(card.structures))
+    scores = record.scores = mask_scores(predicted, cases.masks, len(card.structures))
     groups = _structure_groups(card)
     rows: list[Row] = []
     for name, columns in groups.items():
@@ -159,24 +184,18 @@ def _segmentation(weight: LoadedWeight, cases: Cases, report: Report) -> list[Ro
             chosen = values[:, columns]
             defined = _defined(chosen)
             if defined:
-                rows.append((metric, name, _mean_of(chosen, cases.groups), defined))
+                rows.append((metric, name, bootstrap_mean(chosen, cases.groups), defined))
     if card.preprocessing.volumes == "slices":  # its images are slices of patients
         pooled = pooled_dice(predicted, cases.masks, cases.groups, len(card.structures))
         patients, per_patient = tuple(pooled), np.stack(list(pooled.values()))
         for name, columns in groups.items():
             chosen = per_patient[:, columns]
-            rows.append((PER_PATIENT, name, _mean_of(chosen, patients), _defined(chosen)))
+            rows.append((PER_PATIENT, name, bootstrap_mean(chosen, patients), _defined(chosen)))
     merged = _merged_dice(card, predicted, cases)
-    rows.extend(("Dice", name, _mean_of(values[:, None], cases.groups), len(cases)) for name, values in merged.items())
+    rows.extend(
+        ("Dice", name, bootstrap_mean(values[:, None], cases.groups), len(cases)) for name, values in merged.items()
+    )
     return rows
-
-
-def _mean_of(values: Floats, groups: tuple[str, ...]) -> Estimate:
-    def statistic(chosen: npt.NDArray[np.intp]) -> float:
-        drawn = values[chosen]
-        return float(np.nanmean(drawn)) if not np.isnan(drawn).all() else float("nan")
-
-    return bootstrap(groups, statistic)
 
 
 def _structure_groups(card: WeightCard) -> dict[str, list[int]]:
@@ -201,7 +220,12 @@ def _merged_dice(card: WeightCard, predicted: list[npt.NDArray[np.uint8]], cases
     return merged
 
 
-def _classification(weight: LoadedWeight, cases: Cases, report: Report) -> list[Row]:
+def class_probabilities(weight: LoadedWeight, cases: Cases, report: Report = lambda line: None) -> Floats:
+    """Calibrated probabilities (n, classes) of every case.
+
+    Raises:
+        InvalidInput: labels that the weight does not know.
+    """
     card = weight.card
     unknown = sorted(set(cases.labels) - set(card.classes))
     if unknown:
@@ -213,22 +237,34 @@ def _classification(weight: LoadedWeight, cases: Cases, report: Report) -> list[
         by_name = classify(weight, as_image(picture, cases.ids[index]))
         probabilities[index] = [by_name[name] for name in card.classes]
         report(f"{index + 1} of {len(cases)}")
-    truth = np.array([card.classes.index(label) for label in cases.labels])
-    best = probabilities.argmax(1)
-    positive = [card.classes.index(name) for name in card.positive]
-    finding = np.isin(truth, positive)
-    accuracy, auc = _accuracy_and_auc(card, probabilities, truth)
+    return probabilities
 
+
+def decisions(card: WeightCard, probabilities: Floats) -> npt.NDArray[np.intp]:
+    """Index (n,) of the class that the product reports for each row of probabilities (n, classes)."""
+    threshold = card.operating_point.threshold if card.operating_point else None
+    rows = (dict(zip(card.classes, map(float, row), strict=True)) for row in probabilities)
+    return np.array([card.classes.index(decided_class(row, card.positive, threshold)) for row in rows], dtype=np.intp)
+
+
+def _classification(weight: LoadedWeight, cases: Cases, report: Report, record: CaseRecord) -> list[Row]:
+    card = weight.card
+    probabilities = record.probabilities = class_probabilities(weight, cases, report)
+    best = record.decided = decisions(card, probabilities)
+    truth, likeliest = record.truth, probabilities.argmax(1)
+    positive = record.positive
+    finding, called = np.isin(truth, positive), np.isin(best, positive)
+    accuracy, auc = _accuracy(best, truth), _auc(card, probabilities, truth)
     by_chance = calibration_error_by_chance(probabilities.max(1))
 
     def calibration(chosen: npt.NDArray[np.intp]) -> float:
-        return expected_calibration_error(probabilities.max(1)[chosen], (best == truth)[chosen])
+        return expected_calibration_error(probabilities.max(1)[chosen], (likeliest == truth)[chosen])
 
     def chance(chosen: npt.NDArray[np.intp]) -> float:
         return by_chance
 
     def finding_accuracy(chosen: npt.NDArray[np.intp]) -> float:
-        return float((np.isin(best, positive)[chosen] == finding[chosen]).mean())
+        return float((called == finding)[chosen].mean())
 
     def macro_f1(chosen: npt.NDArray[np.intp]) -> float:
         return float(np.mean([f1(truth[chosen] == n, best[chosen] == n) for n in range(len(card.classes))]))
@@ -247,13 +283,21 @@ def _classification(weight: LoadedWeight, cases: Cases, report: Report) -> list[
         def one_f1(c: npt.NDArray[np.intp], n: int = number) -> float:
             return f1(truth[c] == n, best[c] == n)
 
-        def recall(c: npt.NDArray[np.intp], n: int = number) -> float:
-            of_class = truth[c] == n
-            return float((best[c] == n)[of_class].mean()) if of_class.any() else float("nan")
-
         statistics.append(("F1", name, one_f1, int((truth == number).sum())))
-        statistics.append(("recall", name, recall, int((truth == number).sum())))
-    return [(metric, subject, bootstrap(cases.groups, function), n) for metric, subject, function, n in statistics]
+    rows = [(metric, subject, bootstrap(cases.groups, function), n) for metric, subject, function, n in statistics]
+    shares = [("recall", name, best == n, truth == n) for n, name in enumerate(card.classes)]
+    if card.operating_point:
+        shares.append(("top-1 accuracy", "all classes", likeliest == truth, np.ones(len(truth), dtype=bool)))
+    for metric, hit, within in (
+        ("prevalence", finding, np.ones(len(truth), dtype=bool)),
+        ("sensitivity", called, finding),
+        ("specificity", ~called, ~finding),
+        ("PPV", finding, called),
+        ("NPV", ~finding, ~called),
+    ):
+        shares.append((metric, "finding against none", hit, within))
+    rows += [(m, subject, rate(cases.groups, hit, w), int(w.sum())) for m, subject, hit, w in shares if w.any()]
+    return rows
 
 
 def table(measurements: tuple[Measurement, ...]) -> str:
@@ -263,10 +307,3 @@ def table(measurements: tuple[Measurement, ...]) -> str:
         interval = f"{m.low:.4f} to {m.high:.4f}" if m.low is not None and m.high is not None else ""
         lines.append(f"{m.metric:50} {m.subject:26} {m.value:8.4f}  {interval:18}  {m.images:6}")
     return "\n".join(lines)
-
-
-def replace_measurements(card: WeightCard, new: tuple[Measurement, ...]) -> WeightCard:
-    """The card with `new` in place of earlier numbers of the same data set and split."""
-    replaced = {(m.dataset, m.split) for m in new}
-    kept = tuple(m for m in card.evaluation if (m.dataset, m.split) not in replaced)
-    return card.model_copy(update={"evaluation": kept + new})

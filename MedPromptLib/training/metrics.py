@@ -46,6 +46,33 @@ def bootstrap(groups: Sequence[str], statistic: Callable[[npt.NDArray[np.intp]],
     return Estimate(statistic(np.arange(len(groups))), float(low), float(high))
 
 
+def bootstrap_mean(values: Floats, groups: Sequence[str]) -> Estimate:
+    """Mean of all that is not NaN in (n, …) values, one row per case."""
+
+    def statistic(chosen: npt.NDArray[np.intp]) -> float:
+        drawn = values[chosen]
+        return float(np.nanmean(drawn)) if not np.isnan(drawn).all() else float("nan")
+
+    return bootstrap(groups, statistic)
+
+
+def rate(groups: Sequence[str], hit: npt.NDArray[np.bool_], within: npt.NDArray[np.bool_]) -> Estimate:
+    """Share of the cases in `within` that are a `hit`; NaN if `within` has none.
+
+    The interval is the bootstrap's. If all or none is a hit, resampling shows no spread, and it is the exact binomial
+    one of Clopper and Pearson 1934 with as many trials as there are groups (patients).
+    """
+    found = bootstrap_mean(np.where(within, hit.astype(float), np.nan)[:, None], groups) if within.any() else None
+    if found is None:
+        return Estimate(float("nan"), float("nan"), float("nan"))
+    trials = len({group for group, inside in zip(groups, within, strict=True) if inside})
+    if found.value == 1:
+        return Estimate(1.0, 0.025 ** (1 / trials), 1.0)
+    if found.value == 0:
+        return Estimate(0.0, 0.0, 1 - 0.025 ** (1 / trials))
+    return found
+
+
 @dataclass(frozen=True)
 class MaskScores:
     """Per image and structure; NaN where the metric is not defined.
@@ -127,10 +154,15 @@ def paper_soft_dice(probability: Floats, truth: npt.NDArray[np.bool_]) -> float:
     return float(np.mean(values))
 
 
+def bin_of(probability: Floats) -> npt.NDArray[np.intp]:
+    """Which of 15 equal-width bins of 0 to 1 each probability (n,) lies in; a bin has its upper edge."""
+    edges = np.linspace(0, 1, ECE_BINS + 1)
+    return np.clip(np.digitize(probability, edges[1:-1], right=True), 0, ECE_BINS - 1)
+
+
 def expected_calibration_error(confidence: Floats, correct: npt.NDArray[np.bool_]) -> float:
     """ECE of Naeini et al. 2015 with 15 equal-width bins of the winning class's probability."""
-    edges = np.linspace(0, 1, ECE_BINS + 1)
-    bins = np.clip(np.digitize(confidence, edges[1:-1], right=True), 0, ECE_BINS - 1)
+    bins = bin_of(confidence)
     error = 0.0
     for number in range(ECE_BINS):
         chosen = bins == number

@@ -16,32 +16,45 @@ from ..catalog import (
     FILE_NAME,
     Calibration,
     Provenance,
+    TrainingRun,
     WeightCard,
     WeightFile,
     describe_file,
     write_card,
 )
+from ..errors import InvalidInput
 from ..inference.engine import LoadedWeight, calibrated, classify, load_weight, segment, segmentation_scores
 from ..inference.storage import save_state
 from ..networks import build
 from ..plan import Intent
+from .case_record import count_splits
 from .config import Recipe
 from .data import Cases
-from .evaluation import as_image
+from .evaluation import as_image, class_probabilities, decisions
 from .metrics import Floats, expected_calibration_error, fit_calibration, mask_scores
+from .operating_point import operating_point
 
 PIXELS_PER_IMAGE = 400
 """How many pixels of each validation image take part in fitting a segmentation's temperature."""
 
 
 def publish(
-    recipe: Recipe, state: dict[str, Tensor], validation: Cases, out: Path, *, command: str, config_sha256: str
+    recipe: Recipe,
+    state: dict[str, Tensor],
+    validation: Cases,
+    out: Path,
+    *,
+    command: str,
+    config_sha256: str,
+    training: TrainingRun,
 ) -> WeightCard:
     """Write `out/<id>/` with the weight file and its card, and return the card.
 
     The folder appears complete or not at all. What int8 storage changes on the validation split is written on the card.
     """
     card = _draft(recipe, command, config_sha256)
+    provenance = card.provenance.model_copy(update={"training": training, "splits": count_splits(validation.folder)})
+    card = card.model_copy(update={"provenance": provenance})
     cpu = torch.device("cpu")
     exact = build(recipe.network)
     exact.load_state_dict(state)
@@ -51,7 +64,8 @@ def publish(
     folder.mkdir(parents=True)
     path = folder / FILE_NAME
     save_state(state, path, "int8")
-    file = describe_file(path, "int8")
+    counted = sum(p.numel() for p in exact.parameters())
+    file = describe_file(path, "int8").model_copy(update={"parameters": counted})
     stored = load_weight(folder, card.model_copy(update={"file": file}), cpu)
     scores, truth = _outputs(stored, validation)
     exact_scores, _ = _outputs(full, validation)
@@ -59,6 +73,14 @@ def publish(
     calibration = Calibration(temperature=temperature, bias=bias, split="val")
     card = card.model_copy(update={"calibration": calibration})
     probabilities = calibrated(torch.from_numpy(scores), card).numpy()
+    without = ""
+    if card.intent is Intent.CLASSIFICATION:
+        through = class_probabilities(replace(stored, card=card), validation)
+        try:
+            point = operating_point(card, through, validation, command, recipe.operating_point.minimal_sensitivity)
+            card = card.model_copy(update={"operating_point": point})
+        except InvalidInput as error:  # no reason to lose what was trained
+            without = f" No operating point: {error}"
     ece = expected_calibration_error(probabilities.max(1), probabilities.argmax(1) == truth)
     full, stored = replace(full, card=card), replace(stored, card=card)
     change = float(np.abs(np.exp(scores) - np.exp(exact_scores)).mean())
@@ -66,7 +88,7 @@ def publish(
     before, after = _score(full, validation), _score(stored, validation)
     note = (
         f"Validation {name}: {before:.4f} with float32 parameters, {after:.4f} as stored (int8); "
-        f"a probability changes by {change:.4f} on average."
+        f"a probability changes by {change:.4f} on average.{without}"
     )
     card = card.model_copy(
         update={
@@ -96,6 +118,7 @@ def _draft(recipe: Recipe, command: str, config_sha256: str) -> WeightCard:
             also=recipe.data.also,
             unlabelled=recipe.data.unlabelled,
             same_kind=recipe.data.same_kind,
+            subgroups=recipe.data.subgroups,
             command=command,
             seed=recipe.schedule.seed,
             config_sha256=config_sha256,
@@ -129,13 +152,10 @@ def _outputs(weight: LoadedWeight, cases: Cases) -> tuple[Floats, np.ndarray[tup
 def _score(weight: LoadedWeight, cases: Cases) -> float:
     """Mean foreground Dice, or accuracy."""
     card = weight.card
-    images = [as_image(picture, name) for picture, name in zip(cases.images, cases.ids, strict=True)]
     if card.intent is Intent.CLASSIFICATION:
-        answers = []
-        for image, label in zip(images, cases.labels, strict=True):
-            by_name = classify(weight, image)
-            answers.append(max(by_name, key=lambda name: by_name[name]) == label)
-        return float(np.mean(answers))
+        answers = decisions(card, class_probabilities(weight, cases))
+        return float(np.mean([card.classes[n] == label for n, label in zip(answers, cases.labels, strict=True)]))
+    images = [as_image(picture, name) for picture, name in zip(cases.images, cases.ids, strict=True)]
     assert cases.masks is not None
     return float(
         np.nanmean(mask_scores([segment(weight, i)[0][0] for i in images], cases.masks, len(card.structures)).dice)

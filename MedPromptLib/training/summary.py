@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..catalog import Measurement, WeightCard
+from ..catalog import WeightCard
 from ..errors import InvalidInput
+from ..measured import Measurement
 from ..plan import Intent
 from .evaluation import PER_PATIENT
 
@@ -43,16 +44,17 @@ def zoo_table(cards: Sequence[WeightCard], split: str) -> str:
 def _line(card: WeightCard, rows: Sequence[Measurement]) -> str:
     figures = _segmentation(card, rows) if card.intent is Intent.SEGMENTATION else _classification(card, rows)
     images = max(m.images for m in rows)
-    floors = "; ".join(f"{_short(m)} {m.value:.3f}" for m in rows if m.subject in _whole(card) and _is_floor(m))
+    floors = "; ".join(f"{short_floor(m)} {m.value:.3f}" for m in rows if m.subject in _whole(card) and is_floor(m))
     where = f"`{rows[0].dataset}`, {images} images"
     return f"| `{card.id}` | {card.title} | {where} | {'; '.join(figures)} | {floors} |"
 
 
-def _is_floor(measurement: Measurement) -> bool:
+def is_floor(measurement: Measurement) -> bool:
+    """Whether it is of a trivial method and not of the weight."""
     return measurement.metric.startswith(("Dice of ", "accuracy of ", "AUC of "))
 
 
-def _short(measurement: Measurement) -> str:
+def short_floor(measurement: Measurement) -> str:
     """`Dice of the mean shape` → `mean shape Dice`."""
     metric, _, method = measurement.metric.partition(" of ")
     return f"{method.removeprefix('the ').removeprefix('a ')} {metric}"
@@ -65,7 +67,8 @@ def _whole(card: WeightCard) -> tuple[str, ...]:
     return (ALL_STRUCTURES,) if len(card.structures) > 1 else (card.structures[0].name,)
 
 
-def _with_interval(measurement: Measurement) -> str:
+def with_interval(measurement: Measurement) -> str:
+    """Value and interval to three digits."""
     if measurement.low is None or measurement.high is None:
         return f"{measurement.value:.3f}"
     return f"{measurement.value:.3f} ({measurement.low:.3f}–{measurement.high:.3f})"
@@ -77,7 +80,7 @@ def _segmentation(card: WeightCard, rows: Sequence[Measurement]) -> list[str]:
     dice.sort(key=lambda m: not m.subject.endswith(BOTH_AS_ONE))
     several = len(card.structures) > 1
     of = f" (mean of {dice[0].images} patients)" if per_patient else ""
-    texts = [f"{m.subject.removesuffix(' ' + BOTH_AS_ONE)} " * several + f"Dice {_with_interval(m)}{of}" for m in dice]
+    texts = [f"{m.subject.removesuffix(' ' + BOTH_AS_ONE)} " * several + f"Dice {with_interval(m)}{of}" for m in dice]
     for m in rows:
         if m.metric.startswith("false alarms"):
             texts.append(f"outlines something on {m.value:.2f} of {m.images} images without")
@@ -88,13 +91,11 @@ def _classification(card: WeightCard, rows: Sequence[Measurement]) -> list[str]:
     finding = card.positive[0].replace("_", " ") if len(card.positive) == 1 else card.target
     by_name = {(m.metric, m.subject): m for m in rows}
     texts = []
-    for metric, subject, words in (
-        ("accuracy", "all classes", "accuracy"),
-        ("accuracy", "finding against none", f"{finding} or not: accuracy"),
-        ("AUC", "finding against none", f"{finding} or not: AUC"),
-        ("ECE", "all classes", "ECE"),
-    ):
-        if (metric, subject) in by_name:
-            m = by_name[metric, subject]
-            texts.append(f"{words} {m.value:.3f}" if metric == "ECE" else f"{words} {_with_interval(m)}")
+    if accuracy := by_name.get(("accuracy", "all classes")):
+        texts.append(f"accuracy {with_interval(accuracy)}")
+    told = [by_name.get((metric, "finding against none")) for metric in ("AUC", "sensitivity", "specificity")]
+    if parts := [f"{m.metric} {with_interval(m)}" for m in told if m]:
+        texts.append(f"{finding} or not: {', '.join(parts)}")
+    if error := by_name.get(("ECE", "all classes")):
+        texts.append(f"ECE {error.value:.3f}")
     return texts

@@ -219,6 +219,13 @@ class SupervisedTraining:
             return {n.removeprefix(prefix): t for n, t in self.best_state.items() if n.startswith(prefix)}
         return self.best_state
 
+    @property
+    def seconds(self) -> float:
+        """How long all epochs took that this folder's log holds, also those before an interruption."""
+        log = self.work / LOG
+        lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
+        return round(sum(json.loads(line)["seconds"] for line in lines), 1)
+
     def _in_last_phase(self) -> bool:
         return self.epoch > self.schedule.epochs - self.schedule.phases[-1].epochs
 
