@@ -283,10 +283,12 @@ def test_a_borrowed_set_joins_the_training_alone_and_under_the_weights_own_label
     assert len(cases["train"]) == 8
     assert set(cases["train"].labels) == {"tb", "normal"}
     assert len(cases["val"]) == 2
-    with pytest.raises(InvalidInput, match="does not say what the labels \\['normal'\\]"):
-        training_cases(
-            tmp_path, DataSource(folder=a_data_set.name, borrowed=(Borrowed(folder="other", labels={"flu": "tb"}),))
-        )
+    part = Borrowed(folder="other", labels={"flu": "tb"})
+    alone = training_cases(tmp_path, DataSource(folder=a_data_set.name, borrowed=(part,), borrowed_only=True))
+    assert set(alone["train"].labels) == {"tb"}, "labels that are not named stay out, and so does the set itself"
+    wrong = Borrowed(folder="other", labels={"cold": "tb"})
+    with pytest.raises(InvalidInput, match="borrows images labelled"):
+        training_cases(tmp_path, DataSource(folder=a_data_set.name, borrowed=(wrong,)))
 
 
 def test_disturbances_change_the_picture_and_leave_the_outline_alone():

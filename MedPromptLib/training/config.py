@@ -42,7 +42,7 @@ class Borrowed(_Strict):
     """A labelled set of another finding that joins the training alone, so that no one source means one class.
 
     Attributes:
-        labels: which of the weight's classes each of its labels stands for.
+        labels: which of the weight's classes each of its labels stands for; images with other labels stay out.
     """
 
     folder: str
@@ -56,6 +56,8 @@ class DataSource(_Strict):
         folder: name of the data set's folder under the data root.
         also: further sets of the same labels, which join its training and validation splits.
         borrowed: sets of other findings, whose training images join the training.
+        borrowed_only: train on the borrowed sets alone; the set's own validation split calibrates, its own test split
+            measures. For sets whose labels go together with something that is not the finding.
         binary_mask: every non-zero mask value is label 1.
         held_out: cases of the training split that stand in for a validation split where the set has none.
         unlabelled: sets whose training images take part without their labels, see `Schedule.consistency`.
@@ -66,6 +68,7 @@ class DataSource(_Strict):
     folder: str
     also: tuple[str, ...] = ()
     borrowed: tuple[Borrowed, ...] = ()
+    borrowed_only: bool = False
     binary_mask: bool = False
     held_out: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
@@ -220,6 +223,8 @@ class Recipe(_Strict):
             raise ValueError(f"network.options.classes is {self.network.options['classes']}, the card needs {wanted}")
         if bool(self.data.unlabelled) != bool(self.schedule.consistency):
             raise ValueError("data.unlabelled and schedule.consistency belong together; one of them is missing")
+        if self.data.borrowed_only and not self.data.borrowed:
+            raise ValueError("data.borrowed_only needs at least one set in data.borrowed")
         if self.schedule.mixup and self.schedule.auxiliary_masks:
             raise ValueError("schedule.mixup and schedule.auxiliary_masks exclude each other; masks are not mixed")
         return self

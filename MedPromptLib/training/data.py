@@ -132,11 +132,12 @@ def training_cases(root: Path, source: DataSource) -> dict[str, Cases]:
 
     Raises:
         InvalidInput: a set or split is missing, `held_out` names cases that the training split lacks, or a borrowed
-            set has labels that are not mapped.
+            set lacks a label.
     """
     folders = [root / name for name in (source.folder, *source.also)]
+    own = [] if source.borrowed_only else folders
     train = join(
-        [read_cases(folder, "train", binary_mask=source.binary_mask) for folder in folders]
+        [read_cases(folder, "train", binary_mask=source.binary_mask) for folder in own]
         + [_borrow(root, borrowed) for borrowed in source.borrowed]
     )
     if not source.held_out:
@@ -153,7 +154,8 @@ def training_cases(root: Path, source: DataSource) -> dict[str, Cases]:
 
 def _borrow(root: Path, borrowed: Borrowed) -> Cases:
     cases = read_cases(root / borrowed.folder, "train")
-    unknown = sorted(set(cases.labels) - set(borrowed.labels))
+    unknown = sorted(set(borrowed.labels) - set(cases.labels))
     if unknown:
-        raise InvalidInput(f"The recipe does not say what the labels {unknown} of {cases.folder} stand for.")
+        raise InvalidInput(f"The recipe borrows images labelled {unknown}, but {cases.folder} has none.")
+    cases = choose(cases, [i for i, label in enumerate(cases.labels) if label in borrowed.labels], "train")
     return replace(cases, labels=tuple(borrowed.labels[label] for label in cases.labels))
