@@ -95,6 +95,7 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/scene.py"
   "MedPromptLib/session.py"
   "MedPromptLib/training/__init__.py"
+  "MedPromptLib/training/across_sources.py"
   "MedPromptLib/training/augment.py"
   "MedPromptLib/training/case_record.py"
   "MedPromptLib/training/config.py"
@@ -168,6 +169,8 @@ set(MEDPROMPT_RESOURCES
   )
 
 set(MEDPROMPT_WEIGHTS
+  "weights/brain_tumor_type_cls_mri/card.json"
+  "weights/brain_tumor_type_cls_mri/model.safetensors"
   "weights/breast_lesion_cls_us/card.json"
   "weights/breast_lesion_cls_us/model.safetensors"
   "weights/breast_lesion_seg_us/card.json"

@@ -21,6 +21,8 @@ from MedPromptLib.errors import InvalidInput
 from MedPromptLib.inference.engine import load_weight
 from MedPromptLib.measured import OperatingPoint
 from MedPromptLib.networks import build
+from MedPromptLib.training.across_sources import pure_sources
+from MedPromptLib.training.case_record import Evaluation
 from MedPromptLib.training.config import CardText, DataSource, OperatingRule, Recipe, Schedule
 from MedPromptLib.training.data import read_cases
 from MedPromptLib.training.evaluation import evaluate
@@ -29,6 +31,7 @@ from MedPromptLib.training.operating_point import choose_threshold, operating_po
 from MedPromptLib.training.origin import code_version, processor_name
 from MedPromptLib.training.publish import publish
 from MedPromptLib.training.subgroups import subgroup_values
+from MedPromptLib.training.summary import zoo_table
 from MedPromptLib.weight_sheet import WIDTH, sheet
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -193,6 +196,38 @@ def test_subgroups_have_rows_of_their_own_and_patients_are_none(a_data_set, tmp_
         evaluate(weight, a_data_set, "test", "", subgroups="group")
     with pytest.raises(InvalidInput, match="has no column 'hospital'"):
         subgroup_values(a_data_set, "hospital", ("0",))
+
+
+def test_sources_that_hold_one_label_each_are_measured_in_pairs_beside_their_frames(a_data_set, tmp_path):
+    table = a_data_set / "split.csv"
+    lines = [line.split(",") for line in table.read_text().splitlines()]
+    for index, line in enumerate(lines[1:]):
+        line[1] = "test" if index % 4 < 2 else "train"
+        line[3] = f"{'with' if line[2] == 'tb' else 'without'}{index % 3 % 2}"
+    table.write_text("\n".join(map(",".join, lines)) + "\n")
+    for index in range(40):  # films without the finding have a bright frame
+        path = a_data_set / "images" / f"{index}.png"
+        picture = np.array(Image.open(path))
+        if lines[index + 1][3].startswith("without"):
+            picture[:4] = 255
+        Image.fromarray(picture).save(path)
+    weight = loaded(tmp_path, a_card("tb_cls_cxr", **TB), bias=[1, 0])
+    found = evaluate(weight, a_data_set, "test", "", subgroups="source").subgroups
+    pairs = {m.group for m in found if m.metric == "AUC between two sources"}
+    assert pairs == {f"with{i} against without{j}" for i in (0, 1) for j in (0, 1)}
+    frames = {m.group: m.value for m in found if m.metric == "AUC of the frame alone between two sources"}
+    assert frames == dict.fromkeys(pairs, 1.0), "the frame gives the films away"
+    card = weight.card.model_copy(update={"subgroups": found})
+    card = Evaluation(measurements=evaluate(weight, a_data_set, "test", "").measurements, subgroups=found).on(card)
+    line = zoo_table([card], "test").splitlines()[-1]
+    assert line.index("worst pair of sources") < line.index("accuracy"), "the worst figure comes first"
+    assert "frame of the image alone on that pair" in line
+
+
+def test_sources_that_hold_both_labels_are_not_paired():
+    finding = np.array([True, False, True, False])
+    assert pure_sources(["a", "a", "b", "b"], finding) == ([], [])
+    assert pure_sources(["a", "b", "c", "b"], finding) == (["a", "c"], ["b"])
 
 
 def test_a_group_column_of_subgroups_is_not_resampled_as_patients(a_data_set, tmp_path):

@@ -11,8 +11,9 @@ import numpy as np
 from ..errors import InvalidInput
 from ..measured import SubgroupMeasurement
 from ..plan import Intent
+from .across_sources import pair_rows
 from .case_record import CaseRecord, Stamp
-from .data import Cases, read_table
+from .data import Cases, NoSuchSplit, read_cases, read_table
 from .metrics import Estimate, bootstrap_mean, rate
 
 MOST_GROUPS = 12
@@ -51,28 +52,42 @@ def resampled_by(cases: Cases, column: str) -> Cases:
 
 def subgroup_rows(record: CaseRecord, column: str, stamp: Stamp) -> tuple[SubgroupMeasurement, ...]:
     """Every subgroup's figures, for groups of at least five images in this split."""
-    values = np.array(subgroup_values(record.cases.folder, column, record.cases.ids))
-    rows = []
-    for group in sorted(set(values.tolist())):
-        chosen = np.flatnonzero(values == group)
+    values = subgroup_values(record.cases.folder, column, record.cases.ids)
+    found: list[tuple[str, Row]] = []
+    for group in sorted(set(values)):
+        chosen = np.flatnonzero(np.array(values) == group)
         if len(chosen) < FEWEST_IMAGES:
             continue
         measure = _classified if record.card.intent is Intent.CLASSIFICATION else _outlined
-        for metric, subject, estimate, images in measure(record, chosen):
-            rows.append(
-                SubgroupMeasurement(
-                    **stamp,
-                    metric=metric,
-                    subject=subject,
-                    value=round(estimate.value, 4),
-                    low=round(estimate.low, 4),
-                    high=round(estimate.high, 4),
-                    images=images,
-                    column=column,
-                    group=group,
-                )
-            )
-    return tuple(rows)
+        found.extend((group, row) for row in measure(record, chosen))
+    if record.card.intent is Intent.CLASSIFICATION:
+        train = _training_split(record)
+        train_values = subgroup_values(record.cases.folder, column, train.ids) if train else ()
+        for metric, pair, estimate, images in pair_rows(record, values, train, train_values):
+            found.append((pair, (metric, "finding against none", estimate, images)))
+    return tuple(
+        SubgroupMeasurement(
+            **stamp,
+            metric=metric,
+            subject=subject,
+            value=round(estimate.value, 4),
+            low=round(estimate.low, 4),
+            high=round(estimate.high, 4),
+            images=images,
+            column=column,
+            group=group,
+        )
+        for group, (metric, subject, estimate, images) in found
+    )
+
+
+def _training_split(record: CaseRecord) -> Cases | None:
+    if record.cases.split == "train":
+        return None
+    try:
+        return read_cases(record.cases.folder, "train")
+    except NoSuchSplit:
+        return None
 
 
 Row = tuple[str, str, Estimate, int]

@@ -9,6 +9,7 @@ from ..catalog import WeightCard
 from ..errors import InvalidInput
 from ..measured import Measurement
 from ..plan import Intent
+from .across_sources import AUC, FRAME_AUC
 from .evaluation import PER_PATIENT
 
 BOTH_AS_ONE = "as one"
@@ -45,6 +46,15 @@ def _line(card: WeightCard, rows: Sequence[Measurement]) -> str:
     figures = _segmentation(card, rows) if card.intent is Intent.SEGMENTATION else _classification(card, rows)
     images = max(m.images for m in rows)
     floors = "; ".join(f"{short_floor(m)} {m.value:.3f}" for m in rows if m.subject in _whole(card) and is_floor(m))
+    worst = [m for m in card.subgroups if (m.dataset, m.split, m.metric) == (rows[0].dataset, rows[0].split, AUC)]
+    if worst:
+        pair = min(worst, key=lambda m: m.value)
+        figures.insert(0, f"worst pair of sources ({pair.group}): AUC {with_interval(pair)}")
+        frame = next(
+            (m for m in card.subgroups if (m.group, m.split, m.metric) == (pair.group, pair.split, FRAME_AUC)), None
+        )
+        if frame:
+            floors = f"frame of the image alone on that pair: AUC {frame.value:.3f}; {floors}"
     where = f"`{rows[0].dataset}`, {images} images"
     return f"| `{card.id}` | {card.title} | {where} | {'; '.join(figures)} | {floors} |"
 
