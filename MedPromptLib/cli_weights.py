@@ -1,13 +1,14 @@
-"""The weights' part of the command line: list, show, verify, add, remove, import, profile and evaluate."""
+"""The weights' part of the command line: list, show, verify, add, trust, template, remove, import, profile, evaluate."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .cli_planner import tell
+from .cli_planner import asked, tell
 from .errors import InvalidInput, WeightCorrupt
 from .outputs import write_lines
 
@@ -89,12 +90,40 @@ def weights_add(options: argparse.Namespace) -> None:
     from .user_folders import weights_folder
 
     into = options.into or weights_folder()
-    card = add_weight(options.folder, Catalog.load(options.weights), into, options.sample)
+    card = add_weight(
+        options.folder, Catalog.load(options.weights), into, options.sample, lambda text: _agreed(text, options)
+    )
     print(f"{into / card.id}: {card.intent.value} of {card.target} on {card.modality}")
     if not card.evaluation:
         tell("Its card holds no figures; measure it with `medprompt evaluate`.")
     if card.input_profile is None:
         tell("Its card has no input profile, so unusual images are not noticed; see `medprompt weights profile`.")
+
+
+def weights_trust(options: argparse.Namespace) -> None:
+    """Agree to run the program that an installed weight holds."""
+    from .catalog import PROGRAM_NAME, Catalog
+    from .installing import agree_to_program
+
+    catalog = Catalog.load(options.weights)
+    card = catalog.card(options.id)
+    if card.network.name != PROGRAM_NAME:
+        raise InvalidInput(f"The weight '{card.id}' holds no program; there is nothing to agree to.")
+    agree_to_program(catalog.folder(card.id), card, lambda text: _agreed(text, options))
+    print(f"{card.id}: its program may run ({card.file.sha256})")
+
+
+def _agreed(text: str, options: argparse.Namespace) -> bool:
+    tell(text)
+    return options.trust_program or (sys.stdin.isatty() and asked("Run it?"))
+
+
+def weights_template(options: argparse.Namespace) -> None:
+    """A card to fill in, on standard output."""
+    from .card_template import template
+    from .plan import Intent
+
+    print(template(Intent(options.intent), options.dimension), end="")
 
 
 def weights_remove(options: argparse.Namespace) -> None:
@@ -187,18 +216,27 @@ def add_weight_commands(commands: Any, places: argparse.ArgumentParser, device: 
         ("show", weights_show, "what a card says"),
         ("verify", weights_verify, "check cards and files"),
         ("add", weights_add, "check a weight of your own, try it and copy it to your weight folder"),
+        ("trust", weights_trust, "agree to run the program that a weight holds"),
+        ("template", weights_template, "print a card.toml to fill in"),
         ("remove", weights_remove, "delete a weight that was added"),
         ("profile", weights_profile, "write onto a card what fitting images look like"),
         ("import", weights_import, "convert DeepFusionLab .pth files released by the MedPrompt authors"),
     ):
         parsers[name] = actions.add_parser(name, parents=[places], help=text)
         parsers[name].set_defaults(do=do)
-    for name in ("show", "remove", "profile"):
+    for name in ("show", "remove", "profile", "trust"):
         parsers[name].add_argument("id")
     parsers["show"].add_argument("--json", action="store_true")
     parsers["add"].add_argument("folder", type=Path)
     parsers["add"].add_argument("--sample", type=Path, metavar="IMAGE", help="a fitting image for the trial run")
     parsers["import"].add_argument("files", type=Path, nargs="+", metavar="FILE.pth")
+    for name in ("add", "trust"):
+        parsers[name].add_argument(
+            "--trust-program", action="store_true", help="agree to run a TorchScript file without being asked"
+        )
+    template = parsers["template"]
+    template.add_argument("--intent", choices=("segmentation", "classification"), default="segmentation")
+    template.add_argument("--dimension", type=int, choices=(2, 3), default=2)
     for name in ("add", "import"):
         parsers[name].add_argument("--into", type=Path, metavar="DIR", help="weight folder to add to")
     profile = parsers["profile"]

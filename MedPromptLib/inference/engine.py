@@ -14,12 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..catalog import Catalog, Preprocessing, WeightCard, verify_file
+from ..catalog import PROGRAM_NAME, Catalog, Preprocessing, WeightCard, verify_file
 from ..errors import InvalidInput
 from ..images import Array, MedicalImage
 from ..networks import build
 from .devices import run_in_batches
 from .preprocessing import prepare, restore, standardise
+from .programs import load_program
 from .storage import load_state
 
 CROP_MARGIN = 0.1
@@ -36,12 +37,16 @@ class LoadedWeight:
 
 
 def load_weight(folder: Path, card: WeightCard, device: torch.device) -> LoadedWeight:
-    """Verify, build and fill a network.
+    """Verify, build and fill a network, or load a program.
 
     Raises:
         WeightCorrupt: the file is missing, altered or does not fit.
+        InvalidInput: it holds a program that the user has not agreed to run.
+        MissingPackage: the network's library is not installed.
     """
     path = verify_file(folder, card)
+    if card.network.name == PROGRAM_NAME:
+        return LoadedWeight(card, load_program(path, card, device), device)
     network = build(card.network)
     load_state(network, path)
     network = network.eval().requires_grad_(False).to(device)

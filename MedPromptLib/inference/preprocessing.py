@@ -26,7 +26,8 @@ def prepare(slices: Array, recipe: Preprocessing, size: tuple[int, int] | None =
         size: rows and columns instead of the recipe's.
 
     Returns:
-        (n, 3, rows, columns) float32; 0 to 1, or 0 to 255 for the `raw255` intensity rule.
+        (n, channels, rows, columns) float32, with as many channels as the recipe's `mean` has numbers; 0 to 1, or 0 to
+        255 for the `raw255` intensity rule.
     """
     rows, columns = size or recipe.size
     x = torch.from_numpy(np.ascontiguousarray(slices).astype(np.float32, copy=False))
@@ -35,7 +36,7 @@ def prepare(slices: Array, recipe: Preprocessing, size: tuple[int, int] | None =
         x = (x * torch.tensor(LUMINANCE)[:, None, None]).sum(1, keepdim=True)
     x = F.interpolate(x, size=(rows, columns), mode="bilinear", align_corners=False, antialias=True)
     x = rescale(x, recipe, integer=np.issubdtype(slices.dtype, np.integer))
-    return x.expand(-1, 3, -1, -1).contiguous()
+    return x.expand(-1, len(recipe.mean), -1, -1).contiguous()
 
 
 def rescale(x: Tensor, recipe: Preprocessing, *, integer: bool) -> Tensor:
