@@ -80,7 +80,7 @@ def _complete_file(values: dict[str, Any], folder: Path) -> None:
         return
     name = file.setdefault("name", FILE_NAME)
     pattern = next(m.pattern for m in WeightFile.model_fields["name"].metadata if hasattr(m, "pattern"))
-    if not isinstance(name, str) or not re.match(pattern, name):
+    if not isinstance(name, str) or not re.fullmatch(pattern, name):
         return  # the card's schema says what is wrong with it
     path = folder / name
     if not path.is_file():

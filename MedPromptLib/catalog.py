@@ -114,10 +114,14 @@ class Preprocessing(_Strict):
 
     Attributes:
         size: rows and columns the image is resized to, in pixels (2D), or the window in voxels (3D).
+        fit: 2D: how an image comes to `size`: it is resized (`resize`), or it keeps its pixels and a window of that size
+            slides over it (`tile`, segmentation only).
         spacing: in mm, if the image is resampled to a fixed spacing first (k, j, i); None keeps the grid.
         channels: 1 (grey, repeated to three for a pretrained encoder) or 3 (RGB).
         intensity: `percentile` maps the image's 0.5 and 99.5 percentiles to 0 and 1; `uint8` divides by 255 and
-            leaves the contrast alone; `raw255` feeds 0 to 255 as the authors' released weights expect.
+            leaves the contrast alone; `raw255` feeds 0 to 255 as the authors' released weights expect; `minmax` maps
+            the lowest and highest value to 0 and 1; `zscore` subtracts the image's own mean and divides by its own
+            standard deviation, per channel, before any resizing.
         mean: subtracted per channel after `intensity`. One number for each channel that the network takes: three for
             RGB and for grey that is repeated, one for a network with a single input channel.
         std: divides per channel afterwards; as many numbers as `mean`.
@@ -131,9 +135,10 @@ class Preprocessing(_Strict):
     """
 
     size: tuple[int, ...] = (256, 256)
+    fit: Literal["resize", "tile"] = "resize"
     spacing: tuple[float, float, float] | None = None
     channels: Literal[1, 3] = 1
-    intensity: Literal["percentile", "uint8", "raw255"] = "percentile"
+    intensity: Literal["percentile", "uint8", "raw255", "minmax", "zscore"] = "percentile"
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     tta_flip: bool = False
@@ -159,10 +164,13 @@ class Network(_Strict):
         name: one of the project's own (`lean_fusion_lab`), `monai:` and a network of MONAI (`monai:UNet`), `nnunet:`
             and an architecture of nnU-Net (`nnunet:PlainConvUNet`), or `torchscript` for a file that holds its program.
         options: what the network's constructor takes, as plain values.
+        axes: order of the spatial axes that the network takes: `kji` (slices, rows, columns), or `ijk` as images that
+            MONAI's readers load.
     """
 
     name: str
     options: dict[str, JsonValue] = {}
+    axes: Literal["kji", "ijk"] = "kji"
 
 
 class Calibration(_Strict):
@@ -319,6 +327,8 @@ class WeightCard(_Strict):
             unknown = set(self.positive) - set(self.classes)
             if unknown:
                 raise ValueError(f"positive classes {sorted(unknown)} are not among the classes")
+            if self.preprocessing.fit == "tile":
+                raise ValueError("preprocessing.fit 'tile' is for segmentations; a classifier looks at the whole image")
         elif not self.structures:
             raise ValueError("a segmentation card needs at least one structure")
         elif [s.label for s in self.structures] != list(range(1, len(self.structures) + 1)):

@@ -55,11 +55,23 @@ def unpack(packed: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
+def distinct(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The state dict without second names of one tensor, which networks have that register a module twice."""
+    seen: set[tuple[object, ...]] = set()
+    kept = {}
+    for name, tensor in state.items():
+        key = (tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tensor.stride())
+        if tensor.numel() == 0 or key not in seen:
+            kept[name] = tensor
+        seen.add(key)
+    return kept
+
+
 def save_state(state: dict[str, Tensor], path: Path, storage: Literal["float32", "int8"]) -> None:
     """Write a state dict as safetensors."""
     from safetensors.torch import save_file
 
-    save_file(pack(state, storage), path)
+    save_file(pack(distinct(state), storage), path)
 
 
 def load_state(network: torch.nn.Module, path: Path) -> None:
@@ -75,7 +87,8 @@ def load_state(network: torch.nn.Module, path: Path) -> None:
         state = unpack(load_file(path))
     except (SafetensorError, OSError, RuntimeError) as error:
         raise WeightCorrupt(f"The weight file {path} is not a readable safetensors file ({error}).") from error
-    own = {name: tensor for name, tensor in network.state_dict().items() if not name.endswith("num_batches_tracked")}
+    named = distinct(network.state_dict())
+    own = {name: tensor for name, tensor in named.items() if not name.endswith("num_batches_tracked")}
     for name in own.keys() | state.keys():
         if name not in own or name not in state or own[name].shape != state[name].shape:
             found = tuple(state[name].shape) if name in state else "nothing"
