@@ -54,7 +54,7 @@ class Agreements:
             draft.replace(self.path)
         except OSError as error:
             raise OutputFailed(
-                f"The list of agreed {self._what} {self.path} cannot be written ({error.strerror}); free some space, or "
+                f"The list of agreed {self._what} {self.path} cannot be written ({error.strerror}); free some space or "
                 "set MEDPROMPT_CONFIG to a folder that can be written to."
             ) from error
 

@@ -114,8 +114,8 @@ class Preprocessing(_Strict):
 
     Attributes:
         size: rows and columns the image is resized to, in pixels (2D), or the window in voxels (3D).
-        fit: 2D: how an image comes to `size`: it is resized (`resize`), or it keeps its pixels and a window of that size
-            slides over it (`tile`, segmentation only).
+        fit: 2D: how an image comes to `size`: it is resized (`resize`), or it keeps its pixels and a window of that
+            size slides over it (`tile`, segmentation only).
         spacing: in mm, if the image is resampled to a fixed spacing first (k, j, i); None keeps the grid.
         channels: 1 (grey, repeated to three for a pretrained encoder) or 3 (RGB).
         intensity: `percentile` maps the image's 0.5 and 99.5 percentiles to 0 and 1; `uint8` divides by 255 and

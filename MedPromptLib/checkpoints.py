@@ -31,7 +31,8 @@ def read_checkpoint(path: Path, allowed: Sequence[AllowedGlobal] = (), advice: s
     version = tuple(int(part) for part in torch.__version__.split("+")[0].split(".")[:2])
     if version < SAFE_SINCE:
         raise InvalidInput(
-            f"PyTorch {torch.__version__} cannot read {path} safely; update to {'.'.join(map(str, SAFE_SINCE))} or newer."
+            f"PyTorch {torch.__version__} cannot read {path} safely; "
+            f"update it to {'.'.join(map(str, SAFE_SINCE))} or newer."
         )
     try:
         with torch.serialization.safe_globals(list(allowed)):

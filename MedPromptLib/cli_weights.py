@@ -1,4 +1,4 @@
-"""The weights' part of the command line: list, show, verify, add, trust, template, remove, import, profile, evaluate."""
+"""The weights' part of the command line: all of `medprompt weights …`, and `medprompt evaluate`."""
 
 from __future__ import annotations
 
@@ -73,14 +73,38 @@ def weights_verify(options: argparse.Namespace) -> int:
 
 
 def weights_import(options: argparse.Namespace) -> None:
-    """Convert released DeepFusionLab files."""
+    """Convert released DeepFusionLab files; make drafts of MONAI bundles and nnU-Net results."""
     from .catalog import default_weight_folders
     from .importing import import_weight
 
-    into = options.into or default_weight_folders()[0]
     for path in options.files:
+        if path.is_dir():
+            _import_folder(path, options)
+            continue
+        into = options.into or default_weight_folders()[0]
         card = import_weight(path, into)
         print(f"{path} → {into / card.id}: {card.intent.value} of {card.target} on {card.modality}")
+
+
+def _import_folder(path: Path, options: argparse.Namespace) -> None:
+    from .importing_monai import METADATA, import_bundle, is_bundle
+    from .importing_nnunet import DATASET, PLANS, import_nnunet, is_nnunet
+
+    into = options.into or Path()
+    if is_bundle(path):
+        draft = import_bundle(path, into, options.card)
+    elif is_nnunet(path):
+        draft = import_nnunet(path, into, options.card, options.fold)
+    else:
+        raise InvalidInput(
+            f"The folder {path} is neither a MONAI bundle ({METADATA}) nor nnU-Net's results ({DATASET} and {PLANS})."
+        )
+    print(f"{path} → {draft.folder}, a draft")
+    for note in draft.notes:
+        tell(f"Note: {note}")
+    if draft.to_fill:
+        tell(f"Fill in {draft.folder / 'card.toml'}: {', '.join(draft.to_fill)}")
+    tell(f"Then: medprompt weights add {draft.folder} --sample IMAGE")
 
 
 def weights_add(options: argparse.Namespace) -> None:
@@ -220,7 +244,11 @@ def add_weight_commands(commands: Any, places: argparse.ArgumentParser, device: 
         ("template", weights_template, "print a card.toml to fill in"),
         ("remove", weights_remove, "delete a weight that was added"),
         ("profile", weights_profile, "write onto a card what fitting images look like"),
-        ("import", weights_import, "convert DeepFusionLab .pth files released by the MedPrompt authors"),
+        (
+            "import",
+            weights_import,
+            "make a draft of a MONAI bundle or of nnU-Net results; convert the authors' .pth files",
+        ),
     ):
         parsers[name] = actions.add_parser(name, parents=[places], help=text)
         parsers[name].set_defaults(do=do)
@@ -229,7 +257,10 @@ def add_weight_commands(commands: Any, places: argparse.ArgumentParser, device: 
     parsers["show"].add_argument("--json", action="store_true")
     parsers["add"].add_argument("folder", type=Path)
     parsers["add"].add_argument("--sample", type=Path, metavar="IMAGE", help="a fitting image for the trial run")
-    parsers["import"].add_argument("files", type=Path, nargs="+", metavar="FILE.pth")
+    importing = parsers["import"]
+    importing.add_argument("files", type=Path, nargs="+", metavar="FOLDER|FILE.pth")
+    importing.add_argument("--card", type=Path, metavar="FILE", help="JSON or TOML with parts of the card; they win")
+    importing.add_argument("--fold", help="nnU-Net's fold: a number or all")
     for name in ("add", "trust"):
         parsers[name].add_argument(
             "--trust-program", action="store_true", help="agree to run a TorchScript file without being asked"
@@ -238,7 +269,9 @@ def add_weight_commands(commands: Any, places: argparse.ArgumentParser, device: 
     template.add_argument("--intent", choices=("segmentation", "classification"), default="segmentation")
     template.add_argument("--dimension", type=int, choices=(2, 3), default=2)
     for name in ("add", "import"):
-        parsers[name].add_argument("--into", type=Path, metavar="DIR", help="weight folder to add to")
+        parsers[name].add_argument(
+            "--into", type=Path, metavar="DIR", help="weight folder to add to; drafts: default here"
+        )
     profile = parsers["profile"]
     profile.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the data sets")
     profile.add_argument(

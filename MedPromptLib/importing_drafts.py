@@ -1,4 +1,4 @@
-"""Drafts: a folder with a weight file and a `card.toml` that says what an import could find out, for a person to finish."""
+"""Drafts: a folder with a weight file and a `card.toml` that holds what an import found out, for a person to finish."""
 
 from __future__ import annotations
 

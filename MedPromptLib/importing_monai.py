@@ -179,14 +179,18 @@ def _described(source: Path, metadata: Mapping[str, Any]) -> Found:
     shape = image.get("spatial_shape")
     dimension = len(shape) if isinstance(shape, list) else 0
     if dimension not in (2, 3):
-        raise InvalidInput(f"The bundle's spatial_shape is {shape}; expected two or three numbers, for images or volumes.")
+        raise InvalidInput(
+            f"The bundle's spatial_shape is {shape}; expected two or three numbers, for images or volumes."
+        )
     kind = str(pred.get("format", pred.get("type", "")))
     if kind == "segmentation":
         intent = Intent.SEGMENTATION
     elif kind in ("labels", "classification", "probabilities"):
         intent = Intent.CLASSIFICATION
     else:
-        raise InvalidInput(f"The bundle's network answers with '{kind}'; expected segmentation, labels or probabilities.")
+        raise InvalidInput(
+            f"The bundle's network answers with '{kind}'; expected segmentation, labels or probabilities."
+        )
     found = Found(intent, 2 if dimension == 2 else 3)
     title = _text(metadata, "name") or _text(metadata, "task") or source.resolve().name
     found.values = {
@@ -272,8 +276,8 @@ def _answers(found: Found, pred: Mapping[str, Any]) -> None:
     if len(names) < 2:
         raise InvalidInput(
             "The bundle's network answers with a single channel; MedPrompt takes one score for each class or for the "
-            "background and each structure. Wrap the model so that it returns torch.cat([torch.zeros_like(x), x], 1) of "
-            "its logit x, and export it as TorchScript."
+            "background and each structure. Wrap the model so that it returns torch.cat([torch.zeros_like(x), x], 1) "
+            "of its logit x, and export it as TorchScript."
         )
     if found.intent is Intent.CLASSIFICATION:
         found.values["classes"] = names
@@ -284,7 +288,7 @@ def _answers(found: Found, pred: Mapping[str, Any]) -> None:
 
 
 def _preprocessing(found: Found, config: Mapping[str, Any]) -> None:
-    """Size, spacing and intensities from the configuration's transforms, as far as they are plain and a card has them."""
+    """Size, spacing and intensities from the configuration's transforms, as far as they are plain and a card can say."""
     recipe = found.values["preprocessing"]
     inferer = config.get("inferer")
     if isinstance(inferer, dict) and str(inferer.get("_target_", "")).endswith("SlidingWindowInferer"):
@@ -295,7 +299,9 @@ def _preprocessing(found: Found, config: Mapping[str, Any]) -> None:
     transforms = config.get("preprocessing")
     transforms = transforms.get("transforms") if isinstance(transforms, dict) else None
     if not isinstance(transforms, list):
-        found.notes.append("The bundle's preprocessing is not plain; fill in intensity, mean and std as it was trained.")
+        found.notes.append(
+            "The bundle's preprocessing is not plain; fill in intensity, mean and std as it was trained."
+        )
         recipe["intensity"] = FILL_IN
         return
     for transform in transforms:

@@ -1,7 +1,7 @@
 """Weight files that hold their own program: what TorchScript is, when it may be loaded, and what it must answer.
 
-A program is code. PyTorch's security policy says to treat TorchScript like locally executable code of an unknown source,
-so none is loaded whose SHA-256 the user has not agreed to. `torch.export` files are not taken at all: where their parts
+A program is code. PyTorch's security policy says to treat TorchScript like executable code from an unknown source, so
+none is loaded whose SHA-256 the user has not agreed to. `torch.export` files are not taken at all: where their parts
 are more than tensors, `torch.export.load` reads them again with an unrestricted pickle.
 """
 
@@ -37,8 +37,8 @@ class Program(nn.Module):
         scores = self.script(x)
         if not isinstance(scores, Tensor):
             raise WeightCorrupt(
-                f"The program {self._name} answers with a {_kind(scores)} where one tensor of scores was expected; wrap "
-                "the model so that forward returns the scores alone, and export it again."
+                f"The program {self._name} answers with a {_kind(scores)} where one tensor of scores was expected; "
+                "wrap the model so that forward returns the scores alone, and export it again."
             )
         return scores
 
@@ -84,8 +84,8 @@ def load_program(path: Path, card: WeightCard, device: torch.device) -> Program:
     """
     if not agreed_programs().given(card.file.sha256):
         raise InvalidInput(
-            f"The weight '{card.id}' holds a TorchScript program that nobody has agreed to run here; if you trust where "
-            f"{path} comes from, run: medprompt weights trust {card.id}"
+            f"The weight '{card.id}' holds a TorchScript program that nobody has agreed to run here; if you trust "
+            f"where {path} comes from, run: medprompt weights trust {card.id}"
         )
     check_is_program(path)
     try:

@@ -32,7 +32,9 @@ def build_monai(name: str, options: Mapping[str, Any]) -> nn.Module:
     if name not in MONAI_NETWORKS:
         raise WeightCorrupt(f"The card names MONAI's '{name}'; allowed are: {', '.join(MONAI_NETWORKS)}.")
     if options.get("pretrained"):
-        raise WeightCorrupt(f"The card's options for 'monai:{name}' say pretrained, which would download; leave it out.")
+        raise WeightCorrupt(
+            f"The card's options for 'monai:{name}' say pretrained, which would download; leave it out."
+        )
     try:
         from monai.networks import nets
     except ImportError as error:
