@@ -2,7 +2,7 @@
 
 What the card cannot say is refused in a sentence, or named in the draft where it changes results only a little. Taken
 over are the architecture, one fold's parameters, normalisation, spacing, window and labels. Not reproduced are:
-averaging over folds and, for single images, over mirrored images; cropping to the non-zero region; spline interpolation.
+averaging over folds and, for single images, over mirrored images; cropping to what is not zero; spline interpolation.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def numpy_scalars() -> list[AllowedGlobal]:
 
     import numpy as np
 
-    scalar = np.float64(0).__reduce__()[0]
+    scalar: Any = np.float64(0).__reduce__()[0]
     kinds = (np.dtypes.Float64DType, np.dtypes.Float32DType, np.dtypes.Int64DType, np.dtypes.BoolDType)
     names = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
     return [*((scalar, name) for name in names), np.dtype, *kinds, _codecs.encode]
