@@ -288,7 +288,7 @@ def _answers(found: Found, pred: Mapping[str, Any]) -> None:
 
 
 def _preprocessing(found: Found, config: Mapping[str, Any]) -> None:
-    """Size, spacing and intensities from the configuration's transforms, where they are plain and a card can say them."""
+    """Size, spacing and intensities from the configuration's transforms, where plain and known to cards."""
     recipe = found.values["preprocessing"]
     inferer = config.get("inferer")
     if isinstance(inferer, dict) and str(inferer.get("_target_", "")).endswith("SlidingWindowInferer"):

@@ -34,15 +34,15 @@ def add_weight(
     """Check a weight folder, try it on an image and copy it to `into/<id>/`.
 
     Args:
-        source: a folder with `card.toml` or `card.json`, see `card_drafts.read_draft`, and the file that the card names.
+        source: a folder with `card.toml` or `card.json` (see `card_drafts.read_draft`) and the file that it names.
         catalog: what is installed already.
         into: default the user's weight folder.
         sample: a fitting image; default `sample.png` (or the like) beside the card, else a synthetic pattern.
         agree: asked with a text whether to run a file that holds its own program, if the user has not agreed to it yet.
 
     Raises:
-        InvalidInput: no such folder, an incomplete card, an id that is taken, a sample that cannot be read, or a program
-            that the user does not agree to run.
+        InvalidInput: no such folder, an incomplete card, an id that is taken, a sample that cannot be read, or a
+            program that the user does not agree to run.
         MissingPackage: the network's library is not installed.
         WeightCorrupt: the card or the file is not valid, they do not fit each other, or the trial run fails.
         OutputFailed: the copy could not be written; nothing half-written is left.
@@ -162,19 +162,18 @@ def _check_output(weight: LoadedWeight, image: MedicalImage) -> None:
 def _check_shape(card: WeightCard, given: Sequence[int], scores: Sequence[int]) -> None:
     """Compare the shape of the scores (n, classes, …) with the card and with the input (n, channels, …)."""
     if card.intent is Intent.CLASSIFICATION:
-        wanted, place = (given[0], len(card.classes)), ()
-        what = f"its card has {len(card.classes)} classes"
+        labels, place, what = len(card.classes), (), f"{len(card.classes)} classes"
     else:
-        place = tuple(given[2:])
-        wanted = (given[0], len(card.structures) + 1, *place)
-        what = f"its card has {len(card.structures)} structures and the background"
+        labels, place = len(card.structures) + 1, tuple(given[2:])
+        what = f"{len(card.structures)} structures and the background"
+    wanted = (given[0], labels, *place)
     if tuple(scores) == wanted:
         return
     if len(scores) == len(wanted) and tuple(scores[2:]) == place:
-        raise WeightCorrupt(f"The weight '{card.id}' scores {scores[1]} labels where {what}.")
+        raise WeightCorrupt(f"The weight '{card.id}' scores {scores[1]} labels where its card has {what}.")
     raise WeightCorrupt(
-        f"The weight '{card.id}' answers an input of shape {tuple(given)} with shape {tuple(scores)} where {wanted} was "
-        f"expected: {what}."
+        f"The weight '{card.id}' answers an input of shape {tuple(given)} with scores of shape {tuple(scores)}; "
+        f"{wanted} was expected, because its card has {what}."
     )
 
 

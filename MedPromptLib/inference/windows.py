@@ -51,5 +51,7 @@ def tiled(run: Callable[[Tensor], Tensor], x: Tensor, window: Sequence[int]) -> 
     missing = [max(wanted - side, 0) for side, wanted in zip((rows, columns), window, strict=True)]
     (top, left), (down, right) = [m // 2 for m in missing], [m - m // 2 for m in missing]
     padded = F.pad(x, (left, right, top, down))
-    scores: Tensor = sliding_window_inference(padded, tuple(window), 8, run, overlap=OVERLAP, mode="gaussian")
+    scores = sliding_window_inference(padded, tuple(window), 8, run, overlap=OVERLAP, mode="gaussian")
+    if not isinstance(scores, Tensor):
+        raise TypeError("the network answers with more than one tensor")
     return scores[:, :, top : top + rows, left : left + columns]
