@@ -87,6 +87,8 @@ def _fields(model: type[BaseModel], known: Mapping[str, Any], left_out: set[str]
         else:
             default = None if field.is_required() else field.get_default(call_default_factory=True)
             yield f"# {name} = {toml(default) if default is not None else '… (filled in or not used if left out)'}"
+    for name in known.keys() - model.model_fields.keys():
+        yield f"{name} = {toml(known[name])}"  # `weights add` names it as unknown; nothing is dropped in silence
 
 
 def explanations(model: type[BaseModel]) -> dict[str, str]:

@@ -101,7 +101,11 @@ def network_definition(config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     place, _, name = target.rpartition(".")
     if (place and not re.fullmatch(r"monai\.networks\.nets(\.\w+)?", place)) or name not in MONAI_NETWORKS:
         raise NotPlain(f"its network is '{target}', which is none of MONAI's that a card may name")
-    options = {key: _plain(value, config) for key, value in definition.items() if key not in ("_target_", "_desc_")}
+    values = {key: value for key, value in definition.items() if key not in ("_target_", "_desc_")}
+    commands = [key for key in values if key.startswith("_")]
+    if commands:
+        raise NotPlain(f"its network definition gives MONAI a command ({commands[0]})")
+    options = {key: _plain(value, config) for key, value in values.items()}
     return name, _without_none(name, options)
 
 

@@ -161,11 +161,12 @@ def _check_output(weight: LoadedWeight, image: MedicalImage) -> None:
 
 def _check_shape(card: WeightCard, given: Sequence[int], scores: Sequence[int]) -> None:
     """Compare the shape of the scores (n, classes, …) with the card and with the input (n, channels, …)."""
+    place: tuple[int, ...] = ()
     if card.intent is Intent.CLASSIFICATION:
-        labels, place, what = len(card.classes), (), f"{len(card.classes)} classes"
+        labels, what = len(card.classes), f"{len(card.classes)} classes"
     else:
-        labels, place = len(card.structures) + 1, tuple(given[2:])
-        what = f"{len(card.structures)} structures and the background"
+        labels, what = len(card.structures) + 1, f"{len(card.structures)} structures and the background"
+        place = tuple(given[2:])
     wanted = (given[0], labels, *place)
     if tuple(scores) == wanted:
         return
