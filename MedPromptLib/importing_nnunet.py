@@ -170,7 +170,6 @@ def _described(
     found.notes += [
         "Made from nnU-Net, whose images are cropped to the non-zero region and resampled with splines; here they are "
         "not cropped and resampled linearly: borders may differ by a voxel, and values where there are black margins.",
-        "nnU-Net's windows start at slightly other places.",
     ]
     return found
 

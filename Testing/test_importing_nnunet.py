@@ -98,7 +98,7 @@ def plans_of(dimension: int = 2, kind: str = "PlainConvUNet", values=None, **cha
 
 
 def results(tmp_path, network, plans, dataset=None, configuration: str | None = None, folds=("0",)):
-    """A results folder in the form in which nnUNetv2_train leaves it, with what its checkpoints hold besides tensors."""
+    """A results folder as nnUNetv2_train leaves it, with what its checkpoints hold besides tensors."""
     folder = tmp_path / "Dataset123_Abdomen" / "nnUNetTrainer__nnUNetPlans__x"
     dataset = dataset or DATASET
     for fold in folds:
@@ -203,7 +203,7 @@ def test_a_picture_of_one_window_gets_exactly_nnunets_probabilities(tmp_path, a_
     assert torch.allclose(segmentation_scores(weight, image), as_nnunet_does(network, image.array[0]), atol=1e-5)
 
 
-def test_a_large_picture_gets_nearly_nnunets_labels_and_a_small_one_is_padded(tmp_path):
+def test_a_large_picture_gets_nnunets_probabilities_and_a_small_one_is_padded(tmp_path):
     network = a_network(**arguments())
     draft = import_nnunet(results(tmp_path, network, plans_of()), tmp_path / "drafts", the_rest(tmp_path))
     weight = load_weight(draft.folder, read_draft(draft.folder), CPU)
@@ -211,7 +211,7 @@ def test_a_large_picture_gets_nearly_nnunets_labels_and_a_small_one_is_padded(tm
     ours, wanted = segmentation_scores(weight, image), as_nnunet_does(network, image.array[0])
     assert ours.shape == (1, 3, 90, 130)
     assert len(wanted.argmax(1).unique()) > 1
-    assert (ours.argmax(1) == wanted.argmax(1)).float().mean() > 0.97
+    assert torch.allclose(ours, wanted, atol=1e-4)
     small = read_image(a_picture(tmp_path, 20, 30))
     assert segmentation_scores(weight, small).shape == (1, 3, 20, 30)
 
