@@ -163,9 +163,7 @@ def test_a_program_saved_on_a_graphics_card_loads_on_the_cpu(tmp_path):
         for info, content in parts:
             if info.filename.endswith("/data.pkl"):
                 assert b"X\x03\x00\x00\x00cpu" in content
-            archive.writestr(
-                info.filename, content.replace(b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0")
-            )
+            archive.writestr(info.filename, content.replace(b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0"))
     add_weight(folder, Catalog.load(), agree=lambda text: True)
 
 
