@@ -10,7 +10,7 @@ from torch import nn
 from ..errors import MissingPackage, WeightCorrupt
 
 NNUNET_NETWORKS = ("PlainConvUNet", "ResidualEncoderUNet")
-INSTALL_LINE = "pip install --no-deps dynamic-network-architectures"
+INSTALL_LINE = "pip install --no-deps dynamic-network-architectures==0.4.4"
 """Without its dependencies: they belong to transformer architectures that are not used here."""
 
 MODULES: Mapping[str, type[nn.Module]] = {
