@@ -18,7 +18,13 @@ def build(network: Network) -> nn.Module:
         WeightCorrupt: an unknown name or options the network does not take.
         MissingPackage: the library that has the network is not installed.
     """
+    from .deepfusionlab import DeepFusionLab, LeanFusionLab
+
+    registry: dict[str, type[nn.Module]] = {"deepfusionlab": DeepFusionLab, "lean_fusion_lab": LeanFusionLab}
     library, _, name = network.name.rpartition(":")
+    if network.name not in registry and library not in ("monai", "nnunet"):
+        known = ", ".join([*sorted(registry), "monai:<name>", "nnunet:<name>", PROGRAM_NAME])
+        raise WeightCorrupt(f"The card names a network '{network.name}'; this version has: {known}.")
     try:
         if library == "monai":
             from .monai_networks import build_monai
@@ -28,13 +34,7 @@ def build(network: Network) -> nn.Module:
             from .nnunet_networks import build_nnunet
 
             return build_nnunet(name, network.options)
-        from .deepfusionlab import DeepFusionLab, LeanFusionLab
-
-        registry: dict[str, type[nn.Module]] = {"deepfusionlab": DeepFusionLab, "lean_fusion_lab": LeanFusionLab}
-        if network.name in registry:
-            return registry[network.name](**network.options)
+        return registry[network.name](**network.options)
     except (TypeError, ValueError, KeyError, AttributeError, AssertionError, RuntimeError, ImportError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise WeightCorrupt(f"The card's options for the network '{network.name}' do not fit: {reason}.") from error
-    known = [*sorted(registry), "monai:<name>", "nnunet:<name>", PROGRAM_NAME]
-    raise WeightCorrupt(f"The card names a network '{network.name}'; this version has: {', '.join(known)}.")
