@@ -53,12 +53,12 @@ def template(
         known.setdefault("classes", [FILL_IN, FILL_IN])
         known.setdefault("positive", [FILL_IN])
     lines = [*_comment(HEAD), *(line for note in notes for line in _comment(f"Note: {note}")), ""]
-    lines += _fields(WeightCard, known, left_out)
+    lines += _fields(WeightCard, known, left_out, dimension)
     if intent is Intent.SEGMENTATION:
         for structure in known.get("structures", [{"name": FILL_IN}]):
-            lines += ["", "[[structures]]", *_fields(Structure, structure, set())]
+            lines += ["", "[[structures]]", *_fields(Structure, structure, set(), dimension)]
     for name, model in TABLES.items():
-        lines += ["", *_comment(_summary(model)), f"[{name}]", *_fields(model, known.get(name, {}), set())]
+        lines += ["", *_comment(_summary(model)), f"[{name}]", *_fields(model, known.get(name, {}), set(), dimension)]
     return "\n".join(lines) + "\n"
 
 
@@ -73,11 +73,15 @@ def fields_to_fill(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _fields(model: type[BaseModel], known: Mapping[str, Any], left_out: set[str]) -> Iterator[str]:
-    """Lines for each field of a model: explanation, allowed values, and the value or what it is by default."""
+def _fields(model: type[BaseModel], known: Mapping[str, Any], left_out: set[str], dimension: int) -> Iterator[str]:
+    """Lines for each field of a model: explanation, allowed values, and the value or what it is by default.
+
+    A field whose explanation begins with the other dimension (`3D: …`) is left out unless it has a value.
+    """
+    other = f"{5 - dimension}D:"
     explained = explanations(model)
     for name, field in model.model_fields.items():
-        if name in left_out:
+        if name in left_out or (name not in known and explained.get(name, "").startswith(other)):
             continue
         yield from _comment(" ".join(filter(None, (explained.get(name, ""), _allowed(field.annotation)))))
         if name in known:

@@ -32,8 +32,9 @@ def test_the_template_is_toml_and_names_every_field_that_a_person_writes(intent,
 def test_the_template_explains_in_the_schemas_words():
     text = " ".join(template(Intent.SEGMENTATION).replace("# ", "").split())
     for explanation in explanations(Preprocessing).values():
-        assert explanation in text
+        assert (explanation in text) != explanation.startswith("3D:")
     assert "One of: crop, mask." in text
+    assert "2D: how an image comes" not in template(Intent.SEGMENTATION, 3)
 
 
 @pytest.mark.parametrize(

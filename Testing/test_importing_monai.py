@@ -11,16 +11,20 @@ import pytest
 import torch
 from monai.networks.nets import UNet
 from PIL import Image
+from safetensors.torch import save_file
 
 from MedPromptLib.card_drafts import DRAFT_NAME, FILL_IN, read_draft
+from MedPromptLib.card_template import template
 from MedPromptLib.catalog import FILE_NAME, Catalog
 from MedPromptLib.cli import main
 from MedPromptLib.errors import InvalidInput, WeightCorrupt
 from MedPromptLib.images import read_image
 from MedPromptLib.importing_monai import NotPlain, import_bundle, network_definition
 from MedPromptLib.inference.engine import load_weight, segmentation_scores
+from MedPromptLib.installing import add_weight
 from MedPromptLib.networks import build
 from MedPromptLib.networks.monai_networks import MONAI_NETWORKS
+from MedPromptLib.plan import Intent
 
 CPU = torch.device("cpu")
 OPTIONS = {"spatial_dims": 2, "in_channels": 1, "out_channels": 2, "channels": [4, 8], "strides": [2], "norm": "batch"}
@@ -291,6 +295,28 @@ def test_an_id_that_leads_elsewhere_is_refused(tmp_path):
     assert not (tmp_path / "drafts").exists()
     import_bundle(a_bundle(tmp_path, name="..."), tmp_path / "drafts")
     assert (tmp_path / "drafts" / "weight" / FILE_NAME).is_file()
+
+
+def test_a_state_dict_that_somebody_saved_as_safetensors_is_added_with_the_networks_name(tmp_path, a_user):
+    folder = tmp_path / "own"
+    folder.mkdir()
+    save_file(a_network().state_dict(), folder / FILE_NAME)
+    values = {
+        **{"id": "own_seg_ct", "title": "Own", "target": "spleen", "modality": "ct", "intended_use": "x"},
+        **{
+            "licence": "none",
+            "structures": [{"name": "spleen"}],
+            "network": {"name": "monai:UNet", "options": OPTIONS},
+        },
+        "preprocessing": {"size": [32, 32], "mean": [0.0], "std": [1.0]},
+        "provenance": {"data": "x", "data_licence": "x", "command": "x"},
+    }
+    (folder / DRAFT_NAME).write_text(template(Intent.SEGMENTATION, 2, values))
+    assert main(["weights", "add", str(folder)]) == 0
+    torch.save(a_network().state_dict(), folder / FILE_NAME)
+    (folder / DRAFT_NAME).write_text(template(Intent.SEGMENTATION, 2, values | {"id": "other_seg_ct"}))
+    with pytest.raises(WeightCorrupt, match="write the network's state dict with safetensors.torch.save_file"):
+        add_weight(folder, Catalog.load())
 
 
 def test_every_network_on_the_list_is_monais(tmp_path):
