@@ -140,7 +140,7 @@ def try_weight(folder: Path, card: WeightCard, image: MedicalImage) -> None:
     try:
         _check_output(weight, image)
     except (RuntimeError, ValueError, IndexError, TypeError) as error:
-        reason = _reason(error)
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise WeightCorrupt(
             f"The weight '{card.id}' fails on '{image.name}' ({reason}); its card's preprocessing or network options "
             "do not fit the file."
@@ -176,14 +176,6 @@ def _check_shape(card: WeightCard, given: Sequence[int], scores: Sequence[int]) 
         f"The weight '{card.id}' answers an input of shape {tuple(given)} with scores of shape {tuple(scores)}; "
         f"{wanted} was expected, because its card has {what}."
     )
-
-
-def _reason(error: Exception) -> str:
-    """The line of an error that says what happened; a program's errors begin with a traceback and end with it."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    if lines[0].startswith("The following operation failed in the TorchScript interpreter"):
-        return lines[-1]
-    return lines[0]
 
 
 def remove_weight(weight_id: str, catalog: Catalog) -> Path:

@@ -63,6 +63,13 @@ class Pair(Plain):
         return scores, scores
 
 
+class Refusing(Plain):
+    def forward(self, x):
+        if x.shape[2] != 512:
+            raise ValueError("only 512 rows")
+        return self.last(torch.relu(self.first(x)))
+
+
 class NoNumbers(Plain):
     def forward(self, x):
         return self.last(torch.relu(self.first(x))) / 0 * 0
@@ -78,7 +85,11 @@ def a_user(tmp_path, monkeypatch):
 
 
 def export(model: nn.Module, path, channels: int = 1) -> None:
-    torch.jit.save(torch.jit.trace(model.eval(), torch.rand(1, channels, 48, 64)), path)
+    model.eval()
+    scripted = isinstance(model, Refusing)
+    torch.jit.save(
+        torch.jit.script(model) if scripted else torch.jit.trace(model, torch.rand(1, channels, 48, 64)), path
+    )
 
 
 def a_folder(tmp_path, model: nn.Module, card: str = CARD, channels: int = 1):
@@ -218,10 +229,20 @@ def test_a_file_that_is_no_torchscript_is_refused_before_it_is_loaded(tmp_path, 
         (Plain(), 1, CLASSES, r"scores of shape \(1, 2, 48, 64\); \(1, 2\) was expected"),
         (Plain(pooled=True), 1, CARD, r"scores of shape \(1, 2\); \(1, 2, 48, 64\) was expected"),
         (Plain(channels=3), 3, CARD, "expected input.* to have 3 channels, but got 1 channels"),
+        (Refusing(), 1, CARD, r"fails on an input of shape \(1, 1, 48, 64\) .*only 512 rows"),
         (Pair(), 1, CARD, "answers with a tuple of 2 where one tensor of scores was expected"),
         (NoNumbers(), 1, CARD, "gives values that are not numbers on 'pattern'"),
     ],
-    ids=["labels", "classes", "a map for a class", "a class for a map", "channels", "a tuple", "no numbers"],
+    ids=[
+        "labels",
+        "classes",
+        "a map for a class",
+        "a class for a map",
+        "channels",
+        "an error",
+        "a tuple",
+        "no numbers",
+    ],
 )
 def test_a_program_that_does_not_fit_its_card_is_not_added(tmp_path, a_user, model, channels, card, said):
     folder = a_folder(tmp_path, model, card, channels)

@@ -34,14 +34,32 @@ class Program(nn.Module):
         self.script, self._name = script, name
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scores for a batch of inputs; shapes are the program's own."""
-        scores = self.script(x)
+        """Scores for a batch of inputs.
+
+        Raises:
+            WeightCorrupt: the program fails, or answers with something else.
+        """
+        try:
+            scores = self.script(x)
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, torch.jit.Error) as error:
+            raise WeightCorrupt(
+                f"The program {self._name} fails on an input of shape {tuple(x.shape)} ({_reason(error)}); the card's "
+                "size, mean or std do not fit it, or it was exported for other shapes."
+            ) from error
         if not isinstance(scores, Tensor):
             raise WeightCorrupt(
                 f"The program {self._name} answers with a {_kind(scores)} where one tensor of scores was expected; "
                 "wrap the model so that forward returns the scores alone, and export it again."
             )
         return scores
+
+
+def _reason(error: Exception) -> str:
+    """The last line of an error, because a program's errors begin with where it happened."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
 
 
 def _kind(answer: Any) -> str:
