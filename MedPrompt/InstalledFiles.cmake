@@ -2,8 +2,12 @@
 
 set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/__init__.py"
+  "MedPromptLib/agreements.py"
   "MedPromptLib/benchmark.py"
+  "MedPromptLib/card_drafts.py"
+  "MedPromptLib/card_template.py"
   "MedPromptLib/catalog.py"
+  "MedPromptLib/checkpoints.py"
   "MedPromptLib/cli.py"
   "MedPromptLib/cli_cards.py"
   "MedPromptLib/cli_planner.py"
@@ -15,12 +19,17 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/headless.py"
   "MedPromptLib/images.py"
   "MedPromptLib/importing.py"
+  "MedPromptLib/importing_drafts.py"
+  "MedPromptLib/importing_monai.py"
+  "MedPromptLib/importing_nnunet.py"
   "MedPromptLib/inference/__init__.py"
   "MedPromptLib/inference/devices.py"
   "MedPromptLib/inference/engine.py"
   "MedPromptLib/inference/input_check.py"
   "MedPromptLib/inference/preprocessing.py"
+  "MedPromptLib/inference/programs.py"
   "MedPromptLib/inference/storage.py"
+  "MedPromptLib/inference/windows.py"
   "MedPromptLib/installing.py"
   "MedPromptLib/knowledge/__init__.py"
   "MedPromptLib/knowledge/minilm.py"
@@ -29,6 +38,8 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/networks/__init__.py"
   "MedPromptLib/networks/deepfusionlab.py"
   "MedPromptLib/networks/efficientnet.py"
+  "MedPromptLib/networks/monai_networks.py"
+  "MedPromptLib/networks/nnunet_networks.py"
   "MedPromptLib/ontology.py"
   "MedPromptLib/outputs.py"
   "MedPromptLib/overview.py"
@@ -162,6 +173,7 @@ set(MEDPROMPT_LIBRARY_DATA
   )
 
 set(MEDPROMPT_RESOURCES
+  "Resources/Docs/add-a-weight.md"
   "Resources/Icons/MedPrompt.png"
   "Resources/UI/MedPrompt.ui"
   "Resources/requirements-language-model.txt"

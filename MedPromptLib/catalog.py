@@ -6,6 +6,7 @@ no code changes.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import os
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
 
 from .errors import WeightCorrupt
 from .measured import Latency, Measurement, OperatingPoint, Reliability, SubgroupMeasurement
@@ -22,6 +23,10 @@ from .user_folders import weights_folder
 
 CARD_NAME = "card.json"
 FILE_NAME = "model.safetensors"
+PROGRAM_NAME = "torchscript"
+"""What a card calls the network of a file that holds its own program."""
+DRAFT_SUFFIX = ".part"
+"""Of a weight's folder while it is being copied; one that is left over from an interrupted copy is no weight."""
 WEIGHTS_VARIABLE = "MEDPROMPT_WEIGHTS"
 """Environment variable with further weight folders, separated like PATH."""
 
@@ -91,7 +96,10 @@ class Structure(_Strict):
     """One label of a segmentation.
 
     Attributes:
+        name: as results show it; a multi-structure segmentation can be asked for it.
         label: value in the label map the network's output becomes, from 1.
+        synonyms: other words for it.
+        terminology: SNOMED CT codes; drafts may leave them out where the ontology knows the name.
         color: RGB, each 0 to 1.
     """
 
@@ -107,12 +115,17 @@ class Preprocessing(_Strict):
 
     Attributes:
         size: rows and columns the image is resized to, in pixels (2D), or the window in voxels (3D).
+        fit: 2D: how an image comes to `size`: it is resized (`resize`), or it keeps its pixels and a window of that
+            size slides over it (`tile`, segmentation only).
         spacing: in mm, if the image is resampled to a fixed spacing first (k, j, i); None keeps the grid.
         channels: 1 (grey, repeated to three for a pretrained encoder) or 3 (RGB).
         intensity: `percentile` maps the image's 0.5 and 99.5 percentiles to 0 and 1; `uint8` divides by 255 and
-            leaves the contrast alone; `raw255` feeds 0 to 255 as the authors' released weights expect.
-        mean: subtracted per channel after `intensity`.
-        std: divides per channel afterwards.
+            leaves the contrast alone; `raw255` feeds 0 to 255 as the authors' released weights expect; `minmax` maps
+            the lowest and highest value to 0 and 1; `zscore` subtracts the image's own mean and divides by its own
+            standard deviation, per channel, before any resizing.
+        mean: subtracted per channel after `intensity`. One number for each channel that the network takes: three for
+            RGB and for grey that is repeated, one for a network with a single input channel.
+        std: divides per channel afterwards; as many numbers as `mean`.
         tta_flip: average over the left-right mirrored image; only where the anatomy is not lateralised.
         min_region_mm2: components of a segmentation below this area are removed; 0 keeps all.
         largest_component: keep only the largest component of each structure.
@@ -123,9 +136,10 @@ class Preprocessing(_Strict):
     """
 
     size: tuple[int, ...] = (256, 256)
+    fit: Literal["resize", "tile"] = "resize"
     spacing: tuple[float, float, float] | None = None
     channels: Literal[1, 3] = 1
-    intensity: Literal["percentile", "uint8", "raw255"] = "percentile"
+    intensity: Literal["percentile", "uint8", "raw255", "minmax", "zscore"] = "percentile"
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     tta_flip: bool = False
@@ -135,12 +149,29 @@ class Preprocessing(_Strict):
     volumes: Literal["refuse", "slices"] = "refuse"
     region: Literal["crop", "mask"] = "crop"
 
+    @model_validator(mode="after")
+    def _channels_fit(self) -> Preprocessing:
+        if len(self.mean) != len(self.std):
+            raise ValueError(f"mean has {len(self.mean)} numbers and std {len(self.std)}; they need as many")
+        if len(self.mean) != 3 and self.channels == 3:
+            raise ValueError(f"channels is 3, but mean has {len(self.mean)} numbers")
+        return self
+
 
 class Network(_Strict):
-    """Which network the file holds: a name in `MedPromptLib.networks.REGISTRY` and its constructor's options."""
+    """Which network the file holds, as `MedPromptLib.networks` knows it.
+
+    Attributes:
+        name: one of the project's own (`lean_fusion_lab`), `monai:` and a network of MONAI (`monai:UNet`), `nnunet:`
+            and an architecture of nnU-Net (`nnunet:PlainConvUNet`), or `torchscript` for a file that holds its program.
+        options: what the network's constructor takes, as plain values.
+        axes: order of the spatial axes that the network takes: `kji` (slices, rows, columns), or `ijk` as images that
+            MONAI's readers load.
+    """
 
     name: str
-    options: dict[str, int | float | str | bool | list[int]] = {}
+    options: dict[str, JsonValue] = {}
+    axes: Literal["kji", "ijk"] = "kji"
 
 
 class Calibration(_Strict):
@@ -218,6 +249,8 @@ class Provenance(_Strict):
     """Where a weight comes from.
 
     Attributes:
+        data: the images it was trained on: source, number, year.
+        data_licence: their terms.
         dataset: folder name of the data set it was trained on; `evaluate --all` measures there.
         also: further sets that joined it in training, measured as well.
         unlabelled: sets whose images took part without labels.
@@ -225,6 +258,10 @@ class Provenance(_Strict):
         splits: how many images each split of it has.
         subgroups: the column of its `split.csv` whose values are measured apart; empty for none.
         training: what is known of the run.
+        command: how the weight was made: a command, or the program and its version.
+        seed, config_sha256: of the training, where they are known.
+        date: when, as year-month-day.
+        note: anything else a reader should know.
     """
 
     data: str
@@ -247,11 +284,13 @@ class WeightFile(_Strict):
     """The file beside the card.
 
     Attributes:
+        name: in the card's folder, never a path.
+        sha256, bytes: what the file must have; `weights add` fills them in where the card leaves them out.
         storage: `float32`, or `int8` for per-channel quantised tensors that are expanded at load.
         parameters: how many numbers the network has learned; None if not counted.
     """
 
-    name: str = FILE_NAME
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = FILE_NAME
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     bytes: Annotated[int, Field(ge=1)]
     storage: Literal["float32", "int8"] = "int8"
@@ -259,7 +298,24 @@ class WeightFile(_Strict):
 
 
 class WeightCard(_Strict):
-    """`card.json`: what a weight is for, how to feed it, how good it is and where it comes from."""
+    """`card.json`: what a weight is for, how to feed it, how good it is and where it comes from.
+
+    Attributes:
+        id: the weight's name and its folder's: small letters, digits and underscores; for example `spleen_seg_ct`.
+        version: of the weight, not of MedPrompt.
+        title: what lists show.
+        intent: what it does.
+        target: what it segments or looks for, in words a user would type.
+        modality: the images it was made for, in words a user would type; for example `ct` or `chest x-ray`.
+        dimension: 2 for single images, 3 for volumes.
+        synonyms: other words for the target; every one of them routes to this weight.
+        classes: class names in the order of the network's output, at least two.
+        positive: the classes that count as a finding.
+        structures: what a segmentation labels, in the order of the network's output after the background.
+        intended_use: what the output suggests, for which images; research use only.
+        limitations: where it is known or likely to fail.
+        licence: terms of the weight.
+    """
 
     schema_version: Literal[1] = 1
     id: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_]*$")]
@@ -303,6 +359,8 @@ class WeightCard(_Strict):
                 raise ValueError(
                     "an operating point needs classes that are a positive finding and classes that are not"
                 )
+            if self.preprocessing.fit == "tile":
+                raise ValueError("preprocessing.fit 'tile' is for segmentations; a classifier looks at the whole image")
         elif self.operating_point is not None:
             raise ValueError("only a classification card can have an operating point")
         elif not self.structures:
@@ -330,6 +388,7 @@ class WeightCard(_Strict):
 
 
 SHOWN_PROBLEMS = 6
+SHOWN_LENGTH = 60
 
 
 def parse_card(path: Path) -> WeightCard:
@@ -339,18 +398,43 @@ def parse_card(path: Path) -> WeightCard:
         WeightCorrupt: no such file, not JSON, or unknown, missing or unfit fields; the message names them.
     """
     try:
-        return WeightCard.model_validate_json(path.read_text(encoding="utf-8"))
+        return card_from_text(path.read_text(encoding="utf-8"), path)
     except (OSError, UnicodeDecodeError) as error:
         raise WeightCorrupt(
             f"The weight card {path} cannot be read ({error}); restore it or remove the folder."
         ) from error
+
+
+def card_from_text(text: str, path: Path) -> WeightCard:
+    """The card in a JSON text that came from a file.
+
+    Raises:
+        WeightCorrupt: as `parse_card`; each field is named with what was expected and what was found.
+    """
+    try:
+        return WeightCard.model_validate_json(text)
     except ValidationError as error:
         found = error.errors()
-        texts = [f"{'.'.join(str(p) for p in e['loc']) or 'the document'}: {e['msg']}" for e in found[:SHOWN_PROBLEMS]]
+        texts = [_problem(e) for e in found[:SHOWN_PROBLEMS]]
         more = f"; and {len(found) - SHOWN_PROBLEMS} more" if len(found) > SHOWN_PROBLEMS else ""
         raise WeightCorrupt(
             f"The weight card {path} is not valid: {'; '.join(texts)}{more}; correct it or remove the folder."
         ) from error
+
+
+def _problem(error: Any) -> str:
+    """One of pydantic's errors: the field, what was expected, what was found."""
+    where = ".".join(str(part) for part in error["loc"]) or "the document"
+    text = f"{where}: {error['msg']}"
+    if error["type"] == "extra_forbidden":
+        models = (WeightCard, Preprocessing, Network, Provenance, WeightFile, Structure, Terminology, Calibration)
+        known = {name for model in models for name in model.model_fields}
+        near = difflib.get_close_matches(str(error["loc"][-1]), known, n=1)
+        return f"{text} (is '{near[0]}' meant?)" if near else text
+    if error["type"] in ("missing", "json_invalid", "value_error"):
+        return text
+    value = repr(error["input"])
+    return f"{text}; found {value if len(value) <= SHOWN_LENGTH else value[:SHOWN_LENGTH] + '…'}"
 
 
 def read_card(folder: Path) -> WeightCard:
@@ -429,7 +513,7 @@ class Catalog:
         problems = []
         for root in default_weight_folders() if folders is None else folders:
             for folder in sorted(p.parent for p in Path(root).glob(f"*/{CARD_NAME}")):
-                if folder.name in cards:
+                if folder.name in cards or folder.name.endswith(DRAFT_SUFFIX):
                     continue
                 try:
                     cards[folder.name] = (folder, read_card(folder))

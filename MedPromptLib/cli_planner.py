@@ -74,7 +74,7 @@ def _agree_to_send(
         tell(f"The text of the prompt is sent to {options.endpoint}; images never are.")
         return
     tell(disclosure(endpoint, prompt or "(the prompts of the file)", abilities))
-    if not (sys.stdin.isatty() and _asked("Send it?")):
+    if not (sys.stdin.isatty() and asked("Send it?")):
         raise InvalidInput(
             "Nothing was sent, because you have not agreed to it; repeat the command with --agree-to-send, "
             "or leave out --planner endpoint."
@@ -90,14 +90,15 @@ def confirmed(verdict: Verdict, abilities: Sequence[Ability], options: argparse.
         from .planner import explain
 
         tell(explain(verdict, abilities))
-        if not (sys.stdin.isatty() and _asked("Run this plan?")):
+        if not (sys.stdin.isatty() and asked("Run this plan?")):
             raise NotConfirmed(
                 f"{verdict.question()} To run the plan as it is, repeat the command with --yes.", verdict
             )
     return verdict.plan
 
 
-def _asked(question: str) -> bool:
+def asked(question: str) -> bool:
+    """A yes or no from the terminal; anything but yes is no."""
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

@@ -1,9 +1,10 @@
-"""The weights' part of the command line: list, show, verify, add, remove, import, profile and evaluate."""
+"""The weights' part of the command line: all of `medprompt weights …`, and `medprompt evaluate`."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from .cli_cards import (
     weights_operating_point,
     weights_show,
 )
-from .cli_planner import tell
+from .cli_planner import asked, tell
 from .errors import InvalidInput, WeightCorrupt
 from .outputs import write_lines
 
@@ -55,14 +56,38 @@ def weights_verify(options: argparse.Namespace) -> int:
 
 
 def weights_import(options: argparse.Namespace) -> None:
-    """Convert released DeepFusionLab files."""
+    """Convert released DeepFusionLab files; make drafts of MONAI bundles and nnU-Net results."""
     from .catalog import default_weight_folders
     from .importing import import_weight
 
-    into = options.into or default_weight_folders()[0]
     for path in options.files:
+        if path.is_dir():
+            _import_folder(path, options)
+            continue
+        into = options.into or default_weight_folders()[0]
         card = import_weight(path, into)
         print(f"{path} → {into / card.id}: {card.intent.value} of {card.target} on {card.modality}")
+
+
+def _import_folder(path: Path, options: argparse.Namespace) -> None:
+    from .importing_monai import METADATA, import_bundle, is_bundle
+    from .importing_nnunet import DATASET, PLANS, import_nnunet, is_nnunet
+
+    into = options.into or Path()
+    if is_bundle(path):
+        draft = import_bundle(path, into, options.card)
+    elif is_nnunet(path):
+        draft = import_nnunet(path, into, options.card, options.fold)
+    else:
+        raise InvalidInput(
+            f"The folder {path} is neither a MONAI bundle ({METADATA}) nor nnU-Net's results ({DATASET} and {PLANS})."
+        )
+    print(f"{path} → {draft.folder}, a draft")
+    for note in draft.notes:
+        tell(f"Note: {note}")
+    if draft.to_fill:
+        tell(f"Fill in {draft.folder / 'card.toml'}: {', '.join(draft.to_fill)}")
+    tell(f"Then: medprompt weights add {draft.folder} --sample IMAGE")
 
 
 def weights_add(options: argparse.Namespace) -> None:
@@ -72,12 +97,40 @@ def weights_add(options: argparse.Namespace) -> None:
     from .user_folders import weights_folder
 
     into = options.into or weights_folder()
-    card = add_weight(options.folder, Catalog.load(options.weights), into, options.sample)
+    card = add_weight(
+        options.folder, Catalog.load(options.weights), into, options.sample, lambda text: _agreed(text, options)
+    )
     print(f"{into / card.id}: {card.intent.value} of {card.target} on {card.modality}")
     if not card.evaluation:
         tell("Its card holds no figures; measure it with `medprompt evaluate`.")
     if card.input_profile is None:
         tell("Its card has no input profile, so unusual images are not noticed; see `medprompt weights profile`.")
+
+
+def weights_trust(options: argparse.Namespace) -> None:
+    """Agree to run the program that an installed weight holds."""
+    from .catalog import PROGRAM_NAME, Catalog
+    from .installing import agree_to_program
+
+    catalog = Catalog.load(options.weights)
+    card = catalog.card(options.id)
+    if card.network.name != PROGRAM_NAME:
+        raise InvalidInput(f"The weight '{card.id}' holds no program; there is nothing to agree to.")
+    agree_to_program(catalog.folder(card.id), card, lambda text: _agreed(text, options))
+    print(f"{card.id}: its program may run ({card.file.sha256})")
+
+
+def _agreed(text: str, options: argparse.Namespace) -> bool:
+    tell(text)
+    return options.trust_program or (sys.stdin.isatty() and asked("Run it?"))
+
+
+def weights_template(options: argparse.Namespace) -> None:
+    """A card to fill in, on standard output."""
+    from .card_template import template
+    from .plan import Intent
+
+    print(template(Intent(options.intent), options.dimension), end="")
 
 
 def weights_remove(options: argparse.Namespace) -> None:
@@ -181,24 +234,42 @@ def add_weight_commands(commands: Any, places: argparse.ArgumentParser, device: 
         ("show", weights_show, "what a card says"),
         ("verify", weights_verify, "check cards and files"),
         ("add", weights_add, "check a weight of your own, try it and copy it to your weight folder"),
+        ("trust", weights_trust, "agree to run the program that a weight holds"),
+        ("template", weights_template, "print a card.toml to fill in"),
         ("remove", weights_remove, "delete a weight that was added"),
         ("profile", weights_profile, "write onto a card what fitting images look like"),
         ("operating-point", weights_operating_point, "choose on the validation split from where on there is a finding"),
         ("failure", weights_failure, "write onto a card what a weight is known to get wrong"),
-        ("import", weights_import, "convert DeepFusionLab .pth files released by the MedPrompt authors"),
+        (
+            "import",
+            weights_import,
+            "make a draft of a MONAI bundle or of nnU-Net results; convert the authors' .pth files",
+        ),
     ):
         parsers[name] = actions.add_parser(name, parents=[places], help=text)
         parsers[name].set_defaults(do=do)
-    for name in ("show", "remove", "profile", "operating-point", "failure"):
+    for name in ("show", "remove", "profile", "operating-point", "failure", "trust"):
         parsers[name].add_argument("id")
     add_show_options(parsers["show"])
     add_failure_options(parsers["failure"])
     add_operating_point_options(parsers["operating-point"])
     parsers["add"].add_argument("folder", type=Path)
     parsers["add"].add_argument("--sample", type=Path, metavar="IMAGE", help="a fitting image for the trial run")
-    parsers["import"].add_argument("files", type=Path, nargs="+", metavar="FILE.pth")
+    importing = parsers["import"]
+    importing.add_argument("files", type=Path, nargs="+", metavar="FOLDER|FILE.pth")
+    importing.add_argument("--card", type=Path, metavar="FILE", help="JSON or TOML with parts of the card; they win")
+    importing.add_argument("--fold", help="nnU-Net's fold: a number or all")
+    for name in ("add", "trust"):
+        parsers[name].add_argument(
+            "--trust-program", action="store_true", help="agree to run a TorchScript file without being asked"
+        )
+    template = parsers["template"]
+    template.add_argument("--intent", choices=("segmentation", "classification"), default="segmentation")
+    template.add_argument("--dimension", type=int, choices=(2, 3), default=2)
     for name in ("add", "import"):
-        parsers[name].add_argument("--into", type=Path, metavar="DIR", help="weight folder to add to")
+        parsers[name].add_argument(
+            "--into", type=Path, metavar="DIR", help="weight folder to add to; drafts: default here"
+        )
     profile = parsers["profile"]
     profile.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the data sets")
     profile.add_argument(

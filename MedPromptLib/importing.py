@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import pickle
 import re
 import shutil
 from pathlib import Path
@@ -23,6 +22,7 @@ from .catalog import (
     describe_file,
     write_card,
 )
+from .checkpoints import is_state, read_checkpoint
 from .errors import InvalidInput
 from .plan import Intent
 
@@ -80,15 +80,8 @@ def import_weight(source: Path, into: Path) -> WeightCard:
 
 
 def _read_state(source: Path) -> dict[str, Any]:
-    import torch
-
-    try:
-        state = torch.load(source, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise InvalidInput(f"There is no file {source}; give the path of a .pth file.") from error
-    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError) as error:
-        raise InvalidInput(f"The file {source} is not a plain PyTorch state dict, so it is not loaded.") from error
-    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
+    state = read_checkpoint(source)
+    if state != {} and not is_state(state):
         raise InvalidInput(
             f"The file {source} holds more than parameters; export it with torch.save(model.state_dict(), …)."
         )

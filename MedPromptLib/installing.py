@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .catalog import CARD_NAME, Catalog, WeightCard, parse_card, verify_file
+from .agreements import agreed_programs
+from .card_drafts import read_draft
+from .catalog import DRAFT_SUFFIX, PROGRAM_NAME, Catalog, WeightCard, verify_file, write_card
 from .errors import InvalidInput, OutputFailed, WeightCorrupt
 from .images import MedicalImage, read_image
 from .plan import Intent
@@ -21,48 +24,94 @@ SAMPLE_NAMES = ("sample.png", "sample.jpg", "sample.dcm", "sample.nrrd", "sample
 """A fitting image that may lie beside the card, for the trial run."""
 
 
-def add_weight(source: Path, catalog: Catalog, into: Path | None = None, sample: Path | None = None) -> WeightCard:
+def add_weight(
+    source: Path,
+    catalog: Catalog,
+    into: Path | None = None,
+    sample: Path | None = None,
+    agree: Callable[[str], bool] = lambda question: False,
+) -> WeightCard:
     """Check a weight folder, try it on an image and copy it to `into/<id>/`.
 
     Args:
-        source: a folder with `card.json` and the file that the card names.
+        source: a folder with `card.toml` or `card.json` (see `card_drafts.read_draft`) and the file that it names.
         catalog: what is installed already.
         into: default the user's weight folder.
         sample: a fitting image; default `sample.png` (or the like) beside the card, else a synthetic pattern.
+        agree: asked with a text whether to run a file that holds its own program, if the user has not agreed to it yet.
 
     Raises:
-        InvalidInput: no such folder, an id that is taken, or a sample that cannot be read.
+        InvalidInput: no such folder, an incomplete card, an id that is taken, a sample that cannot be read, or a
+            program that the user does not agree to run.
+        MissingPackage: the network's library is not installed.
         WeightCorrupt: the card or the file is not valid, they do not fit each other, or the trial run fails.
         OutputFailed: the copy could not be written; nothing half-written is left.
     """
-    if not (source / CARD_NAME).is_file():
-        raise InvalidInput(f"There is no {CARD_NAME} in {source}; expected a folder with it and the weight file.")
-    card = parse_card(source / CARD_NAME)
+    card, into = read_draft(source), into or weights_folder()
     if card.id in catalog:
         raise InvalidInput(
             f"There is already a weight '{card.id}' in {catalog.folder(card.id)}; change the card's id "
             "or remove that one."
         )
+    if (into / card.id).exists():
+        raise InvalidInput(f"There is already a folder {into / card.id}; remove it or change the card's id.")
     verify_file(source, card)
     if sample is None:
         sample = next((source / name for name in SAMPLE_NAMES if (source / name).is_file()), None)
-    try_weight(source, card, a_pattern(card) if sample is None else read_image(sample))
-    return _copy(source, card, into or weights_folder())
+    image = a_pattern(card) if sample is None else read_image(sample)
+    newly_agreed = card.network.name == PROGRAM_NAME and agree_to_program(source, card, agree)
+    try:
+        try_weight(source, card, image)
+        _copy(source, card, into)
+    except BaseException:
+        if newly_agreed:
+            agreed_programs().take_back(card.file.sha256)
+        raise
+    return card
 
 
-def _copy(source: Path, card: WeightCard, into: Path) -> WeightCard:
-    draft, folder = into / f"{card.id}.part", into / card.id
+def agree_to_program(folder: Path, card: WeightCard, agree: Callable[[str], bool]) -> bool:
+    """Have the user agree to run a TorchScript weight; True if that is new.
+
+    Args:
+        agree: asked with a text unless the user has agreed already.
+
+    Raises:
+        WeightCorrupt: the file is missing, altered or not TorchScript.
+        InvalidInput: the user does not agree.
+    """
+    from .inference.programs import check_is_program
+
+    path = verify_file(folder, card)
+    check_is_program(path)
+    agreements = agreed_programs()
+    if agreements.given(card.file.sha256):
+        return False
+    if not agree(
+        f"{path} holds a program (TorchScript), which runs on this computer with your rights. "
+        f"Run it only if you trust where it comes from. SHA-256: {card.file.sha256}"
+    ):
+        raise InvalidInput(
+            f"The program in {path} was not run and nothing was changed, because you have not agreed to it; repeat the "
+            "command with --trust-program if you trust where it comes from."
+        )
+    agreements.give(card.file.sha256)
+    return True
+
+
+def _copy(source: Path, card: WeightCard, into: Path) -> None:
+    draft, folder = into / f"{card.id}{DRAFT_SUFFIX}", into / card.id
     try:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
-        for name in (CARD_NAME, card.file.name):
-            shutil.copyfile(source / name, draft / name)
+        shutil.copyfile(source / card.file.name, draft / card.file.name)
+        verify_file(draft, card)
+        write_card(draft, card)
         draft.rename(folder)
     except OSError as error:
         raise OutputFailed(f"The weight cannot be copied to {into} ({error}); nothing was added.") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return card
 
 
 def a_pattern(card: WeightCard) -> MedicalImage:
@@ -87,10 +136,11 @@ def try_weight(folder: Path, card: WeightCard, image: MedicalImage) -> None:
     from .inference.engine import load_weight
 
     weight = load_weight(folder, card, torch.device("cpu"))
+    weight.network.register_forward_hook(lambda _, inputs, scores: _check_shape(card, inputs[0].shape, scores.shape))
     try:
         _check_output(weight, image)
     except (RuntimeError, ValueError, IndexError, TypeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise WeightCorrupt(
             f"The weight '{card.id}' fails on '{image.name}' ({reason}); its card's preprocessing or network options "
             "do not fit the file."
@@ -104,15 +154,28 @@ def _check_output(weight: LoadedWeight, image: MedicalImage) -> None:
     if card.intent is Intent.CLASSIFICATION:
         values = np.array(list(classify(weight, image).values()))
     else:
-        scores = segmentation_scores(weight, image)
-        if scores.shape[1] != len(card.structures) + 1:
-            raise WeightCorrupt(
-                f"The weight '{card.id}' scores {scores.shape[1]} labels where its card has {len(card.structures)} "
-                "structures and the background."
-            )
-        values = scores.numpy()
+        values = segmentation_scores(weight, image).numpy()
     if not np.isfinite(values).all():
         raise WeightCorrupt(f"The weight '{card.id}' gives values that are not numbers on '{image.name}'.")
+
+
+def _check_shape(card: WeightCard, given: Sequence[int], scores: Sequence[int]) -> None:
+    """Compare the shape of the scores (n, classes, …) with the card and with the input (n, channels, …)."""
+    place: tuple[int, ...] = ()
+    if card.intent is Intent.CLASSIFICATION:
+        labels, what = len(card.classes), f"{len(card.classes)} classes"
+    else:
+        labels, what = len(card.structures) + 1, f"{len(card.structures)} structures and the background"
+        place = tuple(given[2:])
+    wanted = (given[0], labels, *place)
+    if tuple(scores) == wanted:
+        return
+    if len(scores) == len(wanted) and tuple(scores[2:]) == place:
+        raise WeightCorrupt(f"The weight '{card.id}' scores {scores[1]} labels where its card has {what}.")
+    raise WeightCorrupt(
+        f"The weight '{card.id}' answers an input of shape {tuple(given)} with scores of shape {tuple(scores)}; "
+        f"{wanted} was expected, because its card has {what}."
+    )
 
 
 def remove_weight(weight_id: str, catalog: Catalog) -> Path:
@@ -128,5 +191,8 @@ def remove_weight(weight_id: str, catalog: Catalog) -> Path:
             f"The weight '{weight_id}' lies in {folder}, not among those added with `medprompt weights add`; "
             "it is left alone."
         )
+    card = catalog.card(weight_id)
     shutil.rmtree(folder)
+    if not any(other.file.sha256 == card.file.sha256 for other in catalog if other.id != weight_id):
+        agreed_programs().take_back(card.file.sha256)
     return folder

@@ -13,6 +13,7 @@ from MedPromptLib.images import MedicalImage
 from MedPromptLib.inference.devices import resolve_device, run_in_batches
 from MedPromptLib.inference.engine import ModelCache, calibrated, load_weight, regional, segment, tidy
 from MedPromptLib.inference.preprocessing import prepare, restore
+from MedPromptLib.inference.windows import ReversedAxes, tiled
 
 CPU = torch.device("cpu")
 
@@ -181,3 +182,36 @@ def test_calibration_divides_by_the_temperature_and_adds_the_bias():
     assert torch.allclose(p, torch.tensor([[3.0, -1.0]]).softmax(1))
     with pytest.raises(ValueError, match="one number for each of the 2 classes"):
         a_card("x_cls_cxr", classes=("a", "b"), calibration=Calibration(bias=(1.0,)))
+
+
+def test_a_zscore_is_of_the_whole_image_before_it_is_resized():
+    array = np.random.default_rng(0).normal(500, 40, (2, 30, 40, 3)).astype(np.float32)
+    recipe = Preprocessing(size=(16, 16), channels=3, intensity="zscore", fit="tile", mean=(0,) * 3, std=(1,) * 3)
+    x = prepare(array, recipe)
+    assert x.shape == (2, 3, 30, 40)
+    assert torch.allclose(x.mean((0, 2, 3)), torch.zeros(3), atol=1e-4)
+    assert torch.allclose(x.std((0, 2, 3), correction=0), torch.ones(3), atol=1e-4)
+    assert torch.isfinite(prepare(np.full((1, 20, 20), 7, np.uint8), recipe.model_copy(update={"channels": 1}))).all()
+
+
+def test_the_lowest_and_highest_value_become_0_and_1():
+    array = np.random.default_rng(0).normal(500, 40, (2, 30, 40)).astype(np.float32)
+    x = prepare(array, Preprocessing(intensity="minmax", fit="tile", mean=(0.0,), std=(1.0,)))
+    assert x.shape == (2, 1, 30, 40)
+    assert (x.amin((1, 2, 3)).tolist(), x.amax((1, 2, 3)).tolist()) == ([0, 0], [1, 1])
+
+
+@pytest.mark.parametrize("shape", [(40, 60), (20, 30), (41, 97), (32, 48)])
+def test_windows_join_to_the_scores_of_a_network_without_neighbourhood(shape):
+    x = torch.rand(2, 3, *shape)
+    scores = tiled(lambda batch: batch.flip(1) * 2, x, (32, 48))
+    assert torch.allclose(scores, x.flip(1) * 2, atol=1e-5)
+
+
+def test_a_network_with_reversed_axes_sees_the_transposed_image():
+    seen = []
+    network = ReversedAxes(torch.nn.Identity())
+    network.network.register_forward_hook(lambda _, inputs, out: seen.append(inputs[0]))
+    x = torch.rand(1, 2, 3, 4, 5)
+    assert torch.equal(network(x), x)
+    assert torch.equal(seen[0], x.permute(0, 1, 4, 3, 2))

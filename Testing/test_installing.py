@@ -127,6 +127,51 @@ def test_a_folder_that_cannot_be_written_to_is_named(a_folder, tmp_path):
         add_weight(a_folder, Catalog.load(), into=tmp_path / "taken")
 
 
+def test_a_copy_that_breaks_off_leaves_nothing(a_folder, a_home, monkeypatch):
+    def half(source, target):
+        target.write_bytes(source.read_bytes()[:1000])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("MedPromptLib.installing.shutil.copyfile", half)
+    with pytest.raises(OutputFailed, match="No space left on device.*nothing was added"):
+        add_weight(a_folder, Catalog.load())
+    assert list(a_home.iterdir()) == []
+
+
+def test_a_copy_that_is_not_whole_is_not_added(a_folder, a_home, monkeypatch):
+    monkeypatch.setattr(
+        "MedPromptLib.installing.shutil.copyfile", lambda source, target: target.write_bytes(source.read_bytes()[:1000])
+    )
+    with pytest.raises(WeightCorrupt, match="has 1000 bytes where its card says"):
+        add_weight(a_folder, Catalog.load())
+    assert list(a_home.iterdir()) == []
+
+
+def test_what_an_interrupted_copy_left_is_no_weight_and_is_replaced(a_folder, a_home):
+    left = a_home / "spleen_seg_ct.part"
+    left.mkdir(parents=True)
+    (left / CARD_NAME).write_bytes((a_folder / CARD_NAME).read_bytes())
+    assert Catalog.load([a_home]).problems == ()
+    add_weight(a_folder, Catalog.load())
+    assert [path.name for path in a_home.iterdir()] == ["spleen_seg_ct"]
+
+
+def test_a_folder_in_the_way_is_not_overwritten(a_folder, a_home):
+    (a_home / "spleen_seg_ct").mkdir(parents=True)
+    (a_home / "spleen_seg_ct" / CARD_NAME).write_text("a broken card")
+    with pytest.raises(InvalidInput, match="already a folder"):
+        add_weight(a_folder, Catalog.load())
+    assert (a_home / "spleen_seg_ct" / CARD_NAME).read_text() == "a broken card"
+
+
+@pytest.mark.parametrize("weight_id", ["../outside", "/etc/x", "a/b", "..", "A", "a\n", ""])
+def test_an_id_that_is_a_path_is_refused(a_folder, a_home, weight_id):
+    change_card(a_folder, id=weight_id)
+    with pytest.raises(WeightCorrupt, match="id: String should match pattern"):
+        add_weight(a_folder, Catalog.load())
+    assert not a_home.exists()
+
+
 def test_weights_that_came_with_medprompt_are_not_removed():
     catalog = Catalog.load()
     with pytest.raises(InvalidInput, match="it is left alone"):

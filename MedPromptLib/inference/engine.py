@@ -14,13 +14,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..catalog import Catalog, Preprocessing, WeightCard, verify_file
+from ..catalog import PROGRAM_NAME, Catalog, Preprocessing, WeightCard, verify_file
 from ..errors import InvalidInput
 from ..images import Array, MedicalImage
 from ..networks import build
 from .devices import run_in_batches
 from .preprocessing import prepare, restore, standardise
+from .programs import load_program
 from .storage import load_state
+from .windows import ReversedAxes, tiled
 
 CROP_MARGIN = 0.1
 """Of the region's extent, added on each side when a classifier looks at a segmented region."""
@@ -36,14 +38,21 @@ class LoadedWeight:
 
 
 def load_weight(folder: Path, card: WeightCard, device: torch.device) -> LoadedWeight:
-    """Verify, build and fill a network.
+    """Verify, build and fill a network, or load a program.
 
     Raises:
         WeightCorrupt: the file is missing, altered or does not fit.
+        InvalidInput: it holds a program that the user has not agreed to run.
+        MissingPackage: the network's library is not installed.
     """
     path = verify_file(folder, card)
-    network = build(card.network)
-    load_state(network, path)
+    if card.network.name == PROGRAM_NAME:
+        network: nn.Module = load_program(path, card, device)
+    else:
+        network = build(card.network)
+        load_state(network, path)
+    if card.network.axes == "ijk":
+        network = ReversedAxes(network)
     network = network.eval().requires_grad_(False).to(device)
     return LoadedWeight(card, network.to(memory_format=torch.channels_last), device)  # type: ignore[call-overload]
 
@@ -89,8 +98,11 @@ def _forward(weight: LoadedWeight, slices: Array, watch: Watch) -> Tensor:
     recipe = weight.card.preprocessing
     x = standardise(prepare(slices, recipe), recipe)
 
-    def run(batch: Tensor) -> Tensor:
+    def run_batch(batch: Tensor) -> Tensor:
         return run_in_batches(weight.network, batch, weight.device, cancelled=watch.cancelled, notice=watch.notice)
+
+    def run(batch: Tensor) -> Tensor:
+        return tiled(run_batch, batch, recipe.size) if recipe.fit == "tile" else run_batch(batch)
 
     scores = run(x)
     if recipe.tta_flip:
@@ -135,7 +147,7 @@ def label_map(
         labels (k, j, i) uint8 with the card's label values, and probabilities by structure name.
     """
     recipe = card.preprocessing
-    pixel_area = image.spacing[1] * image.spacing[2] * np.prod(image.shape[1:]) / np.prod(recipe.size)
+    pixel_area = image.spacing[1] * image.spacing[2] * np.prod(image.shape[1:]) / np.prod(probabilities.shape[2:])
     labels = np.zeros(image.shape, np.uint8)
     sums = {s.label: [0.0, 0] for s in card.structures}
     for k, scores in enumerate(probabilities):  # slice by slice: full-size scores of a whole volume would not fit

@@ -14,6 +14,8 @@ from ..catalog import Preprocessing
 from ..images import Array
 
 PERCENTILES = (0.5, 99.5)
+LARGEST_SAMPLE = 1 << 23
+"""Values per image that the percentiles are taken of; torch.quantile takes no more than twice that."""
 LUMINANCE = (0.299, 0.587, 0.114)
 """Rec. 601 weights of red, green and blue."""
 
@@ -23,19 +25,23 @@ def prepare(slices: Array, recipe: Preprocessing, size: tuple[int, int] | None =
 
     Args:
         slices: (n, h, w) or (n, h, w, 3), any real dtype.
-        size: rows and columns instead of the recipe's.
+        size: rows and columns instead of the recipe's; without effect where the recipe does not resize.
 
     Returns:
-        (n, 3, rows, columns) float32; 0 to 1, or 0 to 255 for the `raw255` intensity rule.
+        (n, channels, rows, columns) float32, with as many channels as the recipe's `mean` has numbers; 0 to 1, 0 to 255
+        for the intensity rule `raw255`, mean 0 and standard deviation 1 over all slices for `zscore`.
     """
     rows, columns = size or recipe.size
     x = torch.from_numpy(np.ascontiguousarray(slices).astype(np.float32, copy=False))
     x = x.permute(0, 3, 1, 2) if x.ndim == 4 else x[:, None]
     if recipe.channels == 1 and x.shape[1] == 3:
         x = (x * torch.tensor(LUMINANCE)[:, None, None]).sum(1, keepdim=True)
-    x = F.interpolate(x, size=(rows, columns), mode="bilinear", align_corners=False, antialias=True)
+    if recipe.intensity == "zscore":
+        x = (x - x.mean((0, 2, 3), keepdim=True)) / x.std((0, 2, 3), keepdim=True, correction=0).clamp_min(1e-8)
+    if recipe.fit == "resize":
+        x = F.interpolate(x, size=(rows, columns), mode="bilinear", align_corners=False, antialias=True)
     x = rescale(x, recipe, integer=np.issubdtype(slices.dtype, np.integer))
-    return x.expand(-1, 3, -1, -1).contiguous()
+    return x.expand(-1, len(recipe.mean), -1, -1).contiguous()
 
 
 def rescale(x: Tensor, recipe: Preprocessing, *, integer: bool) -> Tensor:
@@ -44,10 +50,16 @@ def rescale(x: Tensor, recipe: Preprocessing, *, integer: bool) -> Tensor:
     `uint8` and `raw255` take 8-bit data as it is; anything wider is first mapped from its own range, because a
     12-bit radiograph has no fixed white.
     """
-    if recipe.intensity != "percentile" and integer and float(x.min()) >= 0 and float(x.max()) <= 255:
+    if recipe.intensity == "zscore":
+        return x  # done before the image was resized
+    if recipe.intensity in ("uint8", "raw255") and integer and float(x.min()) >= 0 and float(x.max()) <= 255:
         return x / 255 if recipe.intensity == "uint8" else x
     flat = x.flatten(1)
-    low, high = torch.quantile(flat, torch.tensor(PERCENTILES) / 100, dim=1)
+    if recipe.intensity == "minmax":
+        low, high = flat.amin(1), flat.amax(1)
+    else:
+        sample = flat[:, :: 1 + flat.shape[1] // LARGEST_SAMPLE]
+        low, high = torch.quantile(sample, torch.tensor(PERCENTILES) / 100, dim=1)
     low, high = low[:, None, None, None], high[:, None, None, None]
     x = ((x - low) / (high - low).clamp_min(1e-6)).clamp(0, 1)
     return x * 255 if recipe.intensity == "raw255" else x

@@ -15,6 +15,8 @@ from torch import Tensor
 from ..errors import WeightCorrupt
 
 SCALE_SUFFIX = "::scale"
+COUNTER_SUFFIX = "num_batches_tracked"
+"""Of batch norm's counters, which matter only to training."""
 SMALLEST_QUANTISED = 8192
 """Tensors with fewer elements stay float32: an encoder's first layers are small and sensitive. On the breast classifier
 this divides the root mean square change of the logits by four and adds 4 % to the file."""
@@ -37,7 +39,7 @@ def pack(state: dict[str, Tensor], storage: Literal["float32", "int8"]) -> dict[
     """A state dict as it is written to the file; counters of batch norm are dropped, they matter only to training."""
     packed: dict[str, Tensor] = {}
     for name, tensor in state.items():
-        if name.endswith("num_batches_tracked"):
+        if name.endswith(COUNTER_SUFFIX):
             continue
         if storage == "int8" and tensor.ndim >= 2 and tensor.numel() >= SMALLEST_QUANTISED:
             packed[name], packed[name + SCALE_SUFFIX] = quantise(tensor)
@@ -51,15 +53,27 @@ def unpack(packed: dict[str, Tensor]) -> dict[str, Tensor]:
     return {
         name: expand(tensor, packed[name + SCALE_SUFFIX]) if name + SCALE_SUFFIX in packed else tensor.float()
         for name, tensor in packed.items()
-        if not name.endswith(SCALE_SUFFIX)
+        if not name.endswith((SCALE_SUFFIX, COUNTER_SUFFIX))
     }
+
+
+def distinct(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The state dict without second names of one tensor, which networks have that register a module twice."""
+    seen: set[tuple[object, ...]] = set()
+    kept = {}
+    for name, tensor in state.items():
+        key = (tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tensor.stride())
+        if tensor.numel() == 0 or key not in seen:
+            kept[name] = tensor
+        seen.add(key)
+    return kept
 
 
 def save_state(state: dict[str, Tensor], path: Path, storage: Literal["float32", "int8"]) -> None:
     """Write a state dict as safetensors."""
     from safetensors.torch import save_file
 
-    save_file(pack(state, storage), path)
+    save_file(pack(distinct(state), storage), path)
 
 
 def load_state(network: torch.nn.Module, path: Path) -> None:
@@ -74,8 +88,12 @@ def load_state(network: torch.nn.Module, path: Path) -> None:
     try:
         state = unpack(load_file(path))
     except (SafetensorError, OSError, RuntimeError) as error:
-        raise WeightCorrupt(f"The weight file {path} is not a readable safetensors file ({error}).") from error
-    own = {name: tensor for name, tensor in network.state_dict().items() if not name.endswith("num_batches_tracked")}
+        raise WeightCorrupt(
+            f"The weight file {path} is not a readable safetensors file ({error}); write "
+            "the network's state dict with safetensors.torch.save_file."
+        ) from error
+    named = distinct(network.state_dict())
+    own = {name: tensor for name, tensor in named.items() if not name.endswith(COUNTER_SUFFIX)}
     for name in own.keys() | state.keys():
         if name not in own or name not in state or own[name].shape != state[name].shape:
             found = tuple(state[name].shape) if name in state else "nothing"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..catalog import Network
+from ..catalog import PROGRAM_NAME, Network
 from ..errors import WeightCorrupt
 
 if TYPE_CHECKING:
@@ -16,15 +16,25 @@ def build(network: Network) -> nn.Module:
 
     Raises:
         WeightCorrupt: an unknown name or options the network does not take.
+        MissingPackage: the library that has the network is not installed.
     """
     from .deepfusionlab import DeepFusionLab, LeanFusionLab
 
     registry: dict[str, type[nn.Module]] = {"deepfusionlab": DeepFusionLab, "lean_fusion_lab": LeanFusionLab}
-    if network.name not in registry:
-        raise WeightCorrupt(
-            f"The card names a network '{network.name}'; this version has: {', '.join(sorted(registry))}."
-        )
+    library, _, name = network.name.rpartition(":")
+    if network.name not in registry and library not in ("monai", "nnunet"):
+        known = ", ".join([*sorted(registry), "monai:<name>", "nnunet:<name>", PROGRAM_NAME])
+        raise WeightCorrupt(f"The card names a network '{network.name}'; this version has: {known}.")
     try:
+        if library == "monai":
+            from .monai_networks import build_monai
+
+            return build_monai(name, network.options)
+        if library == "nnunet":
+            from .nnunet_networks import build_nnunet
+
+            return build_nnunet(name, network.options)
         return registry[network.name](**network.options)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise WeightCorrupt(f"The card's options for the network '{network.name}' do not fit: {error}.") from error
+    except (TypeError, ValueError, KeyError, AttributeError, AssertionError, RuntimeError, ImportError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise WeightCorrupt(f"The card's options for the network '{network.name}' do not fit: {reason}.") from error

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ..agreements import Agreements
 from ..catalog import Ability
-from ..errors import InvalidInput
 from ..user_folders import configuration_folder
 from .endpoint import EndpointPlanner
 from .endpoint_schema import messages
@@ -83,38 +82,19 @@ class Consents:
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or configuration_folder() / "endpoints.json"
+        self._agreements = Agreements(self.path, "endpoints")
 
     def given(self, planner: EndpointPlanner) -> bool:
         """Whether the user has agreed to this address and model."""
-        return _key(planner) in self._read()
+        return self._agreements.given(_key(planner))
 
     def give(self, planner: EndpointPlanner) -> None:
         """Remember the agreement."""
-        agreed = sorted({*self._read(), _key(planner)})
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._write(agreed)
+        self._agreements.give(_key(planner))
 
     def take_back(self, planner: EndpointPlanner) -> None:
         """Forget the agreement."""
-        agreed = sorted(set(self._read()) - {_key(planner)})
-        if self.path.is_file():
-            self._write(agreed)
-
-    def _write(self, agreed: list[str]) -> None:
-        draft = self.path.with_suffix(".part")
-        draft.write_text(json.dumps(agreed, indent=1) + "\n", encoding="utf-8")
-        draft.replace(self.path)
-
-    def _read(self) -> list[str]:
-        try:
-            agreed = json.loads(self.path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return []
-        except (OSError, ValueError) as error:
-            raise InvalidInput(
-                f"The list of agreed endpoints {self.path} cannot be read; delete it to start anew."
-            ) from error
-        return [str(entry) for entry in agreed] if isinstance(agreed, list) else []
+        self._agreements.take_back(_key(planner))
 
 
 def _key(planner: EndpointPlanner) -> str:
