@@ -105,11 +105,13 @@ class Preprocessing(_Strict):
     """How an image becomes the network's input.
 
     Attributes:
-        size: rows and columns the image is resized to, in pixels (2D), or the window in voxels (3D).
-        spacing: in mm, if the image is resampled to a fixed spacing first (k, j, i); None keeps the grid.
+        size: rows and columns the image is resized to, in pixels (2D), or the window in voxels, k, j, i (3D).
+        spacing: 3D: in mm, k, j, i, to which volumes of known spacing are resampled; None keeps the grid, 0 that axis's.
         channels: 1 (grey, repeated to three for a pretrained encoder) or 3 (RGB).
         intensity: `percentile` maps the image's 0.5 and 99.5 percentiles to 0 and 1; `uint8` divides by 255 and
-            leaves the contrast alone; `raw255` feeds 0 to 255 as the authors' released weights expect.
+            leaves the contrast alone; `raw255` feeds 0 to 255 as the authors' released weights expect; `window` (3D)
+            maps the two values of `window` to 0 and 1, for CT in Hounsfield units.
+        window: lowest and highest value for the intensity rule `window`.
         mean: subtracted per channel after `intensity`.
         std: divides per channel afterwards.
         tta_flip: average over the left-right mirrored image; only where the anatomy is not lateralised.
@@ -119,12 +121,20 @@ class Preprocessing(_Strict):
         volumes: what a 2D network does with several slices: `refuse`, or run `slices` one by one along the first axis.
         region: how a segmentation becomes a classifier's input region: `crop` to its bounding box with a margin of a
             tenth, or `mask` everything outside to zero as the MedPrompt paper does.
+        orientation: 3D: where the network's i, j and k axes point, for example `RAS`; volumes are turned to it by
+            whole axes and the result is turned back. Empty leaves the axes as they are stored.
+        k_axis: 3D: which stored axis becomes k: the one that fits `orientation` best, or the `coarsest` where one is,
+            for stacks of thick slices in any direction.
+        overlap: 3D: share of a window that the next one covers again.
+        mirror: 3D: axes along which mirrored volumes are averaged in; none where left and right have their own labels.
+        min_region_mm3: 3D: components of a segmentation below this volume are removed; 0 keeps all.
     """
 
     size: tuple[int, ...] = (256, 256)
     spacing: tuple[float, float, float] | None = None
     channels: Literal[1, 3] = 1
-    intensity: Literal["percentile", "uint8", "raw255"] = "percentile"
+    intensity: Literal["percentile", "uint8", "raw255", "window"] = "percentile"
+    window: tuple[float, float] | None = None
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     tta_flip: bool = False
@@ -133,6 +143,42 @@ class Preprocessing(_Strict):
     fill_holes: bool = False
     volumes: Literal["refuse", "slices"] = "refuse"
     region: Literal["crop", "mask"] = "crop"
+    orientation: Annotated[str, Field(pattern="^([RLAPSI]{3})?$")] = ""
+    k_axis: Literal["orientation", "coarsest"] = "orientation"
+    overlap: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    mirror: tuple[Literal["k", "j", "i"], ...] = ()
+    min_region_mm3: Annotated[float, Field(ge=0)] = 0.0
+
+    def must_fit(self, dimension: int) -> None:
+        """Raises ValueError if a field only makes sense in the other dimension, or fields contradict each other."""
+        others = ONLY_2D if dimension == 3 else ONLY_3D
+        changed = [name for name in others if getattr(self, name) != type(self).model_fields[name].default]
+        if changed:
+            raise ValueError(
+                f"preprocessing.{', preprocessing.'.join(changed)} only makes sense with dimension {5 - dimension}; "
+                f"leave it out or correct the dimension, which is {dimension}"
+            )
+        if dimension == 2:
+            if self.intensity == "window":
+                raise ValueError("preprocessing.intensity 'window' only makes sense with dimension 3")
+            return
+        if len(self.size) != 3 or min(self.size) < 1:
+            raise ValueError("preprocessing.size needs three numbers in 3D, the window in voxels along k, j and i")
+        if self.intensity == "raw255":
+            raise ValueError("preprocessing.intensity 'raw255' only makes sense with dimension 2")
+        if (self.intensity == "window") != (self.window is not None) or (self.window and self.window[0] >= self.window[1]):
+            raise ValueError("preprocessing.window needs its lowest and highest value exactly with intensity 'window'")
+        if not len(self.mean) == len(self.std) == self.channels:
+            raise ValueError(f"preprocessing.mean and std need one number for each of the {self.channels} channels in 3D")
+        if self.orientation and {frozenset(p) for p in PAIRS} != {
+            next(frozenset(p) for p in PAIRS if letter in p) for letter in self.orientation
+        }:
+            raise ValueError("preprocessing.orientation needs one of R or L, one of A or P and one of S or I, as in RAS")
+
+
+PAIRS = ("RL", "AP", "SI")
+ONLY_2D = ("tta_flip", "min_region_mm2", "volumes", "region")
+ONLY_3D = ("spacing", "window", "orientation", "k_axis", "overlap", "mirror", "min_region_mm3")
 
 
 class Network(_Strict):
@@ -189,6 +235,7 @@ class InputProfile(_Strict):
         variances: of the components. residual: variance in every other direction.
         intercept: log odds at the mean.
         distance_limit, likeness_limit: what a fitting image stays within.
+        extent: of volumes, least and most voxels along k, j, i on the network's grid; empty for single images.
         command: what made it.
     """
 
@@ -202,6 +249,7 @@ class InputProfile(_Strict):
     intercept: float
     distance_limit: Annotated[float, Field(gt=0)]
     likeness_limit: float
+    extent: tuple[tuple[float, float], ...] = ()
     command: str = ""
 
 
@@ -275,6 +323,13 @@ class WeightCard(_Strict):
             raise ValueError("a segmentation card needs at least one structure")
         elif [s.label for s in self.structures] != list(range(1, len(self.structures) + 1)):
             raise ValueError("structure labels must be 1, 2, 3, … in order")
+        return self
+
+    @model_validator(mode="after")
+    def _dimension_fits(self) -> WeightCard:
+        if self.dimension == 3 and self.intent is Intent.CLASSIFICATION:
+            raise ValueError("a card with dimension 3 must be a segmentation")
+        self.preprocessing.must_fit(self.dimension)
         return self
 
     @property

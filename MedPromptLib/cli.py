@@ -163,10 +163,12 @@ def train(options: argparse.Namespace) -> None:
     from .training.config import read_recipe
     from .training.publish import publish
     from .training.supervised import SupervisedTraining
+    from .training.volume_training import VolumeTraining
 
     recipe, digest = read_recipe(options.recipe)
     work = options.work / recipe.card.id
-    training = SupervisedTraining(recipe, options.data, work, resolve_device(options.device), report=tell)
+    kind = VolumeTraining if recipe.card.dimension == 3 else SupervisedTraining
+    training = kind(recipe, options.data, work, resolve_device(options.device), report=tell)
     state = training.run()
     command = f"medprompt train MedPromptLib/training/recipes/{options.recipe.name} --data DATA"
     card = publish(recipe, state, training.cases["val"], options.out, command=command, config_sha256=digest)

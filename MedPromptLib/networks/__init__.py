@@ -18,8 +18,13 @@ def build(network: Network) -> nn.Module:
         WeightCorrupt: an unknown name or options the network does not take.
     """
     from .deepfusionlab import DeepFusionLab, LeanFusionLab
+    from .vnet import VNet
 
-    registry: dict[str, type[nn.Module]] = {"deepfusionlab": DeepFusionLab, "lean_fusion_lab": LeanFusionLab}
+    registry: dict[str, type[nn.Module]] = {
+        "deepfusionlab": DeepFusionLab,
+        "lean_fusion_lab": LeanFusionLab,
+        "vnet": VNet,
+    }
     if network.name not in registry:
         raise WeightCorrupt(
             f"The card names a network '{network.name}'; this version has: {', '.join(sorted(registry))}."

@@ -27,6 +27,7 @@ class CardText(_Strict):
     intent: Intent
     target: str
     modality: str
+    dimension: Literal[2, 3] = 2
     synonyms: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     positive: tuple[str, ...] = ()
@@ -59,6 +60,9 @@ class Augmentation(_Strict):
         rotate: degrees. scale, shift: fraction of the image.
         gamma, contrast, brightness: strength; noise, blur: largest standard deviation (intensity, pixels).
         colour: strength of a random gain of each of red, green and blue.
+        mirror: 3D: axes that are mirrored in half of the patches; none where left and right have their own labels.
+        tilt: 3D: degrees about the j and i axes; `rotate` and `quarter_turns` are about k.
+        low_resolution: 3D: largest factor of a resolution that is taken away and interpolated back, 1 for none.
     """
 
     flip_horizontal: float = 0.0
@@ -73,17 +77,21 @@ class Augmentation(_Strict):
     noise: float = 0.03
     blur: float = 0.0
     colour: float = 0.0
+    mirror: tuple[Literal["k", "j", "i"], ...] = ()
+    tilt: float = 0.0
+    low_resolution: Annotated[float, Field(ge=1)] = 1.0
 
 
 class Phase(_Strict):
     """A stretch of the training at one input size.
 
     Attributes:
+        size: rows and columns; left out in 3D, where `preprocessing.size` is the patch.
         restart: above 0, a new cosine cycle (Loshchilov and Hutter 2017) begins with this share of the peak rate.
     """
 
     epochs: Annotated[int, Field(ge=1)]
-    size: Annotated[int, Field(ge=32, multiple_of=32)]
+    size: Annotated[int, Field(ge=0, multiple_of=32)] = 0
     batch: Annotated[int, Field(ge=1)]
     restart: Annotated[float, Field(ge=0, le=1)] = 0.0
 
@@ -101,6 +109,9 @@ class Schedule(_Strict):
         patience: with `best`, epochs of the last phase without a better score before training stops.
         class_balance: exponent of the inverse class frequency in the cross entropy; 0 none, 1 full.
         auxiliary_masks: classification only: a segmentation head learns the masks beside it and is not shipped.
+        patches: 3D: patches of every volume in an epoch.
+        foreground: 3D: share of the patches that are centred near a structure, each structure as often as the others.
+        bfloat16: 3D: the network computes in bfloat16 while it trains, which halves the time on many machines.
     """
 
     phases: tuple[Phase, ...]
@@ -114,6 +125,9 @@ class Schedule(_Strict):
     patience: int = 20
     class_balance: float = 0.0
     auxiliary_masks: float = 0.0
+    patches: Annotated[int, Field(ge=1)] = 1
+    foreground: Annotated[float, Field(ge=0, le=1)] = 0.5
+    bfloat16: bool = False
     seed: int = 1
 
     @property
@@ -158,6 +172,15 @@ class Recipe(_Strict):
         wanted = len(self.card.classes) or len(self.card.structures) + 1
         if self.network.options.get("classes", wanted) != wanted:
             raise ValueError(f"network.options.classes is {self.network.options['classes']}, the card needs {wanted}")
+        return self
+
+    @model_validator(mode="after")
+    def _dimension_fits(self) -> Recipe:
+        self.preprocessing.must_fit(self.card.dimension)
+        if self.card.dimension == 2 and any(phase.size == 0 for phase in self.schedule.phases):
+            raise ValueError("schedule.phases needs a size of 32 or more in 2D")
+        if self.card.dimension == 3 and any(phase.size for phase in self.schedule.phases):
+            raise ValueError("schedule.phases has no size in 3D; preprocessing.size is the patch")
         return self
 
 

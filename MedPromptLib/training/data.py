@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InvalidInput
-from ..images import Array
+from ..images import Array, MedicalImage
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
@@ -32,8 +33,8 @@ class Cases:
     """
 
     ids: tuple[str, ...]
-    images: tuple[Array, ...]
-    masks: tuple[Array, ...] | None
+    images: Sequence[Array]
+    masks: Sequence[Array] | None
     labels: tuple[str, ...]
     groups: tuple[str, ...]
     folder: Path
@@ -42,16 +43,23 @@ class Cases:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def image(self, index: int) -> MedicalImage:
+        """One case as the product sees it."""
+        return as_image(self.images[index], self.ids[index])
 
-def read_cases(folder: Path, split: str, *, binary_mask: bool = False) -> Cases:
-    """All cases of one split.
+
+def as_image(array: Array, name: str) -> MedicalImage:
+    """A data set's picture (h, w[, 3]) as the product sees it; its pixel spacing is unknown."""
+    return MedicalImage(array[None], np.diag([-1.0, -1.0, 1.0, 1.0]), name=name, spacing_known=False)
+
+
+def read_split(folder: Path, split: str) -> list[dict[str, str]]:
+    """Rows of `split.csv` of one split.
 
     Raises:
         NoSuchSplit: no such split.
-        InvalidInput: no `split.csv`, or a missing image.
+        InvalidInput: no `split.csv`.
     """
-    from PIL import Image
-
     table = folder / "split.csv"
     try:
         with table.open(newline="", encoding="utf-8") as stream:
@@ -65,6 +73,19 @@ def read_cases(folder: Path, split: str, *, binary_mask: bool = False) -> Cases:
     if not chosen:
         splits = ", ".join(sorted({row.get("split", "") for row in rows}))
         raise NoSuchSplit(f"The data set {folder} has no split '{split}'; it has: {splits}.")
+    return chosen
+
+
+def read_cases(folder: Path, split: str, *, binary_mask: bool = False) -> Cases:
+    """All cases of one split.
+
+    Raises:
+        NoSuchSplit: no such split.
+        InvalidInput: no `split.csv`, or a missing image.
+    """
+    from PIL import Image
+
+    chosen = read_split(folder, split)
     has_masks = (folder / "masks").is_dir()
     images, masks = [], []
     for row in chosen:

@@ -11,11 +11,10 @@ import numpy.typing as npt
 
 from ..catalog import Measurement, WeightCard
 from ..errors import InvalidInput
-from ..images import MedicalImage
 from ..inference.engine import LoadedWeight, classify, label_map, segmentation_scores
 from ..inference.preprocessing import restore
 from ..plan import Intent
-from .data import Cases, NoSuchSplit, read_cases
+from .data import Cases, NoSuchSplit, as_image, read_cases
 from .floors import segmentation_floors, thumbnail_probabilities
 from .metrics import (
     Estimate,
@@ -29,11 +28,6 @@ from .metrics import (
 )
 
 Report = Callable[[str], None]
-
-
-def as_image(array: npt.NDArray[np.generic], name: str) -> MedicalImage:
-    """A data set's picture (h, w[, 3]) as the product sees it; its pixel spacing is unknown."""
-    return MedicalImage(array[None], np.diag([-1.0, -1.0, 1.0, 1.0]), name=name, spacing_known=False)
 
 
 def evaluate(

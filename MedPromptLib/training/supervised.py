@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import json
-import math
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +20,8 @@ from ..plan import Intent
 from .augment import augment
 from .config import Recipe
 from .data import Cases, read_cases
+from .loop import Training, segmentation_loss
 from .pretrained import load_lite0
-
-CHECKPOINT = "checkpoint.pt"
-LOG = "log.jsonl"
 
 
 class AuxiliarySegmentation(nn.Module):
@@ -78,25 +72,18 @@ def tensors(cases: Cases, recipe: Recipe, size: int) -> Tensors:
     return Tensors((x * 255).round().to(torch.uint8), masks, targets)
 
 
-class SupervisedTraining:
-    """One run of one recipe in one folder.
+class SupervisedTraining(Training):
+    """Training on single images.
 
     Args:
-        recipe: what to train.
-        data_root: folder of the data sets.
-        work: folder for the checkpoint and the log; an existing checkpoint is continued.
-        device: where to train.
-        report: called with one line per epoch.
+        data_root: folder of the data sets; see `Training` for the others.
     """
 
     def __init__(
         self, recipe: Recipe, data_root: Path, work: Path, device: torch.device, report: Callable[[str], None] = print
     ) -> None:
-        self.recipe, self.work, self.device, self.report = recipe, work, device, report
-        self.schedule = recipe.schedule
+        super().__init__(recipe, work, device, report)
         self.segmentation = recipe.card.intent is Intent.SEGMENTATION
-        work.mkdir(parents=True, exist_ok=True)
-        torch.manual_seed(self.schedule.seed)
         folder = data_root / recipe.data.folder
         self.cases = {
             split: read_cases(folder, split, binary_mask=recipe.data.binary_mask) for split in ("train", "val")
@@ -107,14 +94,8 @@ class SupervisedTraining:
             load_lite0(network)
         self.auxiliary = not self.segmentation and self.schedule.auxiliary_masks > 0
         model = AuxiliarySegmentation(network) if self.auxiliary and isinstance(network, LeanFusionLab) else network
-        self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.ema = copy.deepcopy(self.model).eval()
-        self.generator = torch.Generator().manual_seed(self.schedule.seed)
-        self.optimiser = self._optimiser()
-        self.epoch, self.step, self.best, self.best_epoch = 0, 0, -math.inf, -1
-        self.best_state: dict[str, Tensor] | None = None
         self._cache: dict[tuple[str, int], Tensors] = {}
-        self._resume()
+        self._start(model.to(device, memory_format=torch.channels_last))  # type: ignore[call-overload]
 
     # -- set-up ---------------------------------------------------------------------------------------------------
 
@@ -192,39 +173,13 @@ class SupervisedTraining:
             self._cache[split, size] = tensors(self.cases[split], self.recipe, size)
         return self._cache[split, size]
 
+    def _shipped(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        if not self.auxiliary:
+            return state
+        prefix = "network."
+        return {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
+
     # -- training -------------------------------------------------------------------------------------------------
-
-    def run(self) -> dict[str, Tensor]:
-        """Train to the end (or from the checkpoint to the end) and return the selected averaged parameters."""
-        while not self._finished():
-            started = time.monotonic()
-            loss = self._train_epoch()
-            self.epoch += 1
-            record: dict[str, Any] = {"epoch": self.epoch, "loss": round(loss, 5)}
-            last_phase = self._in_last_phase()
-            if last_phase or self.epoch % 5 == 0:
-                record |= self._validate()
-                if last_phase and (record["score"] > self.best or self.schedule.select == "last"):
-                    self.best, self.best_epoch = record["score"], self.epoch
-                    self.best_state = {name: tensor.clone() for name, tensor in self.ema.state_dict().items()}
-            record["seconds"] = round(time.monotonic() - started, 1)
-            self.report(f"{self.recipe.card.id} {json.dumps(record)}")
-            with (self.work / LOG).open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(record) + "\n")
-            self._save()
-        assert self.best_state is not None
-        if self.auxiliary:
-            prefix = "network."
-            return {n.removeprefix(prefix): t for n, t in self.best_state.items() if n.startswith(prefix)}
-        return self.best_state
-
-    def _in_last_phase(self) -> bool:
-        return self.epoch > self.schedule.epochs - self.schedule.phases[-1].epochs
-
-    def _finished(self) -> bool:
-        """All epochs are done, or (never with `last`) the last phase has stopped getting better."""
-        stalled = self._in_last_phase() and self.epoch - self.best_epoch >= self.schedule.patience
-        return self.epoch >= self.schedule.epochs or stalled
 
     def _batches(self, data: Tensors, batch: int) -> Iterator[Tensor]:
         order = torch.randperm(len(data.x), generator=self.generator)
@@ -244,13 +199,7 @@ class SupervisedTraining:
             masks = data.masks[chosen].to(self.device).long() if data.masks is not None else None
             x, masks = augment(x, masks, self.recipe.augmentation, self.generator)
             loss = self._loss(x, masks, data.targets[chosen].to(self.device) if data.targets is not None else None)
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
-            self.optimiser.step()
-            self.step += 1
-            self._average()
-            losses.append(float(loss.detach()))
+            losses.append(self._optimise(loss))
         return float(np.mean(losses))
 
     def _freeze(self, frozen: bool) -> None:
@@ -261,23 +210,10 @@ class SupervisedTraining:
             if frozen:
                 network.low_level.eval()
 
-    def _set_rate(self, position: float) -> None:
-        for group in self.optimiser.param_groups:
-            group["lr"] = group["base"] * self.schedule.rate(position)
-
-    def _average(self) -> None:
-        decay = min(self.schedule.ema, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for kept, new in zip(self.ema.state_dict().values(), self.model.state_dict().values(), strict=True):
-                if kept.dtype.is_floating_point:
-                    kept.lerp_(new, 1 - decay)
-                else:
-                    kept.copy_(new)
-
     def _loss(self, x: Tensor, masks: Tensor | None, targets: Tensor | None) -> Tensor:
         if self.segmentation:
             assert masks is not None
-            return self._segmentation_loss(self._forward(x), masks)
+            return segmentation_loss(self._forward(x), masks)
         assert targets is not None
         smooth = self.schedule.label_smoothing
         weight = self._class_weight()
@@ -289,17 +225,10 @@ class SupervisedTraining:
         scores = resize(scores, (x.shape[2] // 4, x.shape[3] // 4), corners=False)
         small = F.interpolate(masks[:, None].float(), size=scores.shape[2:], mode="nearest-exact")[:, 0].long()
         classification = F.cross_entropy(logits, targets, weight, label_smoothing=smooth)
-        return classification + self.schedule.auxiliary_masks * self._segmentation_loss(scores, small)
+        return classification + self.schedule.auxiliary_masks * segmentation_loss(scores, small)
 
     def _forward(self, x: Tensor) -> Any:
         return self.model(standardise(x, self.recipe.preprocessing).contiguous(memory_format=torch.channels_last))
-
-    def _segmentation_loss(self, scores: Tensor, masks: Tensor) -> Tensor:
-        from monai.losses import DiceCELoss
-
-        loss = DiceCELoss(include_background=False, to_onehot_y=True, softmax=True, batch=True)
-        value: Tensor = loss(scores, masks[:, None])
-        return value
 
     def _class_weight(self) -> Tensor | None:
         if not self.schedule.class_balance:
