@@ -110,13 +110,18 @@ def weights_profile(options: argparse.Namespace) -> None:
     from .catalog import Catalog, write_card
     from .training.input_profile import profile_from_sets
     from .training.summary import data_set_of
+    from .training.volume_profile import volume_profile
 
     catalog = Catalog.load(options.weights)
     card = catalog.card(options.id)
     own = data_set_of(card, options.data).name
     like = "".join(f" --like {name}" for name in options.like)
     command = f"medprompt weights profile {card.id} --data DATA{like}"
-    profile = profile_from_sets(options.data, own, options.like).model_copy(update={"command": command})
+    if card.dimension == 3:
+        profile = volume_profile(options.data, card, own, options.like)
+    else:
+        profile = profile_from_sets(options.data, own, options.like)
+    profile = profile.model_copy(update={"command": command})
     write_card(catalog.folder(card.id), card.model_copy(update={"input_profile": profile}))
     print(f"{card.id}: {profile.images} images of {own} against {', '.join(profile.counter_examples)}")
 

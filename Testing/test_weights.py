@@ -24,7 +24,7 @@ from MedPromptLib.plan import Intent
 from MedPromptLib.planner import RulePlanner
 from MedPromptLib.results import Provenance
 from MedPromptLib.training.config import read_recipe
-from MedPromptLib.training.evaluation import as_image
+from MedPromptLib.training.data import as_image
 
 ROOT = Path(__file__).resolve().parent.parent
 CATALOG = Catalog.load([ROOT / "weights"])

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from ..catalog import Measurement, WeightCard
 from ..errors import InvalidInput
+from ..images import MedicalImage
 from ..inference.engine import LoadedWeight, classify, label_map, segmentation_scores
 from ..inference.preprocessing import restore
+from ..inference.volumes import restore_volume
 from ..plan import Intent
-from .data import Cases, NoSuchSplit, as_image, read_cases
+from .data import Cases, NoSuchSplit
 from .floors import segmentation_floors, thumbnail_probabilities
 from .metrics import (
     Estimate,
@@ -26,6 +29,8 @@ from .metrics import (
     mask_scores,
     paper_soft_dice,
 )
+from .volume_data import read_for
+from .volume_floors import volume_floors
 
 Report = Callable[[str], None]
 
@@ -36,14 +41,14 @@ def evaluate(
     """All measurements of one weight on one split of one data set, and of trivial methods if there is a `train` split.
 
     Args:
-        folder: a data set as `training.data.read_cases` wants it.
+        folder: a data set as `training.data.read_cases` or, for volumes, `training.volume_data.read_volumes` wants it.
         command: what a reader runs to get the same numbers; it goes onto the card.
 
     Raises:
         InvalidInput: the data set does not fit the weight (no masks, unknown labels).
     """
     card = weight.card
-    cases = read_cases(folder, split, binary_mask=len(card.structures) == 1)
+    cases = _cases(card, folder, split)
     run = _segmentation if card.intent is Intent.SEGMENTATION else _classification
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     measurements = []
@@ -66,6 +71,10 @@ def evaluate(
     return tuple(measurements)
 
 
+def _cases(card: WeightCard, folder: Path, split: str) -> Cases:
+    return read_for(card.dimension, card.preprocessing, folder, split, binary_mask=len(card.structures) == 1)
+
+
 Row = tuple[str, str, Estimate, int]
 
 
@@ -74,11 +83,11 @@ def _floors(card: WeightCard, cases: Cases) -> list[Row]:
     if cases.split == "train":
         return []
     try:
-        train = read_cases(cases.folder, "train", binary_mask=len(card.structures) == 1)
+        train = _cases(card, cases.folder, "train")
     except NoSuchSplit:
         return []
     if card.intent is Intent.SEGMENTATION:
-        found = segmentation_floors(card, train, cases)
+        found = (volume_floors if card.dimension == 3 else segmentation_floors)(card, train, cases)
         names = _structure_groups(card)
         return [
             (metric, name, _mean_of(values[:, columns], cases.groups), _defined(values[:, columns]))
@@ -126,24 +135,28 @@ def _segmentation(weight: LoadedWeight, cases: Cases, report: Report) -> list[Ro
     if cases.masks is None:
         raise InvalidInput(f"The data set {cases.folder} has no masks/ folder, which evaluating '{card.id}' needs.")
     predicted, soft = [], np.full((len(cases), len(card.structures)), np.nan)
-    for index, picture in enumerate(cases.images):
-        image = as_image(picture, cases.ids[index])
+    spacings: list[tuple[float, ...] | None] = []
+    for index in range(len(cases)):
+        image = cases.image(index)
+        spacings.append(image.spacing if image.spacing_known else None)
         found = segmentation_scores(weight, image)
-        probabilities = restore(found, picture.shape[:2])[0].double().numpy()  # a copy, before `found` is tidied
-        predicted.append(label_map(card, image, found)[0][0])
+        probabilities = _on_image_grid(card, image, found)  # a copy, before `found` is tidied
+        predicted.append(as_mask(card, label_map(card, image, found)[0]))
         for column, structure in enumerate(card.structures):
             truth = cases.masks[index] == structure.label
             if truth.any():
                 soft[index, column] = paper_soft_dice(probabilities[structure.label], truth)
         report(f"{index + 1} of {len(cases)}")
-    scores = mask_scores(predicted, cases.masks, len(card.structures))
+    in_mm = all(spacing is not None for spacing in spacings)
+    scores = mask_scores(predicted, cases.masks, len(card.structures), spacings if in_mm else None)
+    unit = "mm" if in_mm else "pixels" if card.dimension == 2 else "voxels"
     groups = _structure_groups(card)
     rows: list[Row] = []
     for name, columns in groups.items():
         for metric, values in (
             ("Dice", scores.dice),
             ("IoU", scores.iou),
-            ("HD95 (pixels)", scores.hd95),
+            (f"HD95 ({unit})", scores.hd95),
             ("paper's soft Dice over background and foreground", soft),
             ("false alarms on images without it", scores.false_alarm),
         ):
@@ -154,6 +167,18 @@ def _segmentation(weight: LoadedWeight, cases: Cases, report: Report) -> list[Ro
     merged = _merged_dice(card, predicted, cases)
     rows.extend(("Dice", name, _mean_of(values[:, None], cases.groups), len(cases)) for name, values in merged.items())
     return rows
+
+
+def as_mask(card: WeightCard, labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """A label map (k, j, i) in the shape of the data set's masks, which have no slice axis in 2D."""
+    return labels if card.dimension == 3 else labels[0]
+
+
+def _on_image_grid(card: WeightCard, image: MedicalImage, found: Tensor) -> npt.NDArray[np.generic]:
+    """Probabilities (classes, …) on the grid of the image's mask, from what `segmentation_scores` gives."""
+    if card.dimension == 3:
+        return restore_volume(image, card.preprocessing, found)
+    return restore(found, image.shape[1:])[0].double().numpy()
 
 
 def _mean_of(values: Floats, groups: tuple[str, ...]) -> Estimate:
@@ -194,8 +219,8 @@ def _classification(weight: LoadedWeight, cases: Cases, report: Report) -> list[
             f"The data set {cases.folder} has labels {unknown}, but '{card.id}' knows {', '.join(card.classes)}."
         )
     probabilities = np.zeros((len(cases), len(card.classes)))
-    for index, picture in enumerate(cases.images):
-        by_name = classify(weight, as_image(picture, cases.ids[index]))
+    for index in range(len(cases)):
+        by_name = classify(weight, cases.image(index))
         probabilities[index] = [by_name[name] for name in card.classes]
         report(f"{index + 1} of {len(cases)}")
     truth = np.array([card.classes.index(label) for label in cases.labels])

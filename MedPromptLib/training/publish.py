@@ -23,11 +23,13 @@ from ..catalog import (
 )
 from ..inference.engine import LoadedWeight, calibrated, classify, load_weight, segment, segmentation_scores
 from ..inference.storage import save_state
+from ..inference.volume_geometry import grid_of, resample_labels
+from ..images import Array, MedicalImage
 from ..networks import build
 from ..plan import Intent
 from .config import Recipe
 from .data import Cases
-from .evaluation import as_image
+from .evaluation import as_mask
 from .metrics import Floats, expected_calibration_error, fit_calibration, mask_scores
 
 PIXELS_PER_IMAGE = 400
@@ -106,8 +108,8 @@ def _outputs(weight: LoadedWeight, cases: Cases) -> tuple[Floats, np.ndarray[tup
     """Log-probabilities (n, classes) and true classes (n,), of images or, for a segmentation, of sampled pixels."""
     card, random = weight.card, np.random.default_rng(0)
     rows, truth = [], []
-    for index, picture in enumerate(cases.images):
-        image = as_image(picture, cases.ids[index])
+    for index in range(len(cases)):
+        image = cases.image(index)
         if card.intent is Intent.CLASSIFICATION:
             by_name = classify(weight, image)
             rows.append([[by_name[name] for name in card.classes]])
@@ -115,18 +117,26 @@ def _outputs(weight: LoadedWeight, cases: Cases) -> tuple[Floats, np.ndarray[tup
             continue
         assert cases.masks is not None
         scores = segmentation_scores(weight, image)[0]
-        mask = torch.from_numpy(cases.masks[index])[None, None].float()
-        mask = F.interpolate(mask, size=scores.shape[1:], mode="nearest-exact")[0, 0].flatten()
+        mask = _on_network_grid(card, image, cases.masks[index], scores).flatten()
         chosen = random.choice(len(mask), PIXELS_PER_IMAGE, replace=False)
         rows.append(scores.flatten(1).T[chosen].tolist())
         truth.append(mask[chosen].long().tolist())
     return np.log(np.concatenate(rows).clip(1e-7)), np.concatenate(truth).astype(np.int64)
 
 
+def _on_network_grid(card: WeightCard, image: MedicalImage, mask: Array, scores: Tensor) -> Tensor:
+    """A mask on the grid of the network's scores (classes, …)."""
+    if card.dimension == 3:
+        grid = grid_of(image, card.preprocessing)
+        return torch.from_numpy(np.ascontiguousarray(resample_labels(grid.turn(mask), grid.shape)))
+    same = torch.from_numpy(mask)[None, None].float()
+    return F.interpolate(same, size=scores.shape[1:], mode="nearest-exact")[0, 0]
+
+
 def _score(weight: LoadedWeight, cases: Cases) -> float:
     """Mean foreground Dice, or accuracy."""
     card = weight.card
-    images = [as_image(picture, name) for picture, name in zip(cases.images, cases.ids, strict=True)]
+    images = (cases.image(index) for index in range(len(cases)))
     if card.intent is Intent.CLASSIFICATION:
         answers = []
         for image, label in zip(images, cases.labels, strict=True):
@@ -134,6 +144,5 @@ def _score(weight: LoadedWeight, cases: Cases) -> float:
             answers.append(max(by_name, key=lambda name: by_name[name]) == label)
         return float(np.mean(answers))
     assert cases.masks is not None
-    return float(
-        np.nanmean(mask_scores([segment(weight, i)[0][0] for i in images], cases.masks, len(card.structures)).dice)
-    )
+    predicted = [as_mask(card, segment(weight, image)[0]) for image in images]
+    return float(np.nanmean(mask_scores(predicted, cases.masks, len(card.structures)).dice))

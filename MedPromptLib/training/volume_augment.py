@@ -69,17 +69,20 @@ def _uniform(reach: float, generator: torch.Generator, n: int = 1) -> Tensor:
 def _centre(
     volume: Volume, size: Triple, recipe: Augmentation, foreground: float, generator: torch.Generator
 ) -> Tensor:
-    """Voxel (k, j, i) in the patch's middle; the patch stays inside the volume as far as it fits, give or take a shift."""
+    """Where the patch's middle lies, in voxels (k, j, i).
+
+    Before the random shift the patch covers whole voxels, inside the volume as far as it fits.
+    """
     shape, patch = torch.tensor(volume.mask.shape, dtype=torch.float32), torch.tensor(size, dtype=torch.float32)
     if volume.seeds and torch.rand(1, generator=generator) < foreground:
         seeds = volume.seeds[int(torch.randint(len(volume.seeds), (1,), generator=generator))]
         centre = seeds[int(torch.randint(len(seeds), (1,), generator=generator))].float()
     else:
         centre = torch.rand(3, generator=generator) * shape
-    middle = (shape - 1) / 2
-    slack = ((shape - patch) / 2).clamp_min(0)
-    centre = torch.minimum(torch.maximum(centre, middle - slack), middle + slack)
-    return centre + _uniform(recipe.shift, generator, 3) * patch
+    start = (centre - (patch - 1) / 2).round()
+    spare = shape - patch
+    start = torch.where(spare > 0, torch.minimum(start.clamp_min(0), spare), (spare / 2).round())
+    return start + (patch - 1) / 2 + _uniform(recipe.shift, generator, 3) * patch
 
 
 def _matrix(spacing: tuple[float, float, float], recipe: Augmentation, generator: torch.Generator) -> Tensor:

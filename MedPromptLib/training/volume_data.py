@@ -79,6 +79,13 @@ class VolumeCases(Cases):
         )
 
 
+def is_volume_set(folder: Path) -> bool:
+    """Whether a data set's folder holds volumes and not single images."""
+    if (folder / "volumes").is_dir():
+        return True
+    return (folder / "images").is_dir() and any(p.name.endswith(VOLUME_SUFFIXES) for p in (folder / "images").iterdir())
+
+
 def read_for(
     dimension: int, recipe: Preprocessing, folder: Path, split: str, *, binary_mask: bool = False
 ) -> Cases | VolumeCases:
