@@ -106,7 +106,8 @@ class Preprocessing(_Strict):
 
     Attributes:
         size: rows and columns the image is resized to, in pixels (2D), or the window in voxels, k, j, i (3D).
-        spacing: 3D: in mm, k, j, i, to which volumes of known spacing are resampled; None keeps the grid, 0 that axis's.
+        spacing: 3D: in mm, k, j, i, to which volumes of known spacing are resampled; None keeps the grid, 0 keeps
+            that axis as it is.
         channels: 1 (grey, repeated to three for a pretrained encoder) or 3 (RGB).
         intensity: `percentile` maps the image's 0.5 and 99.5 percentiles to 0 and 1; `uint8` divides by 255 and
             leaves the contrast alone; `raw255` feeds 0 to 255 as the authors' released weights expect; `window` (3D)
@@ -166,14 +167,17 @@ class Preprocessing(_Strict):
             raise ValueError("preprocessing.size needs three numbers in 3D, the window in voxels along k, j and i")
         if self.intensity == "raw255":
             raise ValueError("preprocessing.intensity 'raw255' only makes sense with dimension 2")
-        if (self.intensity == "window") != (self.window is not None) or (self.window and self.window[0] >= self.window[1]):
-            raise ValueError("preprocessing.window needs its lowest and highest value exactly with intensity 'window'")
+        if (self.intensity == "window") != (self.window is not None):
+            raise ValueError("preprocessing.window belongs to the intensity 'window', and only to it")
+        if self.window is not None and self.window[0] >= self.window[1]:
+            raise ValueError(f"preprocessing.window needs a lowest and a higher value, not {self.window}")
         if not len(self.mean) == len(self.std) == self.channels:
-            raise ValueError(f"preprocessing.mean and std need one number for each of the {self.channels} channels in 3D")
-        if self.orientation and {frozenset(p) for p in PAIRS} != {
-            next(frozenset(p) for p in PAIRS if letter in p) for letter in self.orientation
-        }:
-            raise ValueError("preprocessing.orientation needs one of R or L, one of A or P and one of S or I, as in RAS")
+            raise ValueError(f"preprocessing.mean and std need {self.channels} numbers, one for each channel, in 3D")
+        if self.spacing is not None and min(self.spacing) < 0:
+            raise ValueError(f"preprocessing.spacing needs lengths in mm, or 0, not {self.spacing}")
+        pairs = {pair for letter in self.orientation for pair in PAIRS if letter in pair}
+        if self.orientation and len(pairs) != len(PAIRS):
+            raise ValueError("preprocessing.orientation needs one of R and L, of A and P, and of S and I, as in RAS")
 
 
 PAIRS = ("RL", "AP", "SI")

@@ -18,25 +18,12 @@ from MedPromptLib.training.config import Augmentation
 from MedPromptLib.training.data import NoSuchSplit
 from MedPromptLib.training.evaluation import evaluate
 from MedPromptLib.training.metrics import mask_scores
-from MedPromptLib.training.publish import publish
 from MedPromptLib.training.volume_augment import Volume, change_intensities, draw_patch
 from MedPromptLib.training.volume_data import read_volumes
 from MedPromptLib.training.volume_training import VolumeTraining
 
 CPU = torch.device("cpu")
 STILL = Augmentation(rotate=0, scale=0, shift=0, gamma=0, contrast=0, brightness=0, noise=0)
-
-
-@pytest.fixture(scope="module")
-def a_trained_weight(tmp_path_factory):
-    """Folder of the weights, folder of the data sets."""
-    root = tmp_path_factory.mktemp("volumes")
-    write_npz_set(root / "data" / "phantoms", {"train": 6, "val": 2, "test": 3})
-    recipe = a_recipe("phantoms")
-    training = VolumeTraining(recipe, root / "data", root / "work", CPU, report=lambda line: None)
-    state = training.run()
-    publish(recipe, state, training.cases["val"], root / "weights", command="medprompt train", config_sha256="")
-    return root / "weights", root / "data"
 
 
 def test_npz_axes_become_k_j_i_and_a_spacing_column_counts_if_it_fits_the_shape(tmp_path):
@@ -151,8 +138,8 @@ def test_intensities_change_repeatably_and_stay_in_range():
         assert float(one.min()) >= 0 and float(one.max()) <= 1 and not torch.equal(one, x)
 
 
-def test_a_few_steps_of_training_find_both_structures_and_the_card_says_how_well(a_trained_weight):
-    weights, data = a_trained_weight
+def test_a_few_steps_of_training_find_both_structures_and_the_card_says_how_well(a_trained_volume_weight):
+    weights, data = a_trained_volume_weight
     card = Catalog.load([weights]).card("phantom_seg_mri")
     assert card.dimension == 3 and card.calibration.split == "val"
     assert "as stored (int8)" in card.provenance.note
@@ -166,8 +153,8 @@ def test_a_few_steps_of_training_find_both_structures_and_the_card_says_how_well
         assert rows["paper's soft Dice over background and foreground", subject].images == 3
 
 
-def test_evaluating_from_the_command_line_fills_the_card_and_the_table(a_trained_weight, capsys):
-    weights, data = a_trained_weight
+def test_evaluating_from_the_command_line_fills_the_card_and_the_table(a_trained_volume_weight, capsys):
+    weights, data = a_trained_volume_weight
     arguments = ["--weights", str(weights), "--device", "cpu"]
     assert main(["evaluate", "phantom_seg_mri", "--data", str(data / "phantoms"), "--split", "val", *arguments]) == 0
     assert "mean shape" in capsys.readouterr().out
@@ -234,8 +221,8 @@ def test_distances_are_in_mm_where_the_spacing_is_known():
     assert mask_scores([one], [other], 1, [(5.0, 1.0, 1.0)]).hd95[0, 0] == pytest.approx(15)
 
 
-def test_a_profile_tells_phantoms_from_other_volumes(a_trained_weight, tmp_path, capsys):
-    weights, data = a_trained_weight
+def test_a_profile_tells_phantoms_from_other_volumes(a_trained_volume_weight, tmp_path, capsys):
+    weights, data = a_trained_volume_weight
     random = np.random.default_rng(0)
     (data / "noise" / "volumes").mkdir(parents=True, exist_ok=True)
     rows = ["id,split"]
@@ -253,8 +240,8 @@ def test_a_profile_tells_phantoms_from_other_volumes(a_trained_weight, tmp_path,
     assert len(stored["input_profile"]["extent"]) == 3
 
 
-def test_a_segmentation_is_on_the_images_own_grid(a_trained_weight):
-    weights, data = a_trained_weight
+def test_a_segmentation_is_on_the_images_own_grid(a_trained_volume_weight):
+    weights, data = a_trained_volume_weight
     card = Catalog.load([weights]).card("phantom_seg_mri")
     weight = load_weight(weights / card.id, card, CPU)
     image = read_volumes(data / "phantoms", "test").image(0)

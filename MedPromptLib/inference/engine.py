@@ -137,8 +137,8 @@ def label_map(
     """Label map on the image's grid, and the mean calibrated probability inside each structure found.
 
     Args:
-        probabilities: what `segmentation_scores` gives for the image; of a 2D weight, changed in place where components are removed or
-            holes filled.
+        probabilities: what `segmentation_scores` gives for the image; those of a 2D weight are changed in place where
+            components are removed or holes filled.
         wanted: names of the structures to keep; empty keeps all.
 
     Returns:

@@ -126,10 +126,10 @@ def resample(x: Tensor, shape: Triple) -> Tensor:
     return x.contiguous()
 
 
-def resample_labels(labels: npt.NDArray[np.uint8], shape: Triple) -> npt.NDArray[np.uint8]:
+def resample_labels(labels: Array, shape: Triple) -> npt.NDArray[np.uint8]:
     """The nearest label of (k, j, i) for every voxel of another shape of the same extent."""
     for axis, side in enumerate(shape):
         count = labels.shape[axis]
         if count != side:
             labels = labels.take(((np.arange(side) + 0.5) * count / side).astype(int), axis=axis)
-    return labels
+    return labels.astype(np.uint8, copy=False)

@@ -42,7 +42,8 @@ def must_be_a_volume(card: WeightCard, image: MedicalImage) -> None:
         )
     if card.preprocessing.channels == 3 and not image.is_color:
         raise InvalidInput(
-            f"The weight '{card.id}' takes volumes with three values per voxel, but '{image.name}' has one; choose another."
+            f"The weight '{card.id}' takes volumes with three values per voxel, but '{image.name}' has one; choose "
+            "another volume."
         )
 
 
@@ -117,7 +118,7 @@ class SlidingWindow:
     def _slide(self, x: Tensor) -> Tensor:
         from monai.inferers import sliding_window_inference
 
-        found: Tensor = sliding_window_inference(
+        found = sliding_window_inference(
             x,
             self.recipe.size,
             self.batch,
@@ -127,6 +128,7 @@ class SlidingWindow:
             device=torch.device("cpu"),
             sw_device=torch.device("cpu"),
         )
+        assert isinstance(found, Tensor)
         return found
 
     def _predict(self, windows: Tensor) -> Tensor:
@@ -205,7 +207,7 @@ def volume_labels(
     from .engine import tidy, winning_class
 
     grid = grid_of(image, card.preprocessing)
-    labels = np.empty(grid.native, np.uint8)
+    labels: npt.NDArray[np.uint8] = np.empty(grid.native, np.uint8)
     best = np.empty(grid.native, np.float16)
     for part, slab in grid.slabs(probabilities[0]):
         labels[part] = winning_class(slab)
@@ -216,4 +218,4 @@ def volume_labels(
         for s in card.structures
         if (inside := labels == s.label).any()
     }
-    return grid.unturn(labels), confidence
+    return grid.unturn(labels).astype(np.uint8, copy=False), confidence

@@ -1,11 +1,13 @@
 """A small residual V-Net for volumes (Milletari 2016), with options for flat voxels and for its size.
 
 Ours, where it differs from the paper: instance norm and leaky ReLU, which do not mind batches of one or two patches;
-3 × 3 × 3 kernels; skips are concatenated. Levels at which the slices are much thicker than the pixels (`flat_levels`) keep
-the slice axis: their kernels and strides are 1 along k.
+3 × 3 × 3 kernels; skips are concatenated. Levels at which the slices are much thicker than the pixels (`flat_levels`)
+leave the slice axis alone: their kernels and strides are 1 along k.
 """
 
 from __future__ import annotations
+
+import itertools
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +16,8 @@ Triple = tuple[int, int, int]
 
 
 def _conv_norm(channels_in: int, channels: int, kernel: Triple) -> nn.Sequential:
-    padding = tuple(side // 2 for side in kernel)
     return nn.Sequential(
-        nn.Conv3d(channels_in, channels, kernel, padding=padding, bias=False), nn.InstanceNorm3d(channels, affine=True)
+        nn.Conv3d(channels_in, channels, kernel, padding="same", bias=False), nn.InstanceNorm3d(channels, affine=True)
     )
 
 
@@ -26,7 +27,7 @@ class Residual(nn.Module):
     def __init__(self, channels_in: int, channels: int, convolutions: int, kernel: Triple) -> None:
         super().__init__()
         sizes = [channels_in, *[channels] * convolutions]
-        self.convolutions = nn.ModuleList(_conv_norm(a, b, kernel) for a, b in zip(sizes, sizes[1:], strict=False))
+        self.convolutions = nn.ModuleList(_conv_norm(a, b, kernel) for a, b in itertools.pairwise(sizes))
         same = channels_in == channels
         self.shortcut = nn.Identity() if same else nn.Conv3d(channels_in, channels, 1, bias=False)
         self.activation = nn.LeakyReLU(0.01)
@@ -62,7 +63,8 @@ class VNet(nn.Module):
         widths = [min(width << level, widest) for level in range(levels)]
         kernels: list[Triple] = [(1, 3, 3) if level < flat_levels else (3, 3, 3) for level in range(levels)]
         strides: list[Triple] = [(1, 2, 2) if level < flat_levels else (2, 2, 2) for level in range(levels - 1)]
-        self.multiple: Triple = (2 ** (levels - 1 - flat_levels) if flat_levels < levels else 1, *[2 ** (levels - 1)] * 2)
+        in_plane = 2 ** (levels - 1)
+        self.multiple: Triple = (in_plane >> flat_levels, in_plane, in_plane)
         self.stem = nn.Sequential(_conv_norm(channels, width, kernels[0]), nn.LeakyReLU(0.01))
         self.encoder = nn.ModuleList(
             Residual(w, w, 1 if level == 0 else 2, kernels[level]) for level, w in enumerate(widths)

@@ -44,7 +44,7 @@ def described_split(folder: Path, split: str, most: int = LARGEST_SAMPLE) -> Flo
     chosen = np.arange(len(pictures))
     if len(pictures) > most:
         chosen = np.sort(np.random.default_rng(0).choice(len(pictures), most, replace=False))
-    return np.stack([describe(pictures[index]) for index in chosen])
+    return np.stack([describe(pictures[int(index)]) for index in chosen])
 
 
 def fit_profile(own: Floats, others: Floats, *, dataset: str, counter_examples: Sequence[str]) -> InputProfile:

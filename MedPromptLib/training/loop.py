@@ -41,9 +41,7 @@ class Training(abc.ABC):
     model: nn.Module
     ema: nn.Module
 
-    def __init__(
-        self, recipe: Recipe, work: Path, device: torch.device, report: Callable[[str], None] = print
-    ) -> None:
+    def __init__(self, recipe: Recipe, work: Path, device: torch.device, report: Callable[[str], None] = print) -> None:
         self.recipe, self.work, self.device, self.report = recipe, work, device, report
         self.schedule = recipe.schedule
         work.mkdir(parents=True, exist_ok=True)
@@ -130,7 +128,7 @@ class Training(abc.ABC):
         temporary.replace(self.work / CHECKPOINT)
 
     def _is_own(self, stored: str) -> bool:
-        """Whether a checkpoint is of this recipe; settings that are newer than the checkpoint count as their default."""
+        """Whether a checkpoint is of this recipe; settings newer than the checkpoint count as their default."""
         try:
             return Recipe.model_validate_json(stored) == self.recipe
         except ValidationError:

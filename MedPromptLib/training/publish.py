@@ -21,10 +21,10 @@ from ..catalog import (
     describe_file,
     write_card,
 )
+from ..images import Array, MedicalImage
 from ..inference.engine import LoadedWeight, calibrated, classify, load_weight, segment, segmentation_scores
 from ..inference.storage import save_state
 from ..inference.volume_geometry import grid_of, resample_labels
-from ..images import Array, MedicalImage
 from ..networks import build
 from ..plan import Intent
 from .config import Recipe

@@ -109,64 +109,6 @@ class SupervisedTraining(Training):
                 known = ", ".join(self.recipe.card.classes)
                 raise InvalidInput(f"The data set {folder} has labels {unknown}, but the recipe's classes are {known}.")
 
-    def _optimiser(self) -> torch.optim.Optimizer:
-        groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-        for name, parameter in self.model.named_parameters():
-            encoder = any(part in name for part in ("low_level", "mid_level", "high_level"))
-            groups.setdefault((encoder, parameter.ndim > 1), []).append(parameter)
-        rate = self.schedule.learning_rate
-        return torch.optim.AdamW(
-            [
-                {
-                    "params": parameters,
-                    "base": rate * (self.schedule.encoder_factor if encoder else 1.0),
-                    "weight_decay": self.schedule.weight_decay if decays else 0.0,
-                }
-                for (encoder, decays), parameters in groups.items()
-            ],
-            lr=rate,
-        )
-
-    def _resume(self) -> None:
-        path = self.work / CHECKPOINT
-        if not path.is_file():
-            return
-        state = torch.load(path, weights_only=True, map_location=self.device)
-        if state["recipe"] != self.recipe.model_dump_json():
-            raise InvalidInput(
-                f"The checkpoint {path} was made with another recipe; remove it or choose another --work folder."
-            )
-        self.model.load_state_dict(state["model"])
-        self.ema.load_state_dict(state["ema"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.generator.set_state(state["generator"].cpu())
-        torch.set_rng_state(state["rng"].cpu())
-        if self.device.type == "cuda" and state["cuda_rng"] is not None:
-            torch.cuda.set_rng_state(state["cuda_rng"].cpu(), self.device)
-        self.epoch, self.step = state["epoch"], state["step"]
-        self.best, self.best_epoch, self.best_state = state["best"], state["best_epoch"], state["best_state"]
-        self.report(f"continuing after epoch {self.epoch} of {self.schedule.epochs}")
-
-    def _save(self) -> None:
-        on_cuda = self.device.type == "cuda"
-        state = {
-            "recipe": self.recipe.model_dump_json(),
-            "model": self.model.state_dict(),
-            "ema": self.ema.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "generator": self.generator.get_state(),
-            "rng": torch.get_rng_state(),
-            "cuda_rng": torch.cuda.get_rng_state(self.device) if on_cuda else None,
-            "epoch": self.epoch,
-            "step": self.step,
-            "best": self.best,
-            "best_epoch": self.best_epoch,
-            "best_state": self.best_state,
-        }
-        temporary = self.work / f"{CHECKPOINT}.part"
-        torch.save(state, temporary)
-        temporary.replace(self.work / CHECKPOINT)
-
     def _tensors(self, split: str, size: int) -> Tensors:
         if (split, size) not in self._cache:
             self._cache = {key: kept for key, kept in self._cache.items() if key[0] != split}

@@ -97,7 +97,8 @@ def _matrix(spacing: tuple[float, float, float], recipe: Augmentation, generator
         one[a, a] = one[b, b] = math.cos(value)
         one[a, b], one[b, a] = -math.sin(value), math.sin(value)
         turn = turn @ one
-    zoom = torch.exp(_uniform(math.log1p(recipe.scale), generator) + _uniform(math.log1p(recipe.scale / 3), generator, 3))
+    all_axes, each = math.log1p(recipe.scale), math.log1p(recipe.scale / 3)
+    zoom = torch.exp(_uniform(all_axes, generator) + _uniform(each, generator, 3))
     for name in recipe.mirror:
         if torch.rand(1, generator=generator) < 0.5:
             zoom[AXIS[name]] *= -1
@@ -106,7 +107,7 @@ def _matrix(spacing: tuple[float, float, float], recipe: Augmentation, generator
 
 
 def change_intensities(x: Tensor, recipe: Augmentation, generator: torch.Generator) -> Tensor:
-    """A patch (c, k, j, i) in 0 to 1 with other contrast, sharpness and noise; each of the costlier ones now and then."""
+    """A patch (c, k, j, i) in 0 to 1 with other contrast and noise and, now and then, less sharpness."""
 
     def factor(reach: float) -> float:
         return float(_uniform(reach, generator))

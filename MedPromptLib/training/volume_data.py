@@ -1,7 +1,7 @@
 """Data sets of volumes on disk, read when they are needed.
 
-`split.csv` (id, split; optional label, group, modality, shape, spacing) beside either `volumes/<id>.npz`, with `image` and
-`label` along i, j, k as nibabel has them, or `images/<id>` and `masks/<id>` as NIfTI, NRRD or MetaImage files.
+`split.csv` (id, split; optional label, group, modality, shape, spacing) beside either `volumes/<id>.npz`, with `image`
+and `label` along i, j, k as nibabel has them, or `images/<id>` and `masks/<id>` as NIfTI, NRRD or MetaImage files.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def read_volumes(
         return (labels > 0).astype(np.uint8) if binary_mask else labels.astype(np.uint8)
 
     volumes = Lazy(len(rows), image)
-    has_masks = as_npz and "label" in _npz_names(files[0][0]) or (not as_npz and (folder / "masks").is_dir())
+    has_masks = "label" in _npz_names(files[0][0]) if as_npz else (folder / "masks").is_dir()
     return VolumeCases(
         ids=tuple(row["id"] for row in rows),
         images=Lazy(len(rows), lambda index: volumes[index].array),
@@ -155,7 +155,7 @@ def _files(folder: Path, case: str, as_npz: bool) -> tuple[Path, Path]:
     found = []
     for room in ("images", "masks"):
         path = next((p for s in VOLUME_SUFFIXES if (p := folder / room / f"{case}{s}").is_file()), folder / room)
-        if path.is_dir() and (room == "images" or path.is_dir() and (folder / "masks").is_dir()):
+        if path.is_dir():  # the room itself: it has no file of that name
             raise InvalidInput(
                 f"The data set {folder} lists '{case}' in split.csv but {room}/ has no file of that name; expected one "
                 f"ending in {', '.join(VOLUME_SUFFIXES)}."

@@ -1,4 +1,4 @@
-"""The input check's profiles of volumes: what fitting volumes look like in their middle slices, and how large they are."""
+"""The input check's profiles of volumes: what fitting ones look like in their middle slices, and how large they are."""
 
 from __future__ import annotations
 

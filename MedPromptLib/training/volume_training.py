@@ -144,5 +144,6 @@ def _must_be_usable(name: str, cases: VolumeCases, index: int, structures: int) 
         raise InvalidInput(f"Image and label of '{name}' in {cases.folder} differ in shape: {shape} and {mask.shape}.")
     if int(mask.max()) > structures:
         raise InvalidInput(
-            f"The mask of '{name}' in {cases.folder} has label {int(mask.max())}, but the recipe has {structures} structures."
+            f"The mask of '{name}' in {cases.folder} has label {int(mask.max())}, but the recipe has {structures} "
+            "structures."
         )
