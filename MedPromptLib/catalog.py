@@ -180,7 +180,20 @@ class Preprocessing(_Strict):
             raise ValueError("preprocessing.orientation needs one of R and L, of A and P, and of S and I, as in RAS")
 
 
+def must_not_swap_sides(structures: Sequence[Structure], orientation: str, mirror: Sequence[str]) -> None:
+    """Raises ValueError if structures are told apart by their side and volumes are mirrored from side to side."""
+    modifiers = {s.terminology.modifier.value for s in structures if s.terminology.modifier is not None}
+    across = {axis for axis, letter in zip("ijk", orientation, strict=False) if letter in "RL"} or set("ijk")
+    if modifiers & SIDES and across & set(mirror):
+        raise ValueError(
+            f"mirror must not contain {', '.join(sorted(across & set(mirror)))}, which swaps left and right: "
+            "structures are told apart by their side"
+        )
+
+
 PAIRS = ("RL", "AP", "SI")
+SIDES = frozenset({"24028007", "7771000"})
+"""SNOMED CT codes of right and left."""
 ONLY_2D = ("tta_flip", "min_region_mm2", "volumes", "region")
 ONLY_3D = ("spacing", "window", "orientation", "k_axis", "overlap", "mirror", "min_region_mm3")
 
@@ -334,6 +347,8 @@ class WeightCard(_Strict):
         if self.dimension == 3 and self.intent is Intent.CLASSIFICATION:
             raise ValueError("a card with dimension 3 must be a segmentation")
         self.preprocessing.must_fit(self.dimension)
+        if self.dimension == 3:
+            must_not_swap_sides(self.structures, self.preprocessing.orientation, self.preprocessing.mirror)
         return self
 
     @property

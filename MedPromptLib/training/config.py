@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..catalog import Network, Preprocessing, Structure
+from ..catalog import Network, Preprocessing, Structure, must_not_swap_sides
 from ..errors import InvalidInput
 from ..plan import Intent
 
@@ -157,6 +157,12 @@ class Schedule(_Strict):
         return self.phases[-1]
 
 
+AUGMENTATION_2D = ("flip_horizontal", "flip_vertical", "colour")
+AUGMENTATION_3D = ("mirror", "tilt", "low_resolution")
+SCHEDULE_2D = ("freeze_epochs", "class_balance", "auxiliary_masks", "label_smoothing")
+SCHEDULE_3D = ("patches", "foreground", "bfloat16")
+
+
 class Recipe(_Strict):
     """All of it."""
 
@@ -177,6 +183,16 @@ class Recipe(_Strict):
     @model_validator(mode="after")
     def _dimension_fits(self) -> Recipe:
         self.preprocessing.must_fit(self.card.dimension)
+        for room, only_2d, only_3d in (
+            (self.augmentation, AUGMENTATION_2D, AUGMENTATION_3D),
+            (self.schedule, SCHEDULE_2D, SCHEDULE_3D),
+        ):
+            for name in only_2d if self.card.dimension == 3 else only_3d:
+                if getattr(room, name) != type(room).model_fields[name].default:
+                    where = f"{type(room).__name__.lower()}.{name}"
+                    raise ValueError(f"{where} only makes sense with dimension {5 - self.card.dimension}")
+        if self.card.dimension == 3:
+            must_not_swap_sides(self.card.structures, self.preprocessing.orientation, self.augmentation.mirror)
         if self.card.dimension == 2 and any(phase.size == 0 for phase in self.schedule.phases):
             raise ValueError("schedule.phases needs a size of 32 or more in 2D")
         if self.card.dimension == 3 and any(phase.size for phase in self.schedule.phases):
