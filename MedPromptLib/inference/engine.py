@@ -128,11 +128,15 @@ def segment(
     weight: LoadedWeight, image: MedicalImage, wanted: tuple[str, ...] = (), watch: Watch | None = None
 ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
     """`segmentation_scores`, then `label_map`."""
-    return label_map(weight.card, image, segmentation_scores(weight, image, watch), wanted)
+    return label_map(weight.card, image, segmentation_scores(weight, image, watch), wanted, watch)
 
 
 def label_map(
-    card: WeightCard, image: MedicalImage, probabilities: Tensor, wanted: tuple[str, ...] = ()
+    card: WeightCard,
+    image: MedicalImage,
+    probabilities: Tensor,
+    wanted: tuple[str, ...] = (),
+    watch: Watch | None = None,
 ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
     """Label map on the image's grid, and the mean calibrated probability inside each structure found.
 
@@ -145,7 +149,7 @@ def label_map(
         labels (k, j, i) uint8 with the card's label values, and probabilities by structure name.
     """
     if card.dimension == 3:
-        labels, by_label = volume_labels(card, image, probabilities)
+        labels, by_label = volume_labels(card, image, probabilities, watch or Watch())
         return _wanted(card, labels, by_label, wanted)
     recipe = card.preprocessing
     pixel_area = image.spacing[1] * image.spacing[2] * np.prod(image.shape[1:]) / np.prod(recipe.size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,8 +24,10 @@ PREFERENCE = (1.0, 1.001, 1.002)
 """Of the network's i, j, k axes where two axes fit equally well, so that storage order never decides."""
 COARSER = 1.2
 """An axis counts as the slice axis if its voxels are longer than the others' by this factor."""
-SLAB_VOXELS = 1 << 22
+SLAB_VOXELS = 1 << 20
 """About so many voxels are brought back to the volume's own grid at a time."""
+RESAMPLED_VOXELS = 1 << 22
+"""About so many are resampled at a time."""
 
 
 @dataclass(frozen=True)
@@ -114,15 +116,26 @@ def affine_for(spacing: tuple[float, float, float], orientation: str) -> npt.NDA
     return matrix
 
 
-def resample(x: Tensor, shape: Triple) -> Tensor:
-    """Linear resampling of (c, k, j, i) to another shape of the same extent, axis by axis, without aliasing."""
+def resample(x: Tensor, shape: Triple, between: Callable[[], None] = lambda: None) -> Tensor:
+    """Linear resampling of (c, k, j, i) to another shape of the same extent, axis by axis, without aliasing.
+
+    Args:
+        between: called every few million voxels; may raise to stop.
+    """
     for axis, side in enumerate(shape, start=1):
         if x.shape[axis] == side:
             continue
         lines = x.movedim(axis, -1)
         flat = lines.reshape(1, 1, -1, lines.shape[-1])
-        flat = F.interpolate(flat, size=(flat.shape[2], side), mode="bilinear", align_corners=False, antialias=True)
-        x = flat.reshape(*lines.shape[:-1], side).movedim(-1, axis)
+        out = torch.empty(flat.shape[2], side)
+        for start in range(0, len(out), step := max(1, RESAMPLED_VOXELS // max(flat.shape[3], side))):
+            between()
+            part = flat[:, :, start : start + step]
+            size = (part.shape[2], side)
+            out[start : start + step] = F.interpolate(
+                part, size=size, mode="bilinear", align_corners=False, antialias=True
+            )[0, 0]
+        x = out.reshape(*lines.shape[:-1], side).movedim(-1, axis)
     return x.contiguous()
 
 

@@ -7,6 +7,7 @@ slabs, its probabilities are kept as float16, and they return to the volume's ow
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..catalog import Preprocessing, WeightCard
-from ..errors import Cancelled, InvalidInput
+from ..errors import Cancelled, InvalidInput, MissingPackage
 from ..images import Array, MedicalImage, luminance
 from .devices import BatchRunner
 from .preprocessing import PERCENTILES
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 AXES = {"k": 2, "j": 3, "i": 4}
 """Of (n, c, k, j, i)."""
-SLAB_SCORES = 1 << 27
+SLAB_SCORES = 1 << 26
 """So many scores (classes × voxels) are held as float32 at most, unless a single window needs more."""
 LARGEST_SAMPLE = 1 << 21
 """Voxels that the percentiles are taken of."""
@@ -47,13 +48,24 @@ def must_be_a_volume(card: WeightCard, image: MedicalImage) -> None:
         )
 
 
-def prepare_volume(image: MedicalImage, recipe: Preprocessing, grid: Grid) -> Tensor:
-    """A volume as (c, k, j, i) float32 on the network's grid, 0 to 1, before `standardise_volume`."""
+def _stop_if_asked(watch: Watch) -> None:
+    if watch.cancelled():
+        raise Cancelled("Cancelled; no result was kept.")
+
+
+def prepare_volume(
+    image: MedicalImage, recipe: Preprocessing, grid: Grid, between: Callable[[], None] = lambda: None
+) -> Tensor:
+    """A volume as (c, k, j, i) float32 on the network's grid, 0 to 1, before `standardise_volume`.
+
+    Args:
+        between: called now and then; may raise to stop.
+    """
     array = luminance(image.array) if recipe.channels == 1 else image.array
     integer = np.issubdtype(array.dtype, np.integer)
     x = torch.from_numpy(np.ascontiguousarray(grid.turn(array)).astype(np.float32))
     x = x.movedim(-1, 0) if x.ndim == 4 else x[None]
-    x = resample(x, grid.shape)
+    x = resample(x, grid.shape, between)
     low, high = _range(x, recipe, integer=integer)
     return ((x - low) / max(high - low, 1e-6)).clamp_(0, 1)
 
@@ -116,8 +128,10 @@ class SlidingWindow:
         return count
 
     def _slide(self, x: Tensor) -> Tensor:
-        from monai.inferers import sliding_window_inference
-
+        try:
+            from monai.inferers import sliding_window_inference
+        except ImportError as error:
+            raise MissingPackage("3D weights need the package monai; run: pip install monai") from error
         found = sliding_window_inference(
             x,
             self.recipe.size,
@@ -157,16 +171,14 @@ def volume_scores(weight: LoadedWeight, image: MedicalImage, watch: Watch) -> Te
 
     Raises:
         InvalidInput: not a volume.
-        Cancelled: between two windows.
+        Cancelled: between two windows, or while the volume is prepared.
     """
     from .engine import calibrated
 
     card = weight.card
     must_be_a_volume(card, image)
-    if watch.cancelled():
-        raise Cancelled("Cancelled; no result was kept.")
     grid = grid_of(image, card.preprocessing)
-    x = prepare_volume(image, card.preprocessing, grid)
+    x = prepare_volume(image, card.preprocessing, grid, lambda: _stop_if_asked(watch))
     slide = SlidingWindow(weight.network, card.preprocessing, weight.device, watch)
     kept = torch.empty(len(card.structures) + 1, *grid.shape, dtype=torch.float16)
     for core, wide in _slabs(grid.shape, card.preprocessing.size[0], len(kept)):
@@ -197,7 +209,7 @@ def restore_volume(image: MedicalImage, recipe: Preprocessing, probabilities: Te
 
 
 def volume_labels(
-    card: WeightCard, image: MedicalImage, probabilities: Tensor
+    card: WeightCard, image: MedicalImage, probabilities: Tensor, watch: Watch
 ) -> tuple[npt.NDArray[np.uint8], dict[int, float]]:
     """Label map (k, j, i) on the image's own grid, and the mean probability inside each label that was found.
 
@@ -210,6 +222,7 @@ def volume_labels(
     labels: npt.NDArray[np.uint8] = np.empty(grid.native, np.uint8)
     best = np.empty(grid.native, np.float16)
     for part, slab in grid.slabs(probabilities[0]):
+        _stop_if_asked(watch)
         labels[part] = winning_class(slab)
         best[part] = slab.amax(0).numpy()
     labels = tidy(labels, card.preprocessing, float(np.prod(image.spacing)))

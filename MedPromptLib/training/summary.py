@@ -36,10 +36,10 @@ def zoo_table(cards: Sequence[WeightCard], split: str) -> str:
             lines.append(f"| `{card.id}` | {card.title} | not evaluated | | |")
             continue
         figures = _segmentation(card, rows) if card.intent is Intent.SEGMENTATION else _classification(card, rows)
-        images = max(m.images for m in rows)
+        images = f"{max(m.images for m in rows)} {'images' if card.dimension == 2 else 'volumes'}"
         floors = "; ".join(f"{_short(m)} {m.value:.3f}" for m in rows if m.subject in _whole(card) and _is_floor(m))
         lines.append(
-            f"| `{card.id}` | {card.title} | `{rows[0].dataset}`, {images} images | {'; '.join(figures)} | {floors} |"
+            f"| `{card.id}` | {card.title} | `{rows[0].dataset}`, {images} | {'; '.join(figures)} | {floors} |"
         )
     return "\n".join(lines)
 
