@@ -112,16 +112,17 @@ class Preprocessing(_Strict):
         intensity: `percentile` maps the image's 0.5 and 99.5 percentiles to 0 and 1; `uint8` divides by 255 and
             leaves the contrast alone; `raw255` feeds 0 to 255 as the authors' released weights expect; `window` (3D)
             maps the two values of `window` to 0 and 1, for CT in Hounsfield units.
-        window: lowest and highest value for the intensity rule `window`.
+        window: 3D: lowest and highest value for the intensity rule `window`.
         mean: subtracted per channel after `intensity`.
         std: divides per channel afterwards.
-        tta_flip: average over the left-right mirrored image; only where the anatomy is not lateralised.
-        min_region_mm2: components of a segmentation below this area are removed; 0 keeps all.
+        tta_flip: 2D: average over the left-right mirrored image; only where the anatomy is not lateralised.
+        min_region_mm2: 2D: components of a segmentation below this area are removed; 0 keeps all.
         largest_component: keep only the largest component of each structure.
         fill_holes: unlabelled holes inside a structure become part of it.
-        volumes: what a 2D network does with several slices: `refuse`, or run `slices` one by one along the first axis.
-        region: how a segmentation becomes a classifier's input region: `crop` to its bounding box with a margin of a
-            tenth, or `mask` everything outside to zero as the MedPrompt paper does.
+        volumes: 2D: what the network does with several slices: `refuse`, or run `slices` one by one along the first
+            axis.
+        region: 2D: how a segmentation becomes a classifier's input region: `crop` to its bounding box with a margin of
+            a tenth, or `mask` everything outside to zero as the MedPrompt paper does.
         orientation: 3D: where the network's i, j and k axes point, for example `RAS`; volumes are turned to it by
             whole axes and the result is turned back. Empty leaves the axes as they are stored.
         k_axis: 3D: which stored axis becomes k: the one that fits `orientation` best, or the `coarsest` where one is,
