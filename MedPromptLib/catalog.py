@@ -114,32 +114,44 @@ class Preprocessing(_Strict):
     """How an image becomes the network's input.
 
     Attributes:
-        size: rows and columns the image is resized to, in pixels (2D), or the window in voxels (3D).
+        size: rows and columns the image is resized to, in pixels (2D), or the window in voxels, k, j, i (3D).
         fit: 2D: how an image comes to `size`: it is resized (`resize`), or it keeps its pixels and a window of that
             size slides over it (`tile`, segmentation only).
-        spacing: in mm, if the image is resampled to a fixed spacing first (k, j, i); None keeps the grid.
+        spacing: 3D: in mm, k, j, i, to which volumes of known spacing are resampled; None keeps the grid, 0 keeps
+            that axis as it is.
         channels: 1 (grey, repeated to three for a pretrained encoder) or 3 (RGB).
         intensity: `percentile` maps the image's 0.5 and 99.5 percentiles to 0 and 1; `uint8` divides by 255 and
-            leaves the contrast alone; `raw255` feeds 0 to 255 as the authors' released weights expect; `minmax` maps
-            the lowest and highest value to 0 and 1; `zscore` subtracts the image's own mean and divides by its own
-            standard deviation, per channel, before any resizing.
+            leaves the contrast alone; `raw255` (2D) feeds 0 to 255 as the authors' released weights expect; `minmax`
+            (2D) maps the lowest and highest value to 0 and 1; `zscore` (2D) subtracts the image's own mean and divides
+            by its own standard deviation, per channel, before any resizing; `window` (3D) maps the two values of
+            `window` to 0 and 1, for CT in Hounsfield units.
+        window: 3D: lowest and highest value for the intensity rule `window`.
         mean: subtracted per channel after `intensity`. One number for each channel that the network takes: three for
             RGB and for grey that is repeated, one for a network with a single input channel.
         std: divides per channel afterwards; as many numbers as `mean`.
-        tta_flip: average over the left-right mirrored image; only where the anatomy is not lateralised.
-        min_region_mm2: components of a segmentation below this area are removed; 0 keeps all.
+        tta_flip: 2D: average over the left-right mirrored image; only where the anatomy is not lateralised.
+        min_region_mm2: 2D: components of a segmentation below this area are removed; 0 keeps all.
         largest_component: keep only the largest component of each structure.
         fill_holes: unlabelled holes inside a structure become part of it.
-        volumes: what a 2D network does with several slices: `refuse`, or run `slices` one by one along the first axis.
-        region: how a segmentation becomes a classifier's input region: `crop` to its bounding box with a margin of a
-            tenth, or `mask` everything outside to zero as the MedPrompt paper does.
+        volumes: 2D: what the network does with several slices: `refuse`, or run `slices` one by one along the first
+            axis.
+        region: 2D: how a segmentation becomes a classifier's input region: `crop` to its bounding box with a margin of
+            a tenth, or `mask` everything outside to zero as the MedPrompt paper does.
+        orientation: 3D: where the network's i, j and k axes point, for example `RAS`; volumes are turned to it by
+            whole axes and the result is turned back. Empty leaves the axes as they are stored.
+        k_axis: 3D: which stored axis becomes k: the one that fits `orientation` best, or the `coarsest` where one is,
+            for stacks of thick slices in any direction.
+        overlap: 3D: share of a window that the next one covers again.
+        mirror: 3D: axes along which mirrored volumes are averaged in; none where left and right have their own labels.
+        min_region_mm3: 3D: components of a segmentation below this volume are removed; 0 keeps all.
     """
 
     size: tuple[int, ...] = (256, 256)
     fit: Literal["resize", "tile"] = "resize"
     spacing: tuple[float, float, float] | None = None
     channels: Literal[1, 3] = 1
-    intensity: Literal["percentile", "uint8", "raw255", "minmax", "zscore"] = "percentile"
+    intensity: Literal["percentile", "uint8", "raw255", "minmax", "zscore", "window"] = "percentile"
+    window: tuple[float, float] | None = None
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     tta_flip: bool = False
@@ -148,6 +160,11 @@ class Preprocessing(_Strict):
     fill_holes: bool = False
     volumes: Literal["refuse", "slices"] = "refuse"
     region: Literal["crop", "mask"] = "crop"
+    orientation: Annotated[str, Field(pattern="^([RLAPSI]{3})?$")] = ""
+    k_axis: Literal["orientation", "coarsest"] = "orientation"
+    overlap: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    mirror: tuple[Literal["k", "j", "i"], ...] = ()
+    min_region_mm3: Annotated[float, Field(ge=0)] = 0.0
 
     @model_validator(mode="after")
     def _channels_fit(self) -> Preprocessing:
@@ -156,6 +173,53 @@ class Preprocessing(_Strict):
         if len(self.mean) != 3 and self.channels == 3:
             raise ValueError(f"channels is 3, but mean has {len(self.mean)} numbers")
         return self
+
+    def must_fit(self, dimension: int) -> None:
+        """Raises ValueError if a field only makes sense in the other dimension, or fields contradict each other."""
+        others = ONLY_2D if dimension == 3 else ONLY_3D
+        changed = [name for name in others if getattr(self, name) != type(self).model_fields[name].default]
+        if changed:
+            raise ValueError(
+                f"preprocessing.{', preprocessing.'.join(changed)} only makes sense with dimension {5 - dimension}; "
+                f"leave it out or correct the dimension, which is {dimension}"
+            )
+        if dimension == 2:
+            if self.intensity == "window":
+                raise ValueError("preprocessing.intensity 'window' only makes sense with dimension 3")
+            return
+        if len(self.size) != 3 or min(self.size) < 1:
+            raise ValueError("preprocessing.size needs three numbers in 3D, the window in voxels along k, j and i")
+        if self.intensity in ("raw255", "minmax", "zscore"):
+            raise ValueError(f"preprocessing.intensity '{self.intensity}' only makes sense with dimension 2")
+        if (self.intensity == "window") != (self.window is not None):
+            raise ValueError("preprocessing.window belongs to the intensity 'window', and only to it")
+        if self.window is not None and self.window[0] >= self.window[1]:
+            raise ValueError(f"preprocessing.window needs a lowest and a higher value, not {self.window}")
+        if not len(self.mean) == len(self.std) == self.channels:
+            raise ValueError(f"preprocessing.mean and std need {self.channels} numbers, one for each channel, in 3D")
+        if self.spacing is not None and min(self.spacing) < 0:
+            raise ValueError(f"preprocessing.spacing needs lengths in mm, or 0, not {self.spacing}")
+        pairs = {pair for letter in self.orientation for pair in PAIRS if letter in pair}
+        if self.orientation and len(pairs) != len(PAIRS):
+            raise ValueError("preprocessing.orientation needs one of R and L, of A and P, and of S and I, as in RAS")
+
+
+def must_not_swap_sides(structures: Sequence[Structure], orientation: str, mirror: Sequence[str]) -> None:
+    """Raises ValueError if structures are told apart by their side and volumes are mirrored from side to side."""
+    modifiers = {s.terminology.modifier.value for s in structures if s.terminology.modifier is not None}
+    across = {axis for axis, letter in zip("ijk", orientation, strict=False) if letter in "RL"} or set("ijk")
+    if modifiers & SIDES and across & set(mirror):
+        raise ValueError(
+            f"mirror must not contain {', '.join(sorted(across & set(mirror)))}, which swaps left and right: "
+            "structures are told apart by their side"
+        )
+
+
+PAIRS = ("RL", "AP", "SI")
+SIDES = frozenset({"24028007", "7771000"})
+"""SNOMED CT codes of right and left."""
+ONLY_2D = ("fit", "tta_flip", "min_region_mm2", "volumes", "region")
+ONLY_3D = ("spacing", "window", "orientation", "k_axis", "overlap", "mirror", "min_region_mm3")
 
 
 class Network(_Strict):
@@ -228,6 +292,7 @@ class InputProfile(_Strict):
         variances: of the components. residual: variance in every other direction.
         intercept: log odds at the mean.
         distance_limit, likeness_limit: what a fitting image stays within.
+        extent: of volumes, least and most voxels along k, j, i on the network's grid; empty for single images.
         command: what made it.
     """
 
@@ -242,6 +307,7 @@ class InputProfile(_Strict):
     intercept: float
     distance_limit: Annotated[float, Field(gt=0)]
     likeness_limit: float
+    extent: tuple[tuple[float, float], ...] = ()
     command: str = ""
 
 
@@ -367,6 +433,15 @@ class WeightCard(_Strict):
             raise ValueError("a segmentation card needs at least one structure")
         elif [s.label for s in self.structures] != list(range(1, len(self.structures) + 1)):
             raise ValueError("structure labels must be 1, 2, 3, … in order")
+        return self
+
+    @model_validator(mode="after")
+    def _dimension_fits(self) -> WeightCard:
+        if self.dimension == 3 and self.intent is Intent.CLASSIFICATION:
+            raise ValueError("a card with dimension 3 must be a segmentation")
+        self.preprocessing.must_fit(self.dimension)
+        if self.dimension == 3:
+            must_not_swap_sides(self.structures, self.preprocessing.orientation, self.preprocessing.mirror)
         return self
 
     @property

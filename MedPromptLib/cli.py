@@ -169,11 +169,14 @@ def train(options: argparse.Namespace) -> None:
     from .training.origin import code_version, hardware
     from .training.publish import publish
     from .training.supervised import SupervisedTraining
+    from .training.volume_profile import volume_profile
+    from .training.volume_training import VolumeTraining
 
     recipe, digest = read_recipe(options.recipe)
     work = options.work / recipe.card.id
     commit, clean = code_version()  # before the long work, during which files may change
-    training = SupervisedTraining(recipe, options.data, work, resolve_device(options.device), report=tell)
+    kind = VolumeTraining if recipe.card.dimension == 3 else SupervisedTraining
+    training = kind(recipe, options.data, work, resolve_device(options.device), report=tell)
     state = training.run()
     command = f"medprompt train MedPromptLib/training/recipes/{options.recipe.name} --data DATA"
     origin = TrainingRun(
@@ -188,7 +191,7 @@ def train(options: argparse.Namespace) -> None:
     )
     print(f"{options.out / card.id}: {card.file.bytes / 1e6:.1f} MB. {card.provenance.note}")
     try:
-        profile = profile_from_sets(options.data, card)
+        profile = (volume_profile if card.dimension == 3 else profile_from_sets)(options.data, card)
     except InvalidInput as error:
         tell(f"No input check: {error}")
         return

@@ -145,10 +145,11 @@ def weights_profile(options: argparse.Namespace) -> None:
     """Write onto a card what fitting images look like."""
     from .catalog import Catalog, write_card
     from .training.input_profile import profile_from_sets
+    from .training.volume_profile import volume_profile
 
     catalog = Catalog.load(options.weights)
     card = catalog.card(options.id)
-    profile = profile_from_sets(options.data, card, options.like)
+    profile = (volume_profile if card.dimension == 3 else profile_from_sets)(options.data, card, options.like)
     write_card(catalog.folder(card.id), card.model_copy(update={"input_profile": profile}))
     sets, others = ", ".join((profile.dataset, *profile.also)), ", ".join(profile.counter_examples)
     print(f"{card.id}: {profile.images} images of {sets} against {others}")

@@ -34,6 +34,24 @@ def a_radiograph(a_radiograph_file: Path) -> MedicalImage:
     return read_image(a_radiograph_file)
 
 
+@pytest.fixture(scope="session")
+def a_trained_volume_weight(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Folder of weights with `phantom_seg_mri`, trained for seconds on phantoms, and the folder of its data set."""
+    import torch
+    from volumes_for_tests import a_recipe, write_npz_set
+
+    from MedPromptLib.training.publish import publish
+    from MedPromptLib.training.volume_training import VolumeTraining
+
+    root = tmp_path_factory.mktemp("volumes")
+    write_npz_set(root / "data" / "phantoms", {"train": 6, "val": 2, "test": 3})
+    recipe = a_recipe("phantoms")
+    training = VolumeTraining(recipe, root / "data", root / "work", torch.device("cpu"), report=lambda line: None)
+    state = training.run()
+    publish(recipe, state, training.cases["val"], root / "weights", command="medprompt train", config_sha256="")
+    return root / "weights", root / "data"
+
+
 @pytest.fixture
 def a_slicer_scene() -> Iterator[object]:
     """An empty MRML scene with the application's logics, outside 3D Slicer."""

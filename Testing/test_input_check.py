@@ -19,7 +19,7 @@ from MedPromptLib.inference.engine import ModelCache
 from MedPromptLib.inference.input_check import LENGTH, check_input, describe, describe_image, fits, pack, unpack
 from MedPromptLib.plan import Intent, Plan, Status, Task
 from MedPromptLib.routing import Router
-from MedPromptLib.training.evaluation import as_image
+from MedPromptLib.training.data import as_image
 from MedPromptLib.training.input_profile import (
     fit_profile,
     measure_pairs,

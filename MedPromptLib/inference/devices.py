@@ -32,6 +32,59 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+class BatchRunner:
+    """Runs a network batch by batch; what was learnt about the device's memory lasts for all calls.
+
+    When memory runs out the batch is halved; when one image alone does not fit, the rest runs on the CPU, and `notice`
+    is told.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        device: torch.device,
+        *,
+        batch: int = 8,
+        cancelled: Callable[[], bool] = lambda: False,
+        notice: Callable[[str], None] = lambda message: None,
+    ) -> None:
+        self.network, self.device, self.batch = network.to(device), device, batch
+        self.cancelled, self.notice = cancelled, notice
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Outputs of the network for (n, c, h, w) or (n, c, k, j, i), on the CPU.
+
+        Raises:
+            Cancelled: `cancelled()` became true between two batches.
+        """
+        layout = torch.channels_last if x.ndim == 4 else torch.contiguous_format
+        outputs: list[Tensor] = []
+        start = 0
+        with torch.inference_mode():
+            while start < len(x):
+                if self.cancelled():
+                    raise Cancelled("Cancelled; no result was kept.")
+                try:
+                    part = x[start : start + self.batch].to(self.device)
+                    outputs.append(self.network(part.contiguous(memory_format=layout)).float().cpu())
+                    start += len(part)
+                except torch.OutOfMemoryError as error:
+                    self._make_do(error)
+        return torch.cat(outputs)
+
+    def _make_do(self, error: torch.OutOfMemoryError) -> None:
+        torch.cuda.empty_cache()
+        if self.batch > 1:
+            self.batch //= 2
+            self.notice(f"{self.device} ran out of memory; continuing with {self.batch} images at a time.")
+        elif self.device.type != "cpu":
+            self.notice(f"{self.device} has too little memory for one image; continuing on the CPU.")
+            self.device = torch.device("cpu")
+            self.network = self.network.to(self.device)
+        else:
+            raise error
+
+
 def run_in_batches(
     network: nn.Module,
     x: Tensor,
@@ -41,33 +94,5 @@ def run_in_batches(
     cancelled: Callable[[], bool] = lambda: False,
     notice: Callable[[str], None] = lambda message: None,
 ) -> Tensor:
-    """Outputs of `network` for (n, 3, h, w) inputs, on the CPU.
-
-    When memory runs out the batch is halved; when one image alone does not fit, the rest runs on the CPU, and `notice`
-    is told.
-
-    Raises:
-        Cancelled: `cancelled()` became true between two batches.
-    """
-    outputs: list[Tensor] = []
-    start = 0
-    with torch.inference_mode():
-        while start < len(x):
-            if cancelled():
-                raise Cancelled("Cancelled; no result was kept.")
-            try:
-                part = x[start : start + batch].to(device)
-                outputs.append(network(part.contiguous(memory_format=torch.channels_last)).float().cpu())
-                start += len(part)
-            except torch.OutOfMemoryError:
-                torch.cuda.empty_cache()
-                if batch > 1:
-                    batch //= 2
-                    notice(f"{device} ran out of memory; continuing with {batch} images at a time.")
-                elif device.type != "cpu":
-                    notice(f"{device} has too little memory for one image; continuing on the CPU.")
-                    device = torch.device("cpu")
-                    network = network.to(device)
-                else:
-                    raise
-    return torch.cat(outputs)
+    """One call of a `BatchRunner`: outputs of `network` for (n, 3, h, w) inputs, on the CPU."""
+    return BatchRunner(network, device, batch=batch, cancelled=cancelled, notice=notice)(x)

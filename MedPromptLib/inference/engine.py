@@ -22,6 +22,7 @@ from .devices import run_in_batches
 from .preprocessing import prepare, restore, standardise
 from .programs import load_program
 from .storage import load_state
+from .volumes import must_be_a_volume, volume_labels, volume_scores
 from .windows import ReversedAxes, tiled
 
 CROP_MARGIN = 0.1
@@ -54,7 +55,9 @@ def load_weight(folder: Path, card: WeightCard, device: torch.device) -> LoadedW
     if card.network.axes == "ijk":
         network = ReversedAxes(network)
     network = network.eval().requires_grad_(False).to(device)
-    return LoadedWeight(card, network.to(memory_format=torch.channels_last), device)  # type: ignore[call-overload]
+    if card.dimension == 2:
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return LoadedWeight(card, network, device)
 
 
 class ModelCache:
@@ -86,8 +89,11 @@ class Watch:
     cancelled: Callable[[], bool] = lambda: False
 
 
-def _check_slices(card: WeightCard, image: MedicalImage) -> None:
-    if card.dimension == 2 and image.shape[0] > 1 and card.preprocessing.volumes == "refuse":
+def check_dimension(card: WeightCard, image: MedicalImage) -> None:
+    """Raises InvalidInput for a volume where the card takes single images, and the other way round."""
+    if card.dimension == 3:
+        must_be_a_volume(card, image)
+    elif image.shape[0] > 1 and card.preprocessing.volumes == "refuse":
         raise InvalidInput(
             f"The weight '{card.id}' takes single images, but '{image.name}' has {image.shape[0]} slices; choose one."
         )
@@ -120,8 +126,12 @@ def calibrated(scores: Tensor, card: WeightCard) -> Tensor:
 
 
 def segmentation_scores(weight: LoadedWeight, image: MedicalImage, watch: Watch | None = None) -> Tensor:
-    """Calibrated class probabilities (k, classes, rows, columns) on the network's grid."""
-    _check_slices(weight.card, image)
+    """Calibrated class probabilities on the network's grid: (k, classes, rows, columns) of the slices for a 2D weight,
+    (1, classes, k, j, i) for a 3D one.
+    """
+    if weight.card.dimension == 3:
+        return volume_scores(weight, image, watch or Watch())
+    check_dimension(weight.card, image)
     scores = _forward(weight, image.array, watch or Watch())
     return calibrated(scores, weight.card)
 
@@ -130,22 +140,29 @@ def segment(
     weight: LoadedWeight, image: MedicalImage, wanted: tuple[str, ...] = (), watch: Watch | None = None
 ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
     """`segmentation_scores`, then `label_map`."""
-    return label_map(weight.card, image, segmentation_scores(weight, image, watch), wanted)
+    return label_map(weight.card, image, segmentation_scores(weight, image, watch), wanted, watch)
 
 
 def label_map(
-    card: WeightCard, image: MedicalImage, probabilities: Tensor, wanted: tuple[str, ...] = ()
+    card: WeightCard,
+    image: MedicalImage,
+    probabilities: Tensor,
+    wanted: tuple[str, ...] = (),
+    watch: Watch | None = None,
 ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
     """Label map on the image's grid, and the mean calibrated probability inside each structure found.
 
     Args:
-        probabilities: what `segmentation_scores` gives for the image; changed in place where components are removed or
-            holes filled.
+        probabilities: what `segmentation_scores` gives for the image; those of a 2D weight are changed in place where
+            components are removed or holes filled.
         wanted: names of the structures to keep; empty keeps all.
 
     Returns:
         labels (k, j, i) uint8 with the card's label values, and probabilities by structure name.
     """
+    if card.dimension == 3:
+        labels, by_label = volume_labels(card, image, probabilities, watch or Watch())
+        return _wanted(card, labels, by_label, wanted)
     recipe = card.preprocessing
     pixel_area = image.spacing[1] * image.spacing[2] * np.prod(image.shape[1:]) / np.prod(probabilities.shape[2:])
     labels = np.zeros(image.shape, np.uint8)
@@ -160,16 +177,20 @@ def label_map(
         changed = tidied != label
         scores[:, changed] = F.one_hot(tidied[changed].long(), len(scores)).T.to(scores.dtype)
         labels[k] = winning_class(restore(scores[None], image.shape[1:])[0])
-    kept = {s.label for s in card.structures if not wanted or s.name in wanted}
+    return _wanted(card, labels, {value: total[0] / total[1] for value, total in sums.items() if total[1]}, wanted)
+
+
+def _wanted(
+    card: WeightCard, labels: npt.NDArray[np.uint8], confidence: dict[int, float], wanted: tuple[str, ...]
+) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
+    """Labels and confidences by name of the structures that were asked for."""
+    kept = {s.label: s.name for s in card.structures if not wanted or s.name in wanted}
     labels[~np.isin(labels, list(kept))] = 0
-    confidence = {
-        s.name: sums[s.label][0] / sums[s.label][1] for s in card.structures if s.label in kept and sums[s.label][1]
-    }
-    return labels, confidence
+    return labels, {name: confidence[label] for label, name in kept.items() if label in confidence}
 
 
 def winning_class(scores: Tensor) -> npt.NDArray[np.uint8]:
-    """Index of the largest of (classes, h, w) scores; several times faster than argmax over the first axis."""
+    """Index of the largest of (classes, …) scores; several times faster than argmax over the first axis."""
     best, label = scores[0].clone(), torch.zeros(scores.shape[1:], dtype=torch.uint8)
     for index, score in enumerate(scores[1:], start=1):
         label.masked_fill_(score > best, index)
@@ -178,17 +199,18 @@ def winning_class(scores: Tensor) -> npt.NDArray[np.uint8]:
 
 
 def tidy(labels: npt.NDArray[np.uint8], recipe: Preprocessing, pixel_area: float) -> npt.NDArray[np.uint8]:
-    """Labels (rows, columns) after the recipe's rules on components and holes.
+    """Labels (rows, columns) or (k, j, i) after the recipe's rules on components and holes.
 
     Args:
-        pixel_area: mm² of one pixel of this grid.
+        pixel_area: mm² of one pixel, or mm³ of one voxel, of this grid.
     """
-    if not (recipe.largest_component or recipe.min_region_mm2 or recipe.fill_holes):
+    least = recipe.min_region_mm2 or recipe.min_region_mm3
+    if not (recipe.largest_component or least or recipe.fill_holes):
         return labels
     import SimpleITK as sitk
 
     kept = np.zeros_like(labels)
-    smallest = int(np.ceil(recipe.min_region_mm2 / pixel_area))
+    smallest = int(np.ceil(least / pixel_area))
     values = np.unique(labels[labels > 0])
     for value in values:
         components = sitk.ConnectedComponent(sitk.GetImageFromArray((labels == value).astype(np.uint8)))
@@ -211,7 +233,7 @@ def classify(
     Args:
         region: (k, j, i), where to look; must not be empty.
     """
-    _check_slices(weight.card, image)
+    check_dimension(weight.card, image)
     slices = image.array if region is None else regional(image.array, region, weight.card.preprocessing.region)
     logits = _forward(weight, slices, watch or Watch())
     probabilities = calibrated(logits, weight.card).mean(0)

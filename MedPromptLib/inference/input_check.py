@@ -17,10 +17,12 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from ..catalog import InputProfile, WeightCard
+from ..catalog import InputProfile, Preprocessing, WeightCard
 from ..errors import UnusualInput
 from ..images import Array, MedicalImage
 from .preprocessing import LUMINANCE, PERCENTILES
+from .volume_geometry import grid_of
+from .volumes import must_be_a_volume
 
 Floats = npt.NDArray[np.float64]
 SIDE = 64
@@ -99,14 +101,21 @@ def describe_image(image: MedicalImage) -> Floats:
     return middle
 
 
+def describe_volume(image: MedicalImage, recipe: Preprocessing) -> Floats:
+    """Descriptor (261,) of a volume: `describe` of its middle slice across each of the network's k, j and i axes."""
+    turned = grid_of(image, recipe).turn(image.array)
+    middle = (turned.take(side // 2, axis) for axis, side in enumerate(turned.shape[:3]))
+    return np.concatenate([describe(picture) for picture in middle])
+
+
 def pack(vectors: Floats) -> str:
     """Rows of numbers as base64 of little-endian float16, which keeps a card readable."""
     return base64.b64encode(vectors.astype("<f2").tobytes()).decode("ascii")
 
 
-def unpack(text: str) -> Floats:
-    """(rows, 87): what `pack` wrote."""
-    return np.frombuffer(base64.b64decode(text), "<f2").astype(np.float64).reshape(-1, LENGTH)
+def unpack(text: str, length: int = LENGTH) -> Floats:
+    """(rows, length): what `pack` wrote."""
+    return np.frombuffer(base64.b64decode(text), "<f2").astype(np.float64).reshape(-1, length)
 
 
 def distances(profile: InputProfile, described: Floats) -> Floats:
@@ -115,7 +124,7 @@ def distances(profile: InputProfile, described: Floats) -> Floats:
     The probabilistic principal components of Tipping and Bishop 1999: Mahalanobis inside the components, one variance
     outside.
     """
-    mean, deviation, _, *components = unpack(profile.vectors)
+    mean, deviation, _, *components = unpack(profile.vectors, described.shape[-1])
     z = (described - mean) / deviation
     inside = z @ np.array(components).T
     outside = ((z**2).sum(1) - (inside**2).sum(1)).clip(0)
@@ -126,7 +135,7 @@ def distances(profile: InputProfile, described: Floats) -> Floats:
 
 def likenesses(profile: InputProfile, described: Floats) -> Floats:
     """Log odds (n,) of the profile's kind of image against other kinds, less the profile's limit."""
-    mean, deviation, line, *_ = unpack(profile.vectors)
+    mean, deviation, line, *_ = unpack(profile.vectors, described.shape[-1])
     odds: Floats = (described - mean) / deviation @ line + profile.intercept - profile.likeness_limit
     return odds
 
@@ -137,18 +146,21 @@ def fits(profile: InputProfile, described: Floats) -> npt.NDArray[np.bool_]:
 
 
 def check_input(card: WeightCard, image: MedicalImage) -> Misfit | None:
-    """Why the image does not look like what the weight was made for; None if it does, or if the card cannot tell."""
+    """Why the image does not look like what the weight was made for; None if it does, or if the card cannot tell.
+
+    Raises:
+        InvalidInput: a single image for a weight that takes volumes.
+    """
     profile = card.input_profile
+    if card.dimension == 3:
+        must_be_a_volume(card, image)
     if profile is None:
         return None
-    reasons = []
-    rows, columns = image.shape[1:]
-    wanted = card.preprocessing.size[-2:]
-    if rows < SMALLEST_SHARE * wanted[0] or columns < SMALLEST_SHARE * wanted[1]:
-        reasons.append(f"it has {rows} × {columns} pixels where about {wanted[0]} × {wanted[1]} or more are expected")
+    reasons = _sizes(card, profile, image)
     if not np.ptp(image.array):
         return Misfit(card.id, image.name, (*reasons, "every pixel has the same value"), float("inf"), float("-inf"))
-    described = describe_image(image)[None]
+    is_volume = card.dimension == 3
+    described = (describe_volume(image, card.preprocessing) if is_volume else describe_image(image))[None]
     distance, likeness = float(distances(profile, described)[0]), float(likenesses(profile, described)[0])
     if distance > 1 or likeness < 0:
         colourful, usual = float(described[0, SATURATION]), profile.saturation
@@ -161,6 +173,21 @@ def check_input(card: WeightCard, image: MedicalImage) -> Misfit | None:
         if distance > 1:
             reasons.append(f"brightness, edges and colour are {distance:.1f} times as unusual as the limit allows")
     return Misfit(card.id, image.name, tuple(reasons), distance, likeness) if reasons else None
+
+
+def _sizes(card: WeightCard, profile: InputProfile, image: MedicalImage) -> list[str]:
+    """Why an image is too small or too large, if it is."""
+    if card.dimension == 3:
+        shape = grid_of(image, card.preprocessing).shape
+        if all(least <= side <= most for side, (least, most) in zip(shape, profile.extent, strict=True)):
+            return []
+        usual = " × ".join(f"{least:.0f} to {most:.0f}" for least, most in profile.extent)
+        return [f"it has {' × '.join(map(str, shape))} voxels at the weight's resolution where {usual} are expected"]
+    rows, columns = image.shape[1:]
+    wanted = card.preprocessing.size[-2:]
+    if rows < SMALLEST_SHARE * wanted[0] or columns < SMALLEST_SHARE * wanted[1]:
+        return [f"it has {rows} × {columns} pixels where about {wanted[0]} × {wanted[1]} or more are expected"]
+    return []
 
 
 def check_inputs(cards: Sequence[WeightCard], image: MedicalImage, *, accept: bool = False) -> tuple[Misfit, ...]:

@@ -19,8 +19,13 @@ def build(network: Network) -> nn.Module:
         MissingPackage: the library that has the network is not installed.
     """
     from .deepfusionlab import DeepFusionLab, LeanFusionLab
+    from .vnet import VNet
 
-    registry: dict[str, type[nn.Module]] = {"deepfusionlab": DeepFusionLab, "lean_fusion_lab": LeanFusionLab}
+    registry: dict[str, type[nn.Module]] = {
+        "deepfusionlab": DeepFusionLab,
+        "lean_fusion_lab": LeanFusionLab,
+        "vnet": VNet,
+    }
     library, _, name = network.name.rpartition(":")
     if network.name not in registry and library not in ("monai", "nnunet"):
         known = ", ".join([*sorted(registry), "monai:<name>", "nnunet:<name>", PROGRAM_NAME])

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..catalog import Network, Preprocessing, Structure
+from ..catalog import Network, Preprocessing, Structure, must_not_swap_sides
 from ..errors import InvalidInput
 from ..plan import Intent
 
@@ -27,6 +27,7 @@ class CardText(_Strict):
     intent: Intent
     target: str
     modality: str
+    dimension: Literal[2, 3] = 2
     synonyms: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     positive: tuple[str, ...] = ()
@@ -100,6 +101,9 @@ class Augmentation(_Strict):
         shade: strength of a random slope of brightness across the image.
         opacity: probability of bright clouds inside the structures, whose outlines stay as they are.
         lines: probability of a few bright curves across the image, as leads and tubes make.
+        mirror: 3D: axes that are mirrored in half of the patches; none where left and right have their own labels.
+        tilt: 3D: degrees about the j and i axes; `rotate` and `quarter_turns` are about k.
+        low_resolution: 3D: largest factor of a resolution that is taken away and interpolated back, 1 for none.
     """
 
     flip_horizontal: float = 0.0
@@ -120,10 +124,13 @@ class Augmentation(_Strict):
     shade: float = 0.0
     opacity: float = 0.0
     lines: float = 0.0
+    mirror: tuple[Literal["k", "j", "i"], ...] = ()
+    tilt: float = 0.0
+    low_resolution: Annotated[float, Field(ge=1)] = 1.0
 
     def weaker(self, strength: float) -> Augmentation:
-        """The same with every reach and probability times `strength`; flips and quarter turns stay."""
-        kept = {"flip_horizontal", "flip_vertical", "quarter_turns"}
+        """The same with every reach and probability times `strength`; flips, turns and resolution stay."""
+        kept = {"flip_horizontal", "flip_vertical", "quarter_turns", "mirror", "low_resolution"}
         return self.model_copy(update={n: v * strength for n, v in self if n not in kept})
 
 
@@ -131,13 +138,14 @@ class Phase(_Strict):
     """A stretch of the training at one input size.
 
     Attributes:
-        crop: above 0, train on random windows of that many pixels of the image at `size`.
-        strength: share of the augmentation's reaches and probabilities.
+        size: rows and columns; left out in 3D, where `preprocessing.size` is the patch.
+        crop: 2D: above 0, train on random windows of that many pixels of the image at `size`.
+        strength: 2D: share of the augmentation's reaches and probabilities.
         restart: above 0, a new cosine cycle (Loshchilov and Hutter 2017) begins with this share of the peak rate.
     """
 
     epochs: Annotated[int, Field(ge=1)]
-    size: Annotated[int, Field(ge=32, multiple_of=32)]
+    size: Annotated[int, Field(ge=0, multiple_of=32)] = 0
     batch: Annotated[int, Field(ge=1)]
     crop: Annotated[int, Field(ge=0, multiple_of=32)] = 0
     strength: Annotated[float, Field(ge=0, le=1)] = 1.0
@@ -161,6 +169,9 @@ class Schedule(_Strict):
             (Zhang et al. 2018).
         consistency: segmentation only: weight of the loss on unlabelled images against what the averaged network says
             of them before their grey values are changed, see `training.consistency`.
+        patches: 3D: patches of every volume in an epoch.
+        foreground: 3D: share of the patches that are centred near a structure, each structure as often as the others.
+        bfloat16: 3D: the network computes in bfloat16 while it trains, which halves the time on many machines.
     """
 
     phases: tuple[Phase, ...]
@@ -176,6 +187,9 @@ class Schedule(_Strict):
     auxiliary_masks: float = 0.0
     mixup: float = 0.0
     consistency: float = 0.0
+    patches: Annotated[int, Field(ge=1)] = 1
+    foreground: Annotated[float, Field(ge=0, le=1)] = 0.5
+    bfloat16: bool = False
     seed: int = 1
 
     @property
@@ -205,6 +219,22 @@ class Schedule(_Strict):
         return self.phases[-1]
 
 
+AUGMENTATION_2D = (
+    "flip_horizontal",
+    "flip_vertical",
+    "colour",
+    "curve",
+    "equalise",
+    "collimate",
+    "shade",
+    "opacity",
+    "lines",
+)
+AUGMENTATION_3D = ("mirror", "tilt", "low_resolution")
+SCHEDULE_2D = ("freeze_epochs", "class_balance", "auxiliary_masks", "label_smoothing", "mixup", "consistency")
+SCHEDULE_3D = ("patches", "foreground", "bfloat16")
+
+
 class Recipe(_Strict):
     """All of it."""
 
@@ -227,6 +257,25 @@ class Recipe(_Strict):
             raise ValueError("data.borrowed_only needs at least one set in data.borrowed")
         if self.schedule.mixup and self.schedule.auxiliary_masks:
             raise ValueError("schedule.mixup and schedule.auxiliary_masks exclude each other; masks are not mixed")
+        return self
+
+    @model_validator(mode="after")
+    def _dimension_fits(self) -> Recipe:
+        self.preprocessing.must_fit(self.card.dimension)
+        for room, only_2d, only_3d in (
+            (self.augmentation, AUGMENTATION_2D, AUGMENTATION_3D),
+            (self.schedule, SCHEDULE_2D, SCHEDULE_3D),
+        ):
+            for name in only_2d if self.card.dimension == 3 else only_3d:
+                if getattr(room, name) != type(room).model_fields[name].default:
+                    where = f"{type(room).__name__.lower()}.{name}"
+                    raise ValueError(f"{where} only makes sense with dimension {5 - self.card.dimension}")
+        if self.card.dimension == 3:
+            must_not_swap_sides(self.card.structures, self.preprocessing.orientation, self.augmentation.mirror)
+        if self.card.dimension == 2 and any(phase.size == 0 for phase in self.schedule.phases):
+            raise ValueError("schedule.phases needs a size of 32 or more in 2D")
+        if self.card.dimension == 3 and any(phase.size for phase in self.schedule.phases):
+            raise ValueError("schedule.phases has no size in 3D; preprocessing.size is the patch")
         return self
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InvalidInput
-from ..images import Array
+from ..images import Array, MedicalImage
 from .config import Borrowed, DataSource
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -34,8 +34,8 @@ class Cases:
     """
 
     ids: tuple[str, ...]
-    images: tuple[Array, ...]
-    masks: tuple[Array, ...] | None
+    images: Sequence[Array]
+    masks: Sequence[Array] | None
     labels: tuple[str, ...]
     groups: tuple[str, ...]
     folder: Path
@@ -43,6 +43,15 @@ class Cases:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def image(self, index: int) -> MedicalImage:
+        """One case as the product sees it."""
+        return as_image(self.images[index], self.ids[index])
+
+
+def as_image(array: Array, name: str) -> MedicalImage:
+    """A data set's picture (h, w[, 3]) as the product sees it; its pixel spacing is unknown."""
+    return MedicalImage(array[None], np.diag([-1.0, -1.0, 1.0, 1.0]), name=name, spacing_known=False)
 
 
 def read_table(folder: Path) -> list[dict[str, str]]:
@@ -64,6 +73,21 @@ def read_table(folder: Path) -> list[dict[str, str]]:
     return rows
 
 
+def read_split(folder: Path, split: str) -> list[dict[str, str]]:
+    """Rows of `split.csv` of one split.
+
+    Raises:
+        NoSuchSplit: no such split.
+        InvalidInput: no `split.csv`.
+    """
+    rows = read_table(folder)
+    chosen = [row for row in rows if row.get("split") == split]
+    if not chosen:
+        splits = ", ".join(sorted({row.get("split", "") for row in rows}))
+        raise NoSuchSplit(f"The data set {folder} has no split '{split}'; it has: {splits}.")
+    return chosen
+
+
 def read_cases(folder: Path, split: str, *, binary_mask: bool = False) -> Cases:
     """All cases of one split.
 
@@ -73,11 +97,7 @@ def read_cases(folder: Path, split: str, *, binary_mask: bool = False) -> Cases:
     """
     from PIL import Image
 
-    rows = read_table(folder)
-    chosen = [row for row in rows if row.get("split") == split]
-    if not chosen:
-        splits = ", ".join(sorted({row.get("split", "") for row in rows}))
-        raise NoSuchSplit(f"The data set {folder} has no split '{split}'; it has: {splits}.")
+    chosen = read_split(folder, split)
     has_masks = (folder / "masks").is_dir()
     images, masks = [], []
     for row in chosen:

@@ -8,17 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from ..catalog import WeightCard
 from ..errors import InvalidInput
 from ..images import MedicalImage
 from ..inference.engine import LoadedWeight, classify, label_map, segmentation_scores
 from ..inference.preprocessing import restore
+from ..inference.volumes import restore_volume
 from ..measured import Measurement
 from ..plan import Intent
 from ..results import decided_class
 from .case_record import CaseRecord, Evaluation
-from .data import Cases, NoSuchSplit, read_cases
+from .data import Cases, NoSuchSplit
 from .floors import segmentation_floors, thumbnail_probabilities
 from .metrics import (
     Estimate,
@@ -34,15 +36,12 @@ from .metrics import (
     rate,
 )
 from .subgroups import resampled_by, subgroup_rows, subgroup_values
+from .volume_data import read_for
+from .volume_floors import volume_floors
 
 PER_PATIENT = "Dice over all images of a patient"
 
 Report = Callable[[str], None]
-
-
-def as_image(array: npt.NDArray[np.generic], name: str) -> MedicalImage:
-    """A data set's picture (h, w[, 3]) as the product sees it; its pixel spacing is unknown."""
-    return MedicalImage(array[None], np.diag([-1.0, -1.0, 1.0, 1.0]), name=name, spacing_known=False)
 
 
 def evaluate(
@@ -58,7 +57,7 @@ def evaluate(
     """All figures of one weight on one split of one data set, and of trivial methods if there is a `train` split.
 
     Args:
-        folder: a data set as `training.data.read_cases` wants it.
+        folder: a data set as `training.data.read_cases` or, for volumes, `training.volume_data.read_volumes` wants it.
         command: what a reader runs to get the same numbers; it goes onto the card.
         subgroups: a column of its `split.csv` whose values are measured apart; empty for none.
         worst: how many of the worst cases to name.
@@ -67,7 +66,7 @@ def evaluate(
         InvalidInput: the data set does not fit the weight (no masks, unknown labels, no such column).
     """
     card = weight.card
-    cases = read_cases(folder, split, binary_mask=len(card.structures) == 1)
+    cases = _cases(card, folder, split)
     if subgroups:
         subgroup_values(folder, subgroups, cases.ids)  # a column that does not do is said before the work
         cases = resampled_by(cases, subgroups)
@@ -100,6 +99,10 @@ def evaluate(
     )
 
 
+def _cases(card: WeightCard, folder: Path, split: str) -> Cases:
+    return read_for(card.dimension, card.preprocessing, folder, split, binary_mask=len(card.structures) == 1)
+
+
 Row = tuple[str, str, Estimate, int]
 
 
@@ -108,11 +111,11 @@ def _floors(card: WeightCard, cases: Cases) -> list[Row]:
     if cases.split == "train":
         return []
     try:
-        train = read_cases(cases.folder, "train", binary_mask=len(card.structures) == 1)
+        train = _cases(card, cases.folder, "train")
     except NoSuchSplit:
         return []
     if card.intent is Intent.SEGMENTATION:
-        found = segmentation_floors(card, train, cases)
+        found = (volume_floors if card.dimension == 3 else segmentation_floors)(card, train, cases)
         names = _structure_groups(card)
         return [
             (metric, name, bootstrap_mean(values[:, columns], cases.groups), _defined(values[:, columns]))
@@ -159,25 +162,30 @@ def _segmentation(weight: LoadedWeight, cases: Cases, report: Report, record: Ca
     if cases.masks is None:
         raise InvalidInput(f"The data set {cases.folder} has no masks/ folder, which evaluating '{card.id}' needs.")
     predicted, soft = [], np.full((len(cases), len(card.structures)), np.nan)
-    for index, picture in enumerate(cases.images):
-        image = as_image(picture, cases.ids[index])
+    spacings: list[tuple[float, ...] | None] = []
+    for index in range(len(cases)):
+        image = cases.image(index)
+        spacings.append(image.spacing if image.spacing_known else None)
         found = segmentation_scores(weight, image)
-        probabilities = restore(found, picture.shape[:2])[0].double().numpy()  # a copy, before `found` is tidied
+        probabilities = _on_image_grid(card, image, found)  # a copy, before `found` is tidied
         record.pixels.add(1 - probabilities[0], cases.masks[index] != 0)
-        predicted.append(label_map(card, image, found)[0][0])
+        predicted.append(as_mask(card, label_map(card, image, found)[0]))
         for column, structure in enumerate(card.structures):
             truth = cases.masks[index] == structure.label
             if truth.any():
                 soft[index, column] = paper_soft_dice(probabilities[structure.label], truth)
         report(f"{index + 1} of {len(cases)}")
-    scores = record.scores = mask_scores(predicted, cases.masks, len(card.structures))
+    in_mm = all(spacing is not None for spacing in spacings)
+    scores = mask_scores(predicted, cases.masks, len(card.structures), spacings if in_mm else None)
+    record.scores = scores
+    unit = "mm" if in_mm else "pixels" if card.dimension == 2 else "voxels"
     groups = _structure_groups(card)
     rows: list[Row] = []
     for name, columns in groups.items():
         for metric, values in (
             ("Dice", scores.dice),
             ("IoU", scores.iou),
-            ("HD95 (pixels)", scores.hd95),
+            (f"HD95 ({unit})", scores.hd95),
             ("paper's soft Dice over background and foreground", soft),
             ("false alarms on images without it", scores.false_alarm),
         ):
@@ -196,6 +204,18 @@ def _segmentation(weight: LoadedWeight, cases: Cases, report: Report, record: Ca
         ("Dice", name, bootstrap_mean(values[:, None], cases.groups), len(cases)) for name, values in merged.items()
     )
     return rows
+
+
+def as_mask(card: WeightCard, labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """A label map (k, j, i) in the shape of the data set's masks, which have no slice axis in 2D."""
+    return labels if card.dimension == 3 else labels[0]
+
+
+def _on_image_grid(card: WeightCard, image: MedicalImage, found: Tensor) -> npt.NDArray[np.generic]:
+    """Probabilities (classes, …) on the grid of the image's mask, from what `segmentation_scores` gives."""
+    if card.dimension == 3:
+        return restore_volume(image, card.preprocessing, found)
+    return restore(found, image.shape[1:])[0].double().numpy()
 
 
 def _structure_groups(card: WeightCard) -> dict[str, list[int]]:
@@ -233,8 +253,8 @@ def class_probabilities(weight: LoadedWeight, cases: Cases, report: Report = lam
             f"The data set {cases.folder} has labels {unknown}, but '{card.id}' knows {', '.join(card.classes)}."
         )
     probabilities = np.zeros((len(cases), len(card.classes)))
-    for index, picture in enumerate(cases.images):
-        by_name = classify(weight, as_image(picture, cases.ids[index]))
+    for index in range(len(cases)):
+        by_name = classify(weight, cases.image(index))
         probabilities[index] = [by_name[name] for name in card.classes]
         report(f"{index + 1} of {len(cases)}")
     return probabilities

@@ -69,7 +69,7 @@ def mean_shape(train: Cases, structures: int) -> npt.NDArray[np.uint8]:
     best, winner = frequency.max(0), frequency.argmax(0) + 1
     candidates = [np.where(best >= share, winner, 0).astype(np.uint8) for share in SHARES]
     chosen = resized[:LARGEST_SAMPLE]
-    return max(candidates, key=lambda shape: float(np.nanmean([_dice(shape, m, structures) for m in chosen])))
+    return max(candidates, key=lambda shape: float(np.nanmean([dice_of_labels(shape, m, structures) for m in chosen])))
 
 
 def _resized_labels(mask: Array, side: int | tuple[int, ...]) -> npt.NDArray[np.uint8]:
@@ -78,7 +78,7 @@ def _resized_labels(mask: Array, side: int | tuple[int, ...]) -> npt.NDArray[np.
     return resized
 
 
-def _dice(predicted: Array, truth: Array, structures: int) -> Floats:
+def dice_of_labels(predicted: Array, truth: Array, structures: int) -> Floats:
     """Per structure; NaN where the truth has none."""
     values = []
     for label in range(1, structures + 1):
@@ -89,10 +89,15 @@ def _dice(predicted: Array, truth: Array, structures: int) -> Floats:
 
 def otsu(picture: Array, bright: bool) -> npt.NDArray[np.uint8]:
     """1 above (or not above) Otsu's threshold of the luminance, else 0."""
+    return otsu_of_grey(_grey(picture), bright)
+
+
+def otsu_of_grey(grey: Array, bright: bool) -> npt.NDArray[np.uint8]:
+    """`otsu` of grey values (h, w) or (k, j, i)."""
     import SimpleITK as sitk
 
-    grey = sitk.GetImageFromArray(_grey(picture).astype(np.float32))
-    above = sitk.GetArrayFromImage(sitk.OtsuThreshold(grey, 0, 1)).astype(np.uint8)
+    image = sitk.GetImageFromArray(grey.astype(np.float32))
+    above = sitk.GetArrayFromImage(sitk.OtsuThreshold(image, 0, 1)).astype(np.uint8)
     return above if bright else 1 - above
 
 
@@ -104,13 +109,13 @@ def segmentation_floors(card: WeightCard, train: Cases, cases: Cases) -> dict[st
     shape = mean_shape(train, structures)
     floors = {
         "Dice of the mean shape": np.stack(
-            [_dice(_resized_labels(shape, mask.shape), mask, structures) for mask in cases.masks]
+            [dice_of_labels(_resized_labels(shape, mask.shape), mask, structures) for mask in cases.masks]
         )
     }
     if structures == 1:
         sample = list(zip(train.images, train.masks, strict=True))[:LARGEST_SAMPLE]
-        by_side = {side: np.nanmean([_dice(otsu(i, side), m, 1) for i, m in sample]) for side in (True, False)}
+        by_side = {side: np.nanmean([dice_of_labels(otsu(i, side), m, 1) for i, m in sample]) for side in (True, False)}
         bright = bool(by_side[True] >= by_side[False])
         pairs = zip(cases.images, cases.masks, strict=True)
-        floors["Dice of Otsu's threshold"] = np.stack([_dice(otsu(i, bright), m, 1) for i, m in pairs])
+        floors["Dice of Otsu's threshold"] = np.stack([dice_of_labels(otsu(i, bright), m, 1) for i, m in pairs])
     return floors

@@ -12,9 +12,9 @@ import numpy as np
 from ..catalog import InputProfile, WeightCard
 from ..errors import InvalidInput
 from ..inference.input_check import SATURATION, Floats, check_input, describe, distances, fits, likenesses, pack, unpack
-from .data import NoSuchSplit, read_cases
-from .evaluation import as_image
+from .data import NoSuchSplit, as_image, read_cases
 from .summary import data_set_of
+from .volume_data import is_volume_set
 
 LARGEST_SAMPLE = 400
 """Images of a training split that are described; more change the profiles little."""
@@ -28,7 +28,8 @@ FOLDS = 5
 
 def image_sets(root: Path) -> tuple[Path, ...]:
     """Folders of single images below `root`."""
-    found = tuple(sorted(p.parent for p in root.glob("*/split.csv") if (p.parent / "images").is_dir()))
+    folders = sorted(p.parent for p in root.glob("*/split.csv") if (p.parent / "images").is_dir())
+    found = tuple(folder for folder in folders if not is_volume_set(folder))
     if not found:
         raise InvalidInput(f"There are no data sets in {root}; expected folders with split.csv and images/.")
     return found
@@ -44,7 +45,7 @@ def described_split(folder: Path, split: str, most: int = LARGEST_SAMPLE) -> Flo
     chosen = np.arange(len(pictures))
     if len(pictures) > most:
         chosen = np.sort(np.random.default_rng(0).choice(len(pictures), most, replace=False))
-    return np.stack([describe(pictures[index]) for index in chosen])
+    return np.stack([describe(pictures[int(index)]) for index in chosen])
 
 
 def fit_profile(own: Floats, others: Floats, *, dataset: str, counter_examples: Sequence[str]) -> InputProfile:
@@ -73,7 +74,7 @@ def _fit(own: Floats, others: Floats, dataset: str, counter_examples: Sequence[s
     from sklearn.linear_model import LogisticRegression
 
     mean, deviation = own.mean(0), np.maximum(own.std(0), SMALLEST_DEVIATION)
-    mean, deviation = unpack(pack(np.stack([mean, deviation])))  # as the card will hold them
+    mean, deviation = unpack(pack(np.stack([mean, deviation])), len(mean))  # as the card will hold them
     z = (own - mean) / deviation
     _, singular, directions = np.linalg.svd(z, full_matrices=False)
     count = max(1, min(COMPONENTS, len(own) // 6))
@@ -118,8 +119,12 @@ def profile_from_sets(root: Path, card: WeightCard, like: Sequence[str] = ()) ->
         dataset=own,
         counter_examples=[folder.name for folder in others],
     )
-    command = f"medprompt weights profile {card.id} --data DATA" + "".join(f" --like {name}" for name in like)
-    return profile.model_copy(update={"also": also, "command": command})
+    return profile.model_copy(update={"also": also, "command": profile_command(card, like)})
+
+
+def profile_command(card: WeightCard, like: Sequence[str]) -> str:
+    """What a reader runs to make the profile."""
+    return f"medprompt weights profile {card.id} --data DATA" + "".join(f" --like {name}" for name in like)
 
 
 @dataclass(frozen=True)
@@ -139,15 +144,18 @@ class PairRate:
 
 
 def measure_pairs(cards: Sequence[WeightCard], root: Path, split: str) -> tuple[PairRate, ...]:
-    """Every card with a profile against every data set in `root` that has the split."""
-    rates = []
-    for folder in image_sets(root):
+    """Every card with a profile against every data set of its dimension in `root` that has the split."""
+    from .volume_profile import measure_volume_pairs
+
+    rates = list(measure_volume_pairs(cards, root, split))
+    of_images = [card for card in cards if card.dimension == 2]
+    for folder in image_sets(root) if of_images else ():
         try:
             cases = read_cases(folder, split)
         except NoSuchSplit:
             continue  # a set without this split says nothing
         images = [as_image(picture, name) for picture, name in zip(cases.images, cases.ids, strict=True)]
-        for card in cards:
+        for card in of_images:
             profile = card.input_profile
             if profile is None:
                 continue
@@ -164,6 +172,8 @@ def measure_unseen(
 ) -> tuple[PairRate, ...]:
     """How often images of a kind are accepted that no counter-example has shown: profiles fitted anew without it.
 
+    Of 2D weights; there are too few kinds of volumes to leave one out.
+
     Args:
         kin: data sets of one kind, which are left out together; every other set is a kind of its own.
     """
@@ -176,7 +186,7 @@ def measure_unseen(
     rates = []
     for card in cards:
         profile = card.input_profile
-        if profile is None or profile.dataset not in train:
+        if profile is None or card.dimension == 3 or profile.dataset not in train:
             continue
         others = [name for name in profile.counter_examples if name in test]
         groups = [[name for name in group if name in others] for group in kin]

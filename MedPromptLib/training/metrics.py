@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -79,7 +80,8 @@ class MaskScores:
 
     Attributes:
         dice, iou: (n, structures); NaN if the truth has none of the structure, 0 if only the prediction lacks it.
-        hd95: (n, structures), 95th percentile Hausdorff distance in pixels; NaN unless both have it.
+        hd95: (n, structures), 95th percentile Hausdorff distance in pixels, or in mm where a spacing was given; NaN
+            unless both have it.
         false_alarm: (n, structures); 1 if something is predicted where the truth has nothing, 0 if not, else NaN.
     """
 
@@ -111,14 +113,23 @@ def pooled_dice(
     return {g: np.where(wanted[g] > 0, 2 * overlap[g] / np.maximum(sizes[g], 1), np.nan) for g in overlap}
 
 
-def mask_scores(predicted: Sequence[Array], truth: Sequence[Array], structures: int) -> MaskScores:
-    """Scores of label maps (h, w) against label maps, computed by MONAI."""
+def mask_scores(
+    predicted: Sequence[Array],
+    truth: Sequence[Array],
+    structures: int,
+    spacings: Sequence[tuple[float, ...] | None] | None = None,
+) -> MaskScores:
+    """Scores of label maps (h, w) or (k, j, i) against label maps, computed by MONAI.
+
+    Args:
+        spacings: per case along its axes, in mm, for the Hausdorff distance; None measures it in pixels.
+    """
     import torch
     from monai.metrics import compute_dice, compute_hausdorff_distance, compute_iou
     from monai.networks import one_hot
 
     rows: dict[str, list[Floats]] = {"dice": [], "iou": [], "hd95": [], "false": []}
-    for one, other in zip(predicted, truth, strict=True):
+    for one, other, size in zip(predicted, truth, spacings or [None] * len(predicted), strict=True):
         y_pred, y = (
             one_hot(torch.from_numpy(labels.astype(np.int64))[None, None], structures + 1) for labels in (one, other)
         )
@@ -129,7 +140,8 @@ def mask_scores(predicted: Sequence[Array], truth: Sequence[Array], structures: 
         if (both := has_truth & has_prediction).any():
             with warnings.catch_warnings():  # MONAI 1.6 warns about an option that it sets itself
                 warnings.simplefilter("ignore", FutureWarning)
-                measured = compute_hausdorff_distance(y_pred, y, include_background=False, percentile=95)[0].numpy()
+                options: dict[str, Any] = {"percentile": 95, "spacing": None if size is None else list(size)}
+                measured = compute_hausdorff_distance(y_pred, y, include_background=False, **options)[0].numpy()
             distance = np.where(both, measured, np.nan)
         rows["dice"].append(dice)
         rows["iou"].append(iou)

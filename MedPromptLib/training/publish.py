@@ -23,14 +23,16 @@ from ..catalog import (
     write_card,
 )
 from ..errors import InvalidInput
+from ..images import Array, MedicalImage
 from ..inference.engine import LoadedWeight, calibrated, classify, load_weight, segment, segmentation_scores
 from ..inference.storage import save_state
+from ..inference.volume_geometry import grid_of, resample_labels
 from ..networks import build
 from ..plan import Intent
 from .case_record import count_splits
 from .config import Recipe
 from .data import Cases
-from .evaluation import as_image, class_probabilities, decisions
+from .evaluation import as_mask, class_probabilities, decisions
 from .metrics import Floats, expected_calibration_error, fit_calibration, mask_scores
 from .operating_point import operating_point
 
@@ -132,8 +134,8 @@ def _outputs(weight: LoadedWeight, cases: Cases) -> tuple[Floats, np.ndarray[tup
     """Log-probabilities (n, classes) and true classes (n,), of images or, for a segmentation, of sampled pixels."""
     card, random = weight.card, np.random.default_rng(0)
     rows, truth = [], []
-    for index, picture in enumerate(cases.images):
-        image = as_image(picture, cases.ids[index])
+    for index in range(len(cases)):
+        image = cases.image(index)
         if card.intent is Intent.CLASSIFICATION:
             by_name = classify(weight, image)
             rows.append([[by_name[name] for name in card.classes]])
@@ -141,12 +143,20 @@ def _outputs(weight: LoadedWeight, cases: Cases) -> tuple[Floats, np.ndarray[tup
             continue
         assert cases.masks is not None
         scores = segmentation_scores(weight, image)[0]
-        mask = torch.from_numpy(cases.masks[index])[None, None].float()
-        mask = F.interpolate(mask, size=scores.shape[1:], mode="nearest-exact")[0, 0].flatten()
+        mask = _on_network_grid(card, image, cases.masks[index], scores).flatten()
         chosen = random.choice(len(mask), PIXELS_PER_IMAGE, replace=False)
         rows.append(scores.flatten(1).T[chosen].tolist())
         truth.append(mask[chosen].long().tolist())
     return np.log(np.concatenate(rows).clip(1e-7)), np.concatenate(truth).astype(np.int64)
+
+
+def _on_network_grid(card: WeightCard, image: MedicalImage, mask: Array, scores: Tensor) -> Tensor:
+    """A mask on the grid of the network's scores (classes, …)."""
+    if card.dimension == 3:
+        grid = grid_of(image, card.preprocessing)
+        return torch.from_numpy(np.ascontiguousarray(resample_labels(grid.turn(mask), grid.shape)))
+    same = torch.from_numpy(mask)[None, None].float()
+    return F.interpolate(same, size=scores.shape[1:], mode="nearest-exact")[0, 0]
 
 
 def _score(weight: LoadedWeight, cases: Cases) -> float:
@@ -155,8 +165,7 @@ def _score(weight: LoadedWeight, cases: Cases) -> float:
     if card.intent is Intent.CLASSIFICATION:
         answers = decisions(card, class_probabilities(weight, cases))
         return float(np.mean([card.classes[n] == label for n, label in zip(answers, cases.labels, strict=True)]))
-    images = [as_image(picture, name) for picture, name in zip(cases.images, cases.ids, strict=True)]
     assert cases.masks is not None
-    return float(
-        np.nanmean(mask_scores([segment(weight, i)[0][0] for i in images], cases.masks, len(card.structures)).dice)
-    )
+    images = (cases.image(index) for index in range(len(cases)))
+    predicted = [as_mask(card, segment(weight, image)[0]) for image in images]
+    return float(np.nanmean(mask_scores(predicted, cases.masks, len(card.structures)).dice))

@@ -44,7 +44,7 @@ def zoo_table(cards: Sequence[WeightCard], split: str) -> str:
 
 def _line(card: WeightCard, rows: Sequence[Measurement]) -> str:
     figures = _segmentation(card, rows) if card.intent is Intent.SEGMENTATION else _classification(card, rows)
-    images = max(m.images for m in rows)
+    images = f"{max(m.images for m in rows)} {'images' if card.dimension == 2 else 'volumes'}"
     floors = "; ".join(f"{short_floor(m)} {m.value:.3f}" for m in rows if m.subject in _whole(card) and is_floor(m))
     worst = [m for m in card.subgroups if (m.dataset, m.split, m.metric) == (rows[0].dataset, rows[0].split, AUC)]
     if worst:
@@ -55,7 +55,7 @@ def _line(card: WeightCard, rows: Sequence[Measurement]) -> str:
         )
         if frame:
             floors = f"frame of the image alone on that pair: AUC {frame.value:.3f}; {floors}"
-    where = f"`{rows[0].dataset}`, {images} images"
+    where = f"`{rows[0].dataset}`, {images}"
     return f"| `{card.id}` | {card.title} | {where} | {'; '.join(figures)} | {floors} |"
 
 

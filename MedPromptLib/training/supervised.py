@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import json
-import math
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +21,9 @@ from .augment import augment
 from .config import Recipe
 from .consistency import Unlabelled, consistency_loss, ramp
 from .data import Cases, training_cases
+from .loop import Training, segmentation_loss
 from .metrics import pooled_dice
 from .pretrained import load_lite0
-
-CHECKPOINT = "checkpoint.pt"
-LOG = "log.jsonl"
 
 
 class AuxiliarySegmentation(nn.Module):
@@ -80,25 +74,18 @@ def tensors(cases: Cases, recipe: Recipe, size: int) -> Tensors:
     return Tensors((x * 255).round().to(torch.uint8), masks, targets)
 
 
-class SupervisedTraining:
-    """One run of one recipe in one folder.
+class SupervisedTraining(Training):
+    """Training on single images.
 
     Args:
-        recipe: what to train.
-        data_root: folder of the data sets.
-        work: folder for the checkpoint and the log; an existing checkpoint is continued.
-        device: where to train.
-        report: called with one line per epoch.
+        data_root: folder of the data sets; see `Training` for the others.
     """
 
     def __init__(
         self, recipe: Recipe, data_root: Path, work: Path, device: torch.device, report: Callable[[str], None] = print
     ) -> None:
-        self.recipe, self.work, self.device, self.report = recipe, work, device, report
-        self.schedule = recipe.schedule
+        super().__init__(recipe, work, device, report)
         self.segmentation = recipe.card.intent is Intent.SEGMENTATION
-        work.mkdir(parents=True, exist_ok=True)
-        torch.manual_seed(self.schedule.seed)
         folder = data_root / recipe.data.folder
         self.cases = training_cases(data_root, recipe.data)
         self.unlabelled = Unlabelled(data_root, recipe.data.unlabelled, recipe.preprocessing)
@@ -108,14 +95,8 @@ class SupervisedTraining:
             load_lite0(network)
         self.auxiliary = not self.segmentation and self.schedule.auxiliary_masks > 0
         model = AuxiliarySegmentation(network) if self.auxiliary and isinstance(network, LeanFusionLab) else network
-        self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.ema = copy.deepcopy(self.model).eval()
-        self.generator = torch.Generator().manual_seed(self.schedule.seed)
-        self.optimiser = self._optimiser()
-        self.epoch, self.step, self.best, self.best_epoch = 0, 0, -math.inf, -1
-        self.best_state: dict[str, Tensor] | None = None
         self._cache: dict[tuple[str, int], Tensors] = {}
-        self._resume()
+        self._start(model.to(device, memory_format=torch.channels_last))  # type: ignore[call-overload]
 
     # -- set-up ---------------------------------------------------------------------------------------------------
 
@@ -129,110 +110,19 @@ class SupervisedTraining:
                 known = ", ".join(self.recipe.card.classes)
                 raise InvalidInput(f"The data set {folder} has labels {unknown}, but the recipe's classes are {known}.")
 
-    def _optimiser(self) -> torch.optim.Optimizer:
-        groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-        for name, parameter in self.model.named_parameters():
-            encoder = any(part in name for part in ("low_level", "mid_level", "high_level"))
-            groups.setdefault((encoder, parameter.ndim > 1), []).append(parameter)
-        rate = self.schedule.learning_rate
-        return torch.optim.AdamW(
-            [
-                {
-                    "params": parameters,
-                    "base": rate * (self.schedule.encoder_factor if encoder else 1.0),
-                    "weight_decay": self.schedule.weight_decay if decays else 0.0,
-                }
-                for (encoder, decays), parameters in groups.items()
-            ],
-            lr=rate,
-        )
-
-    def _resume(self) -> None:
-        path = self.work / CHECKPOINT
-        if not path.is_file():
-            return
-        state = torch.load(path, weights_only=True, map_location=self.device)
-        if state["recipe"] != self.recipe.model_dump_json():
-            raise InvalidInput(
-                f"The checkpoint {path} was made with another recipe; remove it or choose another --work folder."
-            )
-        self.model.load_state_dict(state["model"])
-        self.ema.load_state_dict(state["ema"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.generator.set_state(state["generator"].cpu())
-        torch.set_rng_state(state["rng"].cpu())
-        if self.device.type == "cuda" and state["cuda_rng"] is not None:
-            torch.cuda.set_rng_state(state["cuda_rng"].cpu(), self.device)
-        self.epoch, self.step = state["epoch"], state["step"]
-        self.best, self.best_epoch, self.best_state = state["best"], state["best_epoch"], state["best_state"]
-        self.report(f"continuing after epoch {self.epoch} of {self.schedule.epochs}")
-
-    def _save(self) -> None:
-        on_cuda = self.device.type == "cuda"
-        state = {
-            "recipe": self.recipe.model_dump_json(),
-            "model": self.model.state_dict(),
-            "ema": self.ema.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "generator": self.generator.get_state(),
-            "rng": torch.get_rng_state(),
-            "cuda_rng": torch.cuda.get_rng_state(self.device) if on_cuda else None,
-            "epoch": self.epoch,
-            "step": self.step,
-            "best": self.best,
-            "best_epoch": self.best_epoch,
-            "best_state": self.best_state,
-        }
-        temporary = self.work / f"{CHECKPOINT}.part"
-        torch.save(state, temporary)
-        temporary.replace(self.work / CHECKPOINT)
-
     def _tensors(self, split: str, size: int) -> Tensors:
         if (split, size) not in self._cache:
             self._cache = {key: kept for key, kept in self._cache.items() if key[0] != split}
             self._cache[split, size] = tensors(self.cases[split], self.recipe, size)
         return self._cache[split, size]
 
+    def _shipped(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        if not self.auxiliary:
+            return state
+        prefix = "network."
+        return {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
+
     # -- training -------------------------------------------------------------------------------------------------
-
-    def run(self) -> dict[str, Tensor]:
-        """Train to the end (or from the checkpoint to the end) and return the selected averaged parameters."""
-        while not self._finished():
-            started = time.monotonic()
-            loss = self._train_epoch()
-            self.epoch += 1
-            record: dict[str, Any] = {"epoch": self.epoch, "loss": round(loss, 5)}
-            last_phase = self._in_last_phase()
-            if last_phase or self.epoch % 5 == 0:
-                record |= self._validate()
-                if last_phase and (record["score"] > self.best or self.schedule.select == "last"):
-                    self.best, self.best_epoch = record["score"], self.epoch
-                    self.best_state = {name: tensor.clone() for name, tensor in self.ema.state_dict().items()}
-            record["seconds"] = round(time.monotonic() - started, 1)
-            self.report(f"{self.recipe.card.id} {json.dumps(record)}")
-            with (self.work / LOG).open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(record) + "\n")
-            self._save()
-        assert self.best_state is not None
-        if self.auxiliary:
-            prefix = "network."
-            return {n.removeprefix(prefix): t for n, t in self.best_state.items() if n.startswith(prefix)}
-        return self.best_state
-
-    @property
-    def seconds(self) -> float:
-        """How long all epochs took that this folder's log holds, also those before an interruption."""
-        log = self.work / LOG
-        lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
-        return round(sum(json.loads(line)["seconds"] for line in lines), 1)
-
-    def _in_last_phase(self) -> bool:
-        return self.epoch > self.schedule.epochs - self.schedule.phases[-1].epochs
-
-    def _finished(self) -> bool:
-        """All epochs are done, or (never with `last`) the last phase has stopped getting better."""
-        stalled = self._in_last_phase() and self.epoch - self.best_epoch >= self.schedule.patience
-        return self.epoch >= self.schedule.epochs or stalled
 
     def _batches(self, data: Tensors, batch: int) -> Iterator[Tensor]:
         order = torch.randperm(len(data.x), generator=self.generator)
@@ -255,13 +145,7 @@ class SupervisedTraining:
             loss = self._loss(x, masks, data.targets[chosen].to(self.device) if data.targets is not None else None)
             if self.schedule.consistency:
                 loss = loss + self._consistency(phase.batch, phase.size)
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
-            self.optimiser.step()
-            self.step += 1
-            self._average()
-            losses.append(float(loss.detach()))
+            losses.append(self._optimise(loss))
         return float(np.mean(losses))
 
     def _freeze(self, frozen: bool) -> None:
@@ -272,23 +156,10 @@ class SupervisedTraining:
             if frozen:
                 network.low_level.eval()
 
-    def _set_rate(self, position: float) -> None:
-        for group in self.optimiser.param_groups:
-            group["lr"] = group["base"] * self.schedule.rate(position)
-
-    def _average(self) -> None:
-        decay = min(self.schedule.ema, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for kept, new in zip(self.ema.state_dict().values(), self.model.state_dict().values(), strict=True):
-                if kept.dtype.is_floating_point:
-                    kept.lerp_(new, 1 - decay)
-                else:
-                    kept.copy_(new)
-
     def _loss(self, x: Tensor, masks: Tensor | None, targets: Tensor | None) -> Tensor:
         if self.segmentation:
             assert masks is not None
-            return self._segmentation_loss(self._forward(x), masks)
+            return segmentation_loss(self._forward(x), masks)
         assert targets is not None
         smooth = self.schedule.label_smoothing
         weight = self._class_weight()
@@ -302,7 +173,7 @@ class SupervisedTraining:
         scores = resize(scores, (x.shape[2] // 4, x.shape[3] // 4), corners=False)
         small = F.interpolate(masks[:, None].float(), size=scores.shape[2:], mode="nearest-exact")[:, 0].long()
         classification = F.cross_entropy(logits, targets, weight, label_smoothing=smooth)
-        return classification + self.schedule.auxiliary_masks * self._segmentation_loss(scores, small)
+        return classification + self.schedule.auxiliary_masks * segmentation_loss(scores, small)
 
     def _mixed_loss(self, x: Tensor, targets: Tensor, weight: Tensor | None) -> Tensor:
         """Cross entropy on images mixed pairwise with one random share, against both labels in that share."""
@@ -323,13 +194,6 @@ class SupervisedTraining:
     def _forward(self, x: Tensor, model: nn.Module | None = None) -> Any:
         z = standardise(x, self.recipe.preprocessing).contiguous(memory_format=torch.channels_last)
         return (model or self.model)(z)
-
-    def _segmentation_loss(self, scores: Tensor, masks: Tensor) -> Tensor:
-        from monai.losses import DiceCELoss
-
-        loss = DiceCELoss(include_background=False, to_onehot_y=True, softmax=True, batch=True)
-        value: Tensor = loss(scores, masks[:, None])
-        return value
 
     def _class_weight(self) -> Tensor | None:
         if not self.schedule.class_balance:
