@@ -40,6 +40,7 @@ def a_trained_volume_weight(tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     import torch
     from volumes_for_tests import a_recipe, write_npz_set
 
+    from MedPromptLib.catalog import TrainingRun
     from MedPromptLib.training.publish import publish
     from MedPromptLib.training.volume_training import VolumeTraining
 
@@ -48,7 +49,8 @@ def a_trained_volume_weight(tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     recipe = a_recipe("phantoms")
     training = VolumeTraining(recipe, root / "data", root / "work", torch.device("cpu"), report=lambda line: None)
     state = training.run()
-    publish(recipe, state, training.cases["val"], root / "weights", command="medprompt train", config_sha256="")
+    made = {"command": "medprompt train", "config_sha256": "", "training": TrainingRun(seconds=training.seconds)}
+    publish(recipe, state, training.cases["val"], root / "weights", **made)
     return root / "weights", root / "data"
 
 

@@ -304,7 +304,7 @@ def _card(**preprocessing) -> WeightCard:
         ({"min_region_mm2": 3.0}, "preprocessing.min_region_mm2 only makes sense"),
         ({"size": (64, 64)}, "needs three numbers"),
         ({"orientation": "RLS"}, "one of R and L"),
-        ({"mean": (0.4, 0.4)}, "1 numbers"),
+        ({"mean": (0.4, 0.4), "std": (0.2, 0.2)}, "1 numbers"),
         ({"intensity": "raw255"}, "only makes sense with dimension 2"),
         ({"intensity": "window"}, "preprocessing.window belongs"),
         ({"intensity": "window", "window": (3, 1)}, "a lowest and a higher value"),

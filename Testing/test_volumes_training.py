@@ -144,7 +144,7 @@ def test_a_few_steps_of_training_find_both_structures_and_the_card_says_how_well
     assert card.dimension == 3 and card.calibration.split == "val"
     assert "as stored (int8)" in card.provenance.note
     weight = load_weight(weights / card.id, card, CPU)
-    rows = {(m.metric, m.subject): m for m in evaluate(weight, data / "phantoms", "test", "the command")}
+    rows = {(m.metric, m.subject): m for m in evaluate(weight, data / "phantoms", "test", "the command").measurements}
     for subject in ("ball", "box", "all structures (mean)"):
         assert rows["Dice", subject].value > 0.8
         assert rows["Dice", subject].low <= rows["Dice", subject].value <= rows["Dice", subject].high
