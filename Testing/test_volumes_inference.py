@@ -304,7 +304,7 @@ def _card(**preprocessing) -> WeightCard:
         ({"min_region_mm2": 3.0}, "preprocessing.min_region_mm2 only makes sense"),
         ({"size": (64, 64)}, "needs three numbers"),
         ({"orientation": "RLS"}, "one of R and L"),
-        ({"mean": (0.4, 0.4)}, "1 numbers"),
+        ({"mean": (0.4, 0.4), "std": (0.2, 0.2)}, "1 numbers"),
         ({"intensity": "raw255"}, "only makes sense with dimension 2"),
         ({"intensity": "window"}, "preprocessing.window belongs"),
         ({"intensity": "window", "window": (3, 1)}, "a lowest and a higher value"),
@@ -331,7 +331,7 @@ def test_fields_of_3d_cards_are_refused_on_2d_cards_and_the_other_way_round():
         ({"preprocessing": {"tta_flip": True}}, "preprocessing.tta_flip only makes sense with dimension 2"),
         ({"augmentation": {"flip_horizontal": 0.5}}, "augmentation.flip_horizontal only makes sense with dimension 2"),
         ({"schedule": {"freeze_epochs": 3}}, "schedule.freeze_epochs only makes sense with dimension 2"),
-        ({"schedule": {"phases": [{"epochs": 1, "batch": 1, "size": 64}]}}, "schedule.phases has no size in 3D"),
+        ({"schedule": {"phases": [{"epochs": 1, "batch": 1, "size": 64}]}}, "schedule.phases has no size"),
         ({"card": {"dimension": 2}}, "only makes sense with dimension 3"),
     ],
 )
