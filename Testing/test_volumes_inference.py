@@ -331,7 +331,7 @@ def test_fields_of_3d_cards_are_refused_on_2d_cards_and_the_other_way_round():
         ({"preprocessing": {"tta_flip": True}}, "preprocessing.tta_flip only makes sense with dimension 2"),
         ({"augmentation": {"flip_horizontal": 0.5}}, "augmentation.flip_horizontal only makes sense with dimension 2"),
         ({"schedule": {"freeze_epochs": 3}}, "schedule.freeze_epochs only makes sense with dimension 2"),
-        ({"schedule": {"phases": [{"epochs": 1, "batch": 1, "size": 64}]}}, "schedule.phases has no size in 3D"),
+        ({"schedule": {"phases": [{"epochs": 1, "batch": 1, "size": 64}]}}, "schedule.phases has no size"),
         ({"card": {"dimension": 2}}, "only makes sense with dimension 3"),
     ],
 )

@@ -232,6 +232,7 @@ AUGMENTATION_2D = (
 )
 AUGMENTATION_3D = ("mirror", "tilt", "low_resolution")
 SCHEDULE_2D = ("freeze_epochs", "class_balance", "auxiliary_masks", "label_smoothing", "mixup", "consistency")
+DATA_2D = ("also", "unlabelled", "held_out", "borrowed", "borrowed_only")
 SCHEDULE_3D = ("patches", "foreground", "bfloat16")
 
 
@@ -262,20 +263,22 @@ class Recipe(_Strict):
     @model_validator(mode="after")
     def _dimension_fits(self) -> Recipe:
         self.preprocessing.must_fit(self.card.dimension)
-        for room, only_2d, only_3d in (
-            (self.augmentation, AUGMENTATION_2D, AUGMENTATION_3D),
-            (self.schedule, SCHEDULE_2D, SCHEDULE_3D),
+        for name_of_room, room, only_2d, only_3d in (
+            ("augmentation", self.augmentation, AUGMENTATION_2D, AUGMENTATION_3D),
+            ("schedule", self.schedule, SCHEDULE_2D, SCHEDULE_3D),
+            ("data", self.data, DATA_2D, ()),
         ):
             for name in only_2d if self.card.dimension == 3 else only_3d:
                 if getattr(room, name) != type(room).model_fields[name].default:
-                    where = f"{type(room).__name__.lower()}.{name}"
-                    raise ValueError(f"{where} only makes sense with dimension {5 - self.card.dimension}")
+                    raise ValueError(f"{name_of_room}.{name} only makes sense with dimension {5 - self.card.dimension}")
         if self.card.dimension == 3:
             must_not_swap_sides(self.card.structures, self.preprocessing.orientation, self.augmentation.mirror)
         if self.card.dimension == 2 and any(phase.size == 0 for phase in self.schedule.phases):
             raise ValueError("schedule.phases needs a size of 32 or more in 2D")
-        if self.card.dimension == 3 and any(phase.size for phase in self.schedule.phases):
-            raise ValueError("schedule.phases has no size in 3D; preprocessing.size is the patch")
+        if self.card.dimension == 3 and any(
+            phase.size or phase.crop or phase.strength != 1 for phase in self.schedule.phases
+        ):
+            raise ValueError("schedule.phases has no size, crop or strength in 3D; preprocessing.size is the patch")
         return self
 
 

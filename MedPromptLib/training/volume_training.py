@@ -16,8 +16,8 @@ from ..inference.volumes import SlidingWindow, prepare_volume, standardise_volum
 from ..networks import build
 from .config import Recipe
 from .data import NoSuchSplit
+from .floors import dice_of_labels
 from .loop import Training, segmentation_loss
-from .metrics import pooled_dice
 from .volume_augment import Volume, change_intensities, draw_patch
 from .volume_data import VolumeCases, read_volumes
 
@@ -87,8 +87,8 @@ class VolumeTraining(Training):
         rows = []
         for volume in self._volumes["val"]:
             labels = slide(volume.x.float() / 255).argmax(0)
-            rows.append(pooled_dice([labels.numpy()], [volume.mask.numpy()], [""], len(structures))[""][None])
-        dice = np.concatenate(rows)
+            rows.append(dice_of_labels(labels.numpy(), volume.mask.numpy(), len(structures)))
+        dice = np.stack(rows)
         return {"score": round(float(np.nanmean(dice)), 5)} | {
             s.name: round(float(np.nanmean(dice[:, i])), 5) for i, s in enumerate(structures)
         }
