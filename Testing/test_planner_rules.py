@@ -761,6 +761,19 @@ def test_a_pair_of_which_one_side_is_served_is_asked_about() -> None:
 @pytest.mark.parametrize(
     ("prompt", "expected"),
     [
+        ("Segment the anterior and posterior hippocampus.", "ok hippocampus_seg_mri"),
+        ("Segment the anterior hippocampus.", "ok hippocampus_seg_mri[anterior_hippocampus]"),
+    ],
+)
+def test_places_that_are_joined_by_and_are_places_of_their_own(prompt: str, expected: str) -> None:
+    parts = ["anterior hippocampus", "posterior hippocampus"]
+    card = {**PROSTATE, "id": "hippocampus_seg_mri", "target": "hippocampus", "modality": "mri", "structures": parts}
+    assert planned(prompt, card) == gold(expected)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
         ("How big is the spleen?", "ok spleen_seg_ct"),
         ("What is the volume of the left kidney?", "ok kidney_seg_ct[left_kidney]"),
         ("Measure the volume of the left kidney on the CT.", "ok kidney_seg_ct[left_kidney]"),

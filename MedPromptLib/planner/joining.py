@@ -30,9 +30,12 @@ def sides(items: list[Item]) -> list[Item]:
     """Join side words to their term: "left kidney", "right and left lungs", "pulmón izquierdo"."""
     out: list[Item] = []
     pending: list[Item] = []
+    joiners: list[Item] = []
     index = 0
     while index < len(items):
         item = items[index]
+        if not pending:
+            joiners = []
         if item.kind == "SIDE":
             if out and out[-1].kind == "T" and not pending and not _term_follows(items, index):
                 out[-1] = _sided(out[-1], item)
@@ -68,6 +71,7 @@ def sides(items: list[Item]) -> list[Item]:
             index += 1
             continue
         if pending and item.kind in ("AND", "OR", "COMMA") and following and following[0].kind == "SIDE":
+            joiners.append(item)
             index += 1
             continue
         if (
@@ -85,7 +89,7 @@ def sides(items: list[Item]) -> list[Item]:
             if {"left", "right"} <= sides:
                 out.append(item)
             else:
-                out.append(_sided(item, *pending))
+                out.extend(_each_sided(item, pending, joiners))
             pending = []
         else:
             if item.kind != "W" or not item.is_small:
@@ -98,6 +102,19 @@ def sides(items: list[Item]) -> list[Item]:
         pending = []
     out.extend(Item("W", "ordinary", p.text, p.start, p.end) for p in pending)
     return out
+
+
+def _each_sided(term: Item, places: list[Item], joiners: list[Item]) -> list[Item]:
+    """The term once for each place that "and", "or" or a comma sets apart: "the anterior and posterior hippocampus"."""
+    parts: list[Item] = []
+    group: list[Item] = []
+    for place in places:
+        joiner = next((j for j in joiners if group and group[-1].end <= j.start <= place.start), None)
+        if joiner is not None:
+            parts += [_sided(replace(term, start=group[0].start, end=group[-1].end), *group), joiner]
+            group = []
+        group.append(place)
+    return [*parts, _sided(term, *group)]
 
 
 def _without_side(term: Item, place: Item) -> Item:
