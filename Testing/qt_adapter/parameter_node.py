@@ -86,6 +86,8 @@ class _Connector:
             self.signal, self.read, self.write = widget.textChanged, lambda: widget.text, widget.setText
         elif kind == "QTextEdit" and parameter.kind is str:
             self.signal, self.read, self.write = widget.textChanged, widget.toPlainText, widget.setPlainText
+        elif kind in ("QSlider", "QSpinBox") and parameter.kind is int:
+            self.signal, self.read, self.write = widget.valueChanged, lambda: widget.value, widget.setValue
         elif kind == "QCheckBox" and parameter.kind is bool:
             self.signal, self.read, self.write = widget.toggled, lambda: widget.checked, widget.setChecked
         else:

@@ -1,0 +1,643 @@
+"""The page Analyse: request, plan, run, results, log."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import qt
+import slicer
+import vtk
+from slicer.i18n import tr as _
+from slicer.util import VTKObservationMixin
+
+from . import style
+from .background import JobRunner
+from .plan_view import PlanView
+from .planning import Planning
+from .prompt_box import PromptBox
+from .results_view import ResultsView
+
+CLOCK_MS = 200
+"""How often the elapsed time of a run is written anew."""
+
+
+def isOutOfMemory(error: BaseException) -> bool:
+    """Whether an error says that a device's memory did not suffice; torch raises several kinds."""
+    said = str(error).lower()
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and ("out of memory" in said or "allocate memory" in said))
+    )
+
+
+class AnalysisPage(VTKObservationMixin):
+    """Connects the parts of the page with each other and with the scene's parameter node.
+
+    Args:
+        ui: the panel's widgets.
+        logic: `MedPromptLogic`.
+
+    Attributes:
+        resultsChanged: called with a `SceneReview`, or None, when other results are shown.
+    """
+
+    def __init__(self, ui: Any, logic: Any):
+        VTKObservationMixin.__init__(self)
+        self.ui, self.logic = ui, logic
+        self.resultsChanged: Callable[[Any], None] = lambda review: None
+        self._parameters: Any = None
+        self._guiTag: Any = None
+        self._missing: list[str] = []
+        self._optional: list[str] = []
+        self._applying = False  # Apply was pressed, and the planners are still reading.
+        self._planAtClick: Any = None
+        self._answer: Callable[[], None] | None = None  # what happens if the user agrees to what is asked
+        self._volume: Any = None  # of the running analysis
+        self._started = 0.0
+        self._expected: float | None = None
+        self._shownFor: tuple = ()
+        self._isNew = True
+
+        self._runner, self._mapRunner, self._warmRunner = JobRunner(), JobRunner(), JobRunner()
+        self.prompt = PromptBox(ui, self._onEntered)
+        self.planView = PlanView(ui, logic, self._onPlanEdited)
+        self.results = ResultsView(ui)
+        self.planning = Planning(logic, self._onPlanning)
+        self._clock = qt.QTimer()
+        self._clock.setInterval(CLOCK_MS)
+        self._clock.connect("timeout()", self._showTimes)
+
+        # The parameter node wrapper has no connector for a QPlainTextEdit, which, unlike QTextEdit, takes no rich text.
+        ui.promptEdit.connect("textChanged()", self._onPromptEdited)
+        for name, slot in (
+            ("applyButton", self.onApply),
+            ("confirmButton", self.onConfirm),
+            ("otherReadingButton", self.onOtherReading),
+            ("installButton", self.onInstall),
+            ("tableButton", self.onShowTable),
+            ("explainButton", self.onExplain),
+            ("uncertaintyButton", self.onUncertainty),
+        ):
+            getattr(ui, name).connect("clicked(bool)", slot)
+        for widget in (ui.progressBar, ui.confirmFrame, ui.otherReadingButton, ui.omissionsLabel):
+            widget.setVisible(False)
+        self.updateSetup()
+        # After the first paint.
+        qt.QTimer.singleShot(0, self._warmUp)
+
+    def enter(self) -> None:
+        """The module is shown; packages may have come or gone since it was last."""
+        if self._isNew:
+            self._isNew = False
+        else:
+            self.updateSetup()
+
+    def close(self) -> None:
+        """Before the panel is destroyed."""
+        for runner in (self._runner, self._mapRunner, self._warmRunner):
+            runner.abandon()
+        self.planning.stop()
+        self._clock.stop()
+        self.setParameterNode(None)
+        self.removeObservers()
+
+    def _warmUp(self):
+        if not self._missing and not self.logic.isPrepared:
+            self._warmRunner.start(lambda progress, cancelled: self.logic.prepare(), self._onWarm)
+
+    def _onWarm(self, job):
+        self._attempt(lambda: (job.result(), self._setCards()))
+
+    def _setCards(self):
+        from MedPromptLib.completion import examples, terms
+
+        abilities = self.logic.catalog.abilities
+        self.prompt.setCards(terms(abilities), examples(abilities))
+
+    def cardsChanged(self) -> None:
+        """Weights were added or removed."""
+        self.logic.reloadCards()
+        self._setCards()
+        self.planView.clear()
+        self.planning.replan()
+
+    def plannerChanged(self) -> None:
+        """Another planner was chosen."""
+        self._dropQuestion()
+        self.planning.replan()
+
+    # The scene
+
+    def setParameterNode(self, parameters: Any) -> None:
+        """Follow another parameter node, or none."""
+        if self._parameters:
+            self._parameters.disconnectGui(self._guiTag)
+            self.removeObserver(self._parameters, vtk.vtkCommand.ModifiedEvent, self._onParametersModified)
+        self._parameters = parameters
+        if parameters:
+            self._guiTag = parameters.connectGui(self.ui)
+            self.addObserver(parameters, vtk.vtkCommand.ModifiedEvent, self._onParametersModified)
+            self._restorePlan()
+            self._onParametersModified()
+            self._showKeptResults()
+
+    def _restorePlan(self):
+        """Show a plan that was changed by hand and saved with the scene."""
+        kept = self._parameters.plan
+        if not kept or self._missing:
+            return
+        from MedPromptLib.errors import MedPromptError
+        from MedPromptLib.plan import load_plan
+
+        try:
+            plan = load_plan(kept)
+        except MedPromptError:
+            self._parameters.plan = ""
+            return
+        if plan.prompt == self._parameters.prompt and self.planView.plan != plan:
+            self.ui.promptEdit.setPlainText(plan.prompt)
+            leftOut = [int(number) for number in self._parameters.leftOut.split(",") if number]
+            self.planView.show(plan, self._parameters.inputVolume, self._parameters.device, leftOut)
+            self.planView.isEdited = True
+
+    def _showKeptResults(self):
+        table = self._parameters.resultTable
+        if self._missing:
+            return
+        if table is None:
+            if self.results.review is not None:
+                self._clearResults()
+            return
+        if self.results.review is None or self.results.review.table is not table:
+            from MedPromptLib.review.nodes import SceneReview
+
+            self._showResults(SceneReview(table))
+
+    def onSceneStartClose(self) -> None:
+        """Let go of everything in the scene."""
+        self._abandonRun()
+        self._mapRunner.abandon()
+        self._dropQuestion()
+        self.setParameterNode(None)
+        self._clearResults()
+        self.planView.clear()
+        self.ui.promptEdit.setPlainText("")
+        self.planning.setPrompt("")
+        self._showStatus("")
+
+    def onNodeRemoved(self) -> None:
+        """Results that are taken out of the scene are not shown any more."""
+        review = self.results.review
+        if review is not None and not slicer.mrmlScene.IsNodePresent(review.table):
+            self._clearResults()
+
+    def _onParametersModified(self, caller=None, event=None):
+        parameters = self._parameters
+        if not parameters:
+            return
+        if self.ui.promptEdit.plainText != parameters.prompt:
+            self.ui.promptEdit.setPlainText(parameters.prompt)
+        if not self._missing:
+            self.planning.setPrompt(parameters.prompt)
+        shownFor = (parameters.inputVolume, parameters.device)
+        if shownFor != self._shownFor:
+            self._shownFor = shownFor
+            self._dropQuestion()
+            self._showMemory()
+            if not self._runner.isRunning:
+                self.planView.refresh(*shownFor)
+        self.results.applyDisplay(parameters.opacity, parameters.outlineOnly)
+        self._updateApplyButton()
+
+    def _onPromptEdited(self):
+        text = self.ui.promptEdit.plainText
+        if self._parameters and self._parameters.prompt != text:
+            self._applying = False
+            self.planView.clear()
+            self._parameters.plan = ""
+            self._parameters.leftOut = ""
+            self._parameters.prompt = text
+            self._dropQuestion()
+
+    # Planning
+
+    def _onPlanning(self):
+        planning = self.planning
+        if planning.verdict is not None and not self.planView.isEdited and self._parameters:
+            if self.planView.plan != planning.verdict.plan:
+                self.planView.show(planning.verdict.plan, self._parameters.inputVolume, self._parameters.device)
+        self._sayVerdict()
+        if self._applying:
+            self._continueApplying()
+        self._updateApplyButton()
+
+    def _sayVerdict(self):
+        planning, verdict = self.planning, self.planning.verdict
+        if planning.error is not None:
+            self.planView.say(str(planning.error), "error")
+            return
+        if verdict is None:
+            if planning.prompt.strip():
+                self.planView.say(_("Reading…"))
+            elif not self.planView.steps:
+                self.planView.clear()
+            return
+        from MedPromptLib.preview import agreement
+
+        said, kind = agreement(verdict), {"run": "good", "confirm": "warning"}.get(verdict.decision, "error")
+        if not planning.isFinal:
+            if planning.isBusy:
+                said = _("Planned by the rules; the language model reads the request, too…")
+            elif self.logic.planner == "endpoint":
+                said = _("Planned by the rules; the endpoint is asked when you press Apply.")
+            else:
+                said = _("Planned by the rules.")
+            kind = kind if kind == "error" else ""
+            if kind:
+                said = agreement(verdict)
+        lines = [said]
+        if verdict.decision == "confirm" and planning.isFinal:
+            lines[0] = _("{reason} It runs only after a click.").format(reason=said)
+        lines += verdict.notes
+        self.planView.say("\n".join(line for line in lines if line), kind)
+
+    def _onPlanEdited(self):
+        parameters = self._parameters
+        if not parameters or self.planView.plan is None:
+            return
+        self.planView.refresh(parameters.inputVolume, parameters.device)
+        parameters.plan = self.planView.plan.model_dump_json()
+        parameters.leftOut = ",".join(str(number) for number in sorted(self.planView.leftOut))
+        self._updateApplyButton()
+
+    # Applying
+
+    def reasonNotToApply(self) -> str:
+        """Why Apply is disabled, one sentence for its tooltip; empty if nothing stands in the way."""
+        if self._missing:
+            return _("Install the missing Python packages first.")
+        if not self._parameters or not self._parameters.inputVolume:
+            return _("Select an image; if the list is empty, load one first.")
+        if not self._parameters.prompt.strip():
+            return _("Type what to outline or to look for.")
+        if self.planView.steps and self.planView.shownPlan() is None:
+            return _("Every step is unticked; tick at least one.")
+        return ""
+
+    def _updateApplyButton(self):
+        button = self.ui.applyButton
+        job = self._runner.job
+        if job or self._applying:
+            cancelled = bool(job) and job.isCancelled()
+            button.text = _("Cancelling…") if cancelled else _("Cancel")
+            button.toolTip = _("Stop the analysis; the scene stays as it is.")
+            button.enabled = not cancelled
+            return
+        reason = self.reasonNotToApply()
+        button.text = _("Apply")
+        button.toolTip = reason or _("Run the plan on the image (Ctrl+Enter in the prompt).")
+        button.enabled = not reason
+
+    def _onEntered(self):
+        if not self._runner.isRunning and not self._applying and self.ui.applyButton.enabled:
+            self.onApply()
+
+    def onApply(self, checked=False):
+        """Start an analysis or, if one is running, cancel it."""
+        if self._runner.isRunning:
+            self._runner.cancel()
+            self._showStatus(_("Cancelling…"))
+        elif self._applying:
+            self._applying = False
+            self._showStatus(_("Cancelled; the scene is unchanged."))
+        else:
+            self._dropQuestion()
+            self._applying = True
+            self._planAtClick = self.planView.shownPlan()
+            if self.planning.error is not None:
+                self.planning.replan()
+            self.planning.decideNow()
+            if self._applying:
+                self._continueApplying()
+        self._updateApplyButton()
+
+    def _continueApplying(self):
+        planning = self.planning
+        if planning.error is None and not planning.isFinal:
+            self._showStatus(_("The planners read the request…"))
+            if not planning.isBusy:
+                planning.decideNow()
+            return
+        self._applying = False
+        if planning.error is not None:
+            self._attempt(self._raisePlanningError)
+            return
+        verdict, plan = planning.verdict, self.planView.shownPlan()
+        if plan is None:
+            self._showStatus(verdict.reason or verdict.plan.message, isError=True)
+        elif verdict.decision == "confirm" or self._hasChanged(plan):
+            self._askAboutPlan(verdict)
+        elif problem := self.planView.problem():
+            self._showStatus(problem, isError=True)
+        else:
+            self._start(plan)
+
+    def _raisePlanningError(self):
+        raise self.planning.error
+
+    def _hasChanged(self, plan):
+        """Whether the plan does something else than what was on screen when Apply was pressed."""
+        from MedPromptLib.planner.comparing import deeds
+
+        before, abilities = self._planAtClick, self.logic.catalog.abilities
+        return before is not None and deeds(before, abilities) != deeds(plan, abilities)
+
+    def _start(self, plan, acceptUnusualInput=False):
+        parameters = self._parameters
+        volume, device = parameters.inputVolume, parameters.device
+        self._dropQuestion()
+
+        def prepared():
+            image = self.logic.image(volume)
+            index = self.logic.shownSlice(image) if parameters.sliceOnly and image.shape[0] > 1 else None
+            return self.logic.work(plan, image, device, index, acceptUnusualInput)
+
+        work = self._attempt(prepared)
+        if work is None:
+            return
+        self.prompt.remember(parameters.prompt)
+        self._volume, self._started = volume, time.monotonic()
+        gone = {step.task.id for step in self.planView.steps} - {task.id for task in plan.pipeline}
+        times = [step.seconds for step in self.planView.steps if step.task.id not in gone]
+        self._expected = sum(times) if times and None not in times else None
+        self.ui.progressBar.setValue(0)
+        self.ui.progressBar.setVisible(True)
+        self._showTimes()
+        self._clock.start()
+        self._showStatus(_("Starting…"))
+        self._runner.start(work, lambda job: self._onEnd(job, plan), self._onEvent)
+        self._updateApplyButton()
+
+    def _onEvent(self, event):
+        self.ui.progressBar.setValue(round(100 * event.done))
+        self._showStatus(event.message)
+
+    def _showTimes(self):
+        elapsed = time.monotonic() - self._started
+        if self._expected is None:
+            text = _("{elapsed:.0f} s so far")
+        elif elapsed < self._expected:
+            text = _("{elapsed:.0f} s so far, about {left:.0f} s left")
+        else:
+            text = _("{elapsed:.0f} s so far, longer than usual")
+        left = max((self._expected or 0) - elapsed, 1)
+        self.ui.progressBar.setFormat(text.format(elapsed=elapsed, left=left))
+
+    def _onEnd(self, job, plan):
+        self._endRun()
+        self._attempt(lambda: self._takeResult(job), onUnusual=lambda: self._start(plan, acceptUnusualInput=True))
+        self._showMemory()
+
+    def _endRun(self):
+        self._clock.stop()
+        self.ui.progressBar.setVisible(False)
+        self._updateApplyButton()
+
+    def _abandonRun(self):
+        """Stop a running analysis without waiting for it and without using what it produces."""
+        self._applying = False
+        if self._runner.isRunning:
+            self._runner.abandon()
+            self._endRun()
+
+    def _takeResult(self, job):
+        run, volume = job.result(), self._volume
+        if not slicer.mrmlScene.IsNodePresent(volume):
+            self._showStatus(_("The image was removed during the analysis; its results were dropped."), isError=True)
+            return
+        nodes = self.logic.writeResults(run, volume)
+        for record in run.provenance.tasks:
+            what = record.reason or _("{seconds:.2f} s on {device}").format(seconds=record.seconds, device=record.device)
+            self._log(_("Step {number}, {weight}: {what}").format(number=record.task_id, weight=record.weight_id, what=what))
+        seconds = time.monotonic() - self._started
+        # Apart from writing, so that neither keeps the panel from answering for long.
+        qt.QTimer.singleShot(0, lambda: self._showNew(nodes, seconds))
+
+    def _showNew(self, nodes, seconds):
+        from MedPromptLib.review.nodes import SceneReview
+
+        if not self._parameters or not slicer.mrmlScene.IsNodePresent(nodes.table):
+            return
+        self._showResults(SceneReview(nodes.table))
+        self._parameters.resultTable = nodes.table
+        slicer.util.setSliceViewerLayers(background=nodes.volume, fit=True)
+        self.planView.refresh(self._parameters.inputVolume, self._parameters.device)
+        self._showStatus(_("Done in {seconds:.1f} s.").format(seconds=seconds))
+
+    # Asking
+
+    def _askAboutPlan(self, verdict):
+        lines = [verdict.reason or _("The planners have changed the plan since you pressed Apply.")]
+        if verdict.difference:
+            other = [line[2:] for line in verdict.difference if line.startswith("+ ")]
+            dropped = [line[2:] for line in verdict.difference if line.startswith("- ")]
+            otherwise = [*other, *(_("without “{line}”").format(line=line) for line in dropped)]
+            lines.append(_("Read otherwise: {otherwise}.").format(otherwise="; ".join(otherwise)))
+        else:
+            lines += [_("Not sure: {doubt}.").format(doubt=doubt) for doubt in verdict.doubts[:2]]
+        lines.append(_("Look at the steps above; change them or say the request in other words if they are not meant."))
+        self.ui.otherReadingButton.setVisible(len(verdict.readings) > 1 and bool(verdict.readings[1].pipeline))
+        self._ask("\n".join(lines), self._runShown)
+        self._showStatus(_("Nothing has run yet: {reason}").format(reason=lines[0]))
+
+    def _runShown(self):
+        plan = self.planView.shownPlan()
+        problem = self.planView.problem()
+        if plan is None or problem:
+            self._showStatus(problem or _("Every step is unticked; tick at least one."), isError=True)
+        else:
+            self._start(plan)
+
+    def _askAboutImage(self, misfits, runAnyway):
+        lines = [f"{misfit}." for misfit in misfits]
+        self.ui.otherReadingButton.setVisible(False)
+        self._ask("\n".join([*lines, _("Model output on it would have no known meaning.")]), runAnyway)
+        self._showStatus(_("Nothing has run yet: the image looks unusual."))
+
+    def _ask(self, text, answer):
+        self._answer = answer
+        self.ui.confirmLabel.text = text
+        self.ui.confirmFrame.setVisible(True)
+
+    def _dropQuestion(self):
+        self._answer = None
+        self.ui.confirmFrame.setVisible(False)
+
+    def onConfirm(self, checked=False):
+        """Run what the panel asks about."""
+        if not self._runner.isRunning and self._answer is not None and self.ui.applyButton.enabled:
+            self._answer()
+
+    def onOtherReading(self, checked=False):
+        """Show the other planner's plan instead of the one on screen."""
+        readings = self.planning.verdict.readings
+        shown = self.planView.plan
+        other = next(plan for plan in readings if plan != shown)
+        self.planView.show(other, self._parameters.inputVolume, self._parameters.device)
+        self.planView.isEdited = True
+        self._onPlanEdited()
+
+    # Showing
+
+    def _attempt(self, action, onUnusual=None):
+        """The action's result, or None after an error meant for the user, which becomes a sentence in the status line.
+
+        Any other error is a defect and becomes Slicer's error dialog with the traceback.
+        """
+        from MedPromptLib.errors import Cancelled, MedPromptError, UnusualInput
+
+        with slicer.util.tryWithErrorDisplay(_("MedPrompt failed unexpectedly."), waitCursor=True):
+            try:
+                return action()
+            except Cancelled:
+                self._showStatus(_("Cancelled; the scene is unchanged."))
+            except UnusualInput as error:
+                if onUnusual is not None and error.misfits:
+                    self._askAboutImage(error.misfits, onUnusual)
+                else:
+                    self._showStatus(str(error), isError=True)
+            except MedPromptError as error:
+                self._showStatus(str(error), isError=True)
+            except Exception as error:
+                if isOutOfMemory(error):
+                    message = _("The device has too little memory, even for one image; choose another device or a smaller image.")
+                    self._showStatus(message, isError=True)
+                    return None
+                self._showStatus(_("MedPrompt failed unexpectedly; the Python console says more."), isError=True)
+                raise
+        return None
+
+    def _showStatus(self, message, isError=False):
+        message = " ".join(message.split())
+        self.ui.statusLabel.setStyleSheet(style.errorStyle(self.ui.statusLabel) if isError else "")
+        self.ui.statusLabel.text = message
+        self.ui.statusLabel.setVisible(bool(message))
+        if message:
+            self._log(message)
+
+    def _log(self, message):
+        elapsed = f"  {time.monotonic() - self._started:6.1f} s" if self._runner.isRunning else ""
+        self.ui.logView.appendPlainText(f"{time.strftime('%H:%M:%S')}{elapsed}  {message}")
+
+    def _showMemory(self):
+        from MedPromptLib.inference.memory import free_memory, in_words
+
+        device = self._parameters.device if self._parameters else "auto"
+        self.ui.memoryLabel.text = in_words(free_memory(device))
+
+    def _clearResults(self):
+        self.results.clear()
+        self.resultsChanged(None)
+
+    def _showResults(self, review):
+        self.results.show(review)
+        if self._parameters:
+            self.results.applyDisplay(self._parameters.opacity, self._parameters.outlineOnly)
+        self.resultsChanged(review)
+
+    def refreshResults(self) -> None:
+        """Decisions have changed."""
+        if self.results.review is not None:
+            self.results.show(self.results.review)
+
+    def onShowTable(self, checked=False):
+        """Show the results table in the table view."""
+        self._attempt(self.results.showTable)
+
+    # Maps
+
+    def onExplain(self, checked=False):
+        """Compute where a classifier looked, and show it over the image."""
+        review = self.results.review
+        item, className = self.results.explained()
+        device = self._parameters.device
+
+        def end(job):
+            self._mapsEnded()
+            values = self._attempt(job.result)
+            if values is not None and slicer.mrmlScene.IsNodePresent(review.volume):
+                name = f"{review.volume.GetName()} saliency of {className}"
+                self._attempt(lambda: self.logic.writeMap(values, review, name))
+                self._showStatus(_("Where the network looked for “{name}” lies over the image.").format(name=className))
+
+        self._startMap(lambda: self.logic.saliencyWork(review, item, className, device), end)
+
+    def onUncertainty(self, checked=False):
+        """Compute how far the results depend on incidentals, and show it over the image."""
+        review, device = self.results.review, self._parameters.device
+        items = list({item.review.task_id: item for item in review.items}.values())
+
+        def prepared():
+            works = [(item, self.logic.uncertaintyWork(review, item, device)) for item in items]
+            return lambda progress, cancelled: [(item, work(progress, cancelled)) for item, work in works]
+
+        def end(job):
+            self._mapsEnded()
+            found = self._attempt(job.result)
+            if found is None or not slicer.mrmlScene.IsNodePresent(review.volume):
+                return
+            said = []
+            for item, uncertainty in found:
+                if uncertainty.map is not None:
+                    name = f"{review.volume.GetName()} uncertainty of {item.review.weight_id}"
+                    self._attempt(lambda u=uncertainty, name=name: self.logic.writeMap(u.map, review, name))
+                said.append(f"{item.review.weight_id} {uncertainty.value:.2f}")
+            line = _("Uncertainty, 0 (certain) to 1: {values}.").format(values=", ".join(said))
+            self._showStatus(line)
+
+        self._startMap(prepared, end)
+
+    def _startMap(self, prepare, end):
+        work = self._attempt(prepare)
+        if work is None:
+            return
+        self.ui.explainButton.enabled = self.ui.uncertaintyButton.enabled = False
+        self._showStatus(_("Computing the map…"))
+        self._mapRunner.start(work, end)
+
+    def _mapsEnded(self):
+        self.ui.explainButton.enabled = self.ui.uncertaintyButton.enabled = True
+
+    # Packages
+
+    def updateSetup(self) -> None:
+        """Say which packages are missing, if any."""
+        self._missing = self.logic.packages.missing()
+        self._optional = [] if self._missing else self.logic.packages.missingLanguageModel()
+        names = ", ".join(self._missing or self._optional)
+        self.ui.setupFrame.setVisible(bool(names))
+        if self._missing:
+            text = _("These Python packages are needed and not installed yet: {names}.")
+            tip = _(
+                "Downloads and installs {names} into Slicer's Python. PyTorch is large (0.2 to 3 GB) and comes through "
+                "the PyTorch extension."
+            )
+        else:
+            text = _("For harder wording, a language model can run on this computer; it needs {names}.")
+            tip = _("Downloads and installs {names} into Slicer's Python, about 0.3 GB. The rules work without it.")
+        self.ui.setupLabel.text = text.format(names=names) + "\n" + tip.format(names=names)
+        self.ui.installButton.toolTip = tip.format(names=names)
+        self._updateApplyButton()
+
+    def onInstall(self, checked=False):
+        """Install what is missing, after Slicer has asked."""
+        try:
+            with slicer.util.tryWithErrorDisplay(_("The packages could not be installed."), waitCursor=True):
+                if self._missing:
+                    self.logic.packages.install()
+                else:
+                    self.logic.packages.installLanguageModel()
+        finally:
+            self.updateSetup()
+            self._warmUp()

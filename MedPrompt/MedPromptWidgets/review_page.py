@@ -1,0 +1,502 @@
+"""The page Review: accept, edit or reject each result, case by case, with single keys."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from . import style
+from .results_view import GLYPHS
+
+ITEM, RESULT, DECISION, QUALITY = range(4)
+KEYS = (
+    ("A", "accept"),
+    ("E", "edit"),
+    ("D", "finishEdit"),
+    ("R", "reject"),
+    ("Down", "nextItem"),
+    ("Up", "previousItem"),
+    ("N", "nextCase"),
+    ("P", "previousCase"),
+    ("C", "startComment"),
+    ("Escape", "leaveField"),
+)
+
+
+class ReviewPage:
+    """A table of results with their decisions, for the results in the scene or for a folder of cases.
+
+    Args:
+        logic: `MedPromptLogic`.
+
+    Attributes:
+        widget: the page.
+        decided: called after each decision.
+        review: the `SceneReview` that is shown, or None.
+        cases: the batch, empty for results of the scene.
+    """
+
+    def __init__(self, logic: Any):
+        self.logic = logic
+        self.decided: Callable[[], None] = lambda: None
+        self.review: Any = None
+        self.cases: tuple = ()
+        self.place = 0
+        self._editing: int | None = None
+        self._filling = False
+        self._loading = False
+        self._build()
+        self._shortcuts = []
+        for keys, name in KEYS:
+            self._addShortcut(keys, getattr(self, name))
+        for number in range(1, 6):
+            self._addShortcut(str(number), lambda number=number: self.rate(number))
+        self._show()
+
+    def _addShortcut(self, keys, slot):
+        shortcut = qt.QShortcut(qt.QKeySequence(keys), self.widget)
+        shortcut.setContext(qt.Qt.WidgetWithChildrenShortcut)
+        shortcut.connect("activated()", slot)
+        self._shortcuts.append(shortcut)
+
+    def _build(self):
+        self.widget = qt.QWidget()
+        self.widget.name = "reviewPage"
+        self.widget.setFocusPolicy(qt.Qt.StrongFocus)
+        layout = qt.QVBoxLayout()
+        self.widget.setLayout(layout)
+
+        self.caseLabel = style.label(name="caseLabel")
+        layout.addWidget(self.caseLabel)
+        self.openButton = style.button(_("Open batch…"), "openBatchButton", _("A folder of results of `medprompt run --out`."))
+        self.previousButton = style.button(_("◀ Case"), "previousCaseButton", _("The case before (P)."))
+        self.nextButton = style.button(_("Case ▶"), "nextCaseButton", _("The next case (N)."))
+        layout.addLayout(style.row(self.openButton, self.previousButton, self.nextButton, None))
+
+        self.table = qt.QTableWidget(0, 4)
+        self.table.name = "reviewTable"
+        self.table.setHorizontalHeaderLabels([_("Result"), _("Model output"), _("Decision"), _("Quality")])
+        self.table.setEditTriggers(qt.QAbstractItemView.NoEditTriggers)
+        self.table.setSelectionBehavior(qt.QAbstractItemView.SelectRows)
+        self.table.setSelectionMode(qt.QAbstractItemView.SingleSelection)
+        self.table.setFocusPolicy(qt.Qt.NoFocus)  # Its own keys would take Up, Down and letters.
+        self.table.verticalHeader().setVisible(False)
+        self.table.setVerticalScrollBarPolicy(qt.Qt.ScrollBarAlwaysOff)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(ITEM, qt.QHeaderView.Stretch)
+        for column, width in ((RESULT, 104), (DECISION, 92), (QUALITY, 56)):
+            header.setSectionResizeMode(column, qt.QHeaderView.Fixed)
+            self.table.setColumnWidth(column, width)
+        self.table.connect("itemSelectionChanged()", self._onSelected)
+        layout.addWidget(self.table)
+
+        self.acceptButton = style.button(_("✓ Accept"), "acceptButton", _("The result is right (A)."))
+        self.editButton = style.button(_("✎ Edit"), "editButton", _("Correct it in the Segment Editor (E)."))
+        self.rejectButton = style.button(_("✗ Reject"), "rejectButton", _("The result is wrong and is not used (R)."))
+        self.doneButton = style.button(_("Editing done"), "doneEditingButton", _("Compare with the proposal (D)."))
+        layout.addLayout(style.row(self.acceptButton, self.editButton, self.rejectButton))
+        layout.addWidget(self.doneButton)
+
+        self.classSelector = qt.QComboBox()
+        self.classSelector.name = "classSelector"
+        self.classSelector.toolTip = _("The right class; choosing another one than the model's is an edit.")
+        self.classLabel = style.label(_("Right class:"), "classLabel", wrap=False)
+        layout.addLayout(style.row(self.classLabel, self.classSelector))
+        self.agreementLabel = style.label(name="agreementLabel")
+        layout.addWidget(self.agreementLabel)
+
+        form = qt.QFormLayout()
+        self.qualitySelector = qt.QComboBox()
+        self.qualitySelector.name = "qualitySelector"
+        for text in (_("not rated"), _("1 unusable"), _("2 poor"), _("3 fair"), _("4 good"), _("5 perfect")):
+            self.qualitySelector.addItem(text)
+        form.addRow(_("Quality:"), self.qualitySelector)
+        self.commentEdit = qt.QLineEdit()
+        self.commentEdit.name = "commentEdit"
+        self.commentEdit.setPlaceholderText(_("Comment (C), Enter keeps it"))
+        form.addRow(_("Comment:"), self.commentEdit)
+        self.reviewerEdit = qt.QLineEdit(style.setting("reviewer"))
+        self.reviewerEdit.name = "reviewerEdit"
+        self.reviewerEdit.setPlaceholderText(_("Your name or initials"))
+        form.addRow(_("Reviewer:"), self.reviewerEdit)
+        layout.addLayout(form)
+
+        self.csvButton = style.button(_("Export CSV…"), "exportCsvButton", _("Every decision, one line each."))
+        self.setButton = style.button(
+            _("Export training set…"),
+            "exportSetButton",
+            _("Images and corrected masks in the form that `medprompt train` reads, one set per weight."),
+        )
+        layout.addLayout(style.row(self.csvButton, self.setButton, None))
+        self.statusLabel = style.label(name="reviewStatusLabel", selectable=True)
+        layout.addWidget(self.statusLabel)
+        self.keysLabel = style.label(
+            _("Keys: A accept, E edit, D done, R reject, 1–5 quality, C comment, ↑ ↓ result, N P case."), "keysLabel"
+        )
+        layout.addWidget(self.keysLabel)
+        layout.addStretch(1)
+
+        for button, slot in (
+            (self.openButton, self.onOpen),
+            (self.previousButton, self.previousCase),
+            (self.nextButton, self.nextCase),
+            (self.acceptButton, self.accept),
+            (self.editButton, self.edit),
+            (self.rejectButton, self.reject),
+            (self.doneButton, self.finishEdit),
+            (self.csvButton, self.onExportCsv),
+            (self.setButton, self.onExportSet),
+        ):
+            button.connect("clicked(bool)", lambda checked=False, slot=slot: slot())
+        self.qualitySelector.connect("activated(int)", lambda index: self.rate(index) if index else None)
+        self.classSelector.connect("activated(int)", self._onClass)
+        self.commentEdit.connect("returnPressed()", self.keepComment)
+        self.reviewerEdit.connect("editingFinished()", lambda: style.keepSetting("reviewer", self.reviewerEdit.text))
+
+    # What is shown
+
+    def showRun(self, review: Any) -> None:
+        """Show another run of the scene, or none."""
+        if review is None or self.review is None or review.table is not self.review.table:
+            self._editing = None
+        if review is None and not self._loading:
+            self.cases = ()
+        self.review = review
+        if review is not None and self.cases:
+            review.case = self.cases[self.place].name
+        self._show()
+
+    def enter(self) -> None:
+        """The page or the module is shown again; an edit that was begun is finished."""
+        if self.review is not None and not slicer.mrmlScene.IsNodePresent(self.review.table):
+            self.showRun(None)
+        if self._editing is not None:
+            self.finishEdit()
+        self._show()
+        self.widget.setFocus()
+
+    @property
+    def row(self) -> int:
+        """The selected result."""
+        return self.table.currentRow()
+
+    def _show(self, row=None):
+        items = self.review.items if self.review is not None else ()
+        row = self.row if row is None else row
+        self._filling = True
+        self.table.setRowCount(0)
+        self.table.setRowCount(len(items))
+        for number, item in enumerate(items):
+            review = item.review
+            shown = review.corrected or review.result
+            texts = (
+                review.item,
+                shown.replace("_", " ") if review.kind == "classification" else review.result,
+                f"{GLYPHS[review.decision.value]} {review.decision.value}",
+                "" if review.quality is None else f"{review.quality} / 5",
+            )
+            for column, text in enumerate(texts):
+                self.table.setItem(number, column, qt.QTableWidgetItem(text))
+        self._filling = False
+        if items:
+            self.table.selectRow(min(max(row, 0), len(items) - 1))
+        style.fitRows(self.table)
+        self._showSelected()
+
+    def _showSelected(self):
+        item = self._item()
+        has = item is not None
+        isClass = has and item.review.kind == "classification"
+        for button in (self.acceptButton, self.rejectButton, self.csvButton, self.setButton, self.qualitySelector):
+            button.enabled = has
+        self.commentEdit.enabled = has
+        self.editButton.enabled = has and (isClass or bool(item.segment_id))
+        self.doneButton.setVisible(self._editing is not None)
+        self.classLabel.setVisible(isClass)
+        self.classSelector.setVisible(isClass)
+        if isClass:
+            self.classSelector.clear()
+            for name in item.classes:
+                self.classSelector.addItem(name.replace("_", " "))
+            chosen = item.review.corrected or item.review.result
+            self.classSelector.setCurrentIndex(list(item.classes).index(chosen) if chosen in item.classes else -1)
+        self.qualitySelector.setCurrentIndex((item.review.quality or 0) if has else 0)
+        self.commentEdit.text = item.review.comment if has else ""
+        self.agreementLabel.text = self._agreement(item.review) if has else ""
+        self.agreementLabel.setVisible(bool(self.agreementLabel.text))
+        if self.cases:
+            done = sum(case.is_reviewed for case in self.cases)
+            self.caseLabel.text = _("Case {number} of {count}: {name} ({done} reviewed)").format(
+                number=self.place + 1, count=len(self.cases), name=self.cases[self.place].name, done=done
+            )
+        elif has:
+            self.caseLabel.text = _("Results of {name}").format(name=self.review.case)
+        else:
+            self.caseLabel.text = _("There are no results yet: run a prompt, or open a folder of results.")
+        self.previousButton.enabled = bool(self.cases) and self.place > 0
+        self.nextButton.enabled = bool(self.cases) and self.place + 1 < len(self.cases)
+
+    @staticmethod
+    def _agreement(review):
+        if review.dice is None:
+            return ""
+        distance = "" if review.hd95 is None else f", HD95 {review.hd95:.1f} {review.hd95_unit}"
+        if review.changed_ml is not None:
+            changed = f"{review.changed_ml:.2f} ml"
+        elif review.changed_mm2 is not None:
+            changed = f"{review.changed_mm2 / 100:.2f} cm²"
+        else:
+            changed = _("{count} pixels").format(count=review.changed_pixels)
+        return _("Edited against proposed: Dice {dice:.3f}{distance}, {changed} changed.").format(
+            dice=review.dice, distance=distance, changed=changed
+        )
+
+    def _item(self):
+        items = self.review.items if self.review is not None else ()
+        return items[self.row] if 0 <= self.row < len(items) else None
+
+    def _onSelected(self):
+        if not self._filling:
+            self._showSelected()
+
+    def _say(self, text, isError=False):
+        self.statusLabel.setStyleSheet(style.errorStyle(self.statusLabel) if isError else "")
+        self.statusLabel.text = text
+
+    def _attempt(self, action):
+        from MedPromptLib.errors import MedPromptError
+
+        with slicer.util.tryWithErrorDisplay(_("The review failed unexpectedly."), waitCursor=True):
+            try:
+                return action()
+            except MedPromptError as error:
+                self._say(str(error), isError=True)
+        return None
+
+    # Decisions
+
+    def accept(self) -> None:
+        """The result is right."""
+        from MedPromptLib.review import Decision
+
+        self._decide(Decision.ACCEPTED)
+
+    def reject(self) -> None:
+        """The result is wrong."""
+        from MedPromptLib.review import Decision
+
+        self._decide(Decision.REJECTED)
+
+    def _decide(self, decision):
+        row = self.row
+        if self._item() is None:
+            return
+        if self._editing is not None:
+            self.finishEdit()
+        if self._attempt(lambda: self.review.decide(row, decision, self.reviewerEdit.text)) is not None:
+            self._after(self._nextOpen(row))
+
+    def _nextOpen(self, row):
+        items = self.review.items
+        order = [*range(row + 1, len(items)), *range(row)]
+        return next((n for n in order if items[n].review.decision.value == "proposed"), row)
+
+    def _after(self, row):
+        open_ = sum(item.review.decision.value == "proposed" for item in self.review.items)
+        self._say(_("{count} results wait for a decision.").format(count=open_) if open_ else _("Every result is decided."))
+        self._save()
+        self._show(row)
+        self.decided()
+
+    def edit(self) -> None:
+        """Open the Segment Editor on the segment; of a classification, choose the right class."""
+        item, row = self._item(), self.row
+        if item is None:
+            return
+        if item.review.kind == "classification":
+            self.classSelector.setFocus()
+            self.classSelector.showPopup()
+            return
+        if self._attempt(lambda: self.review.begin_edit(row)) is None:
+            return
+        self._editing = row
+        self._say(_("Editing “{name}”; come back here when it is right.").format(name=item.review.item))
+        self._show(row)
+        self._attempt(lambda: self.logic.openSegmentEditor(item, self.review.volume))
+
+    def finishEdit(self) -> None:
+        """Compare the edited segment with the proposal and note both."""
+        row, self._editing = self._editing, None
+        if row is None or self.review is None:
+            return
+        if self._attempt(lambda: self.review.finish_edit(row, self.reviewerEdit.text)) is not None:
+            self._after(row)
+        else:
+            self._show(row)
+
+    def _onClass(self, index):
+        item, row = self._item(), self.row
+        if item is None or not 0 <= index < len(item.classes):
+            return
+        from MedPromptLib.review import Decision
+
+        name = list(item.classes)[index]
+        reviewer = self.reviewerEdit.text
+        if self._attempt(lambda: self.review.decide(row, Decision.EDITED, reviewer, corrected=name)) is not None:
+            self._after(row)
+        self.widget.setFocus()
+
+    def rate(self, quality: int) -> None:
+        """Give the selected result a quality from 1 to 5."""
+        row = self.row
+        if self._item() is not None and self._attempt(lambda: self.review.remark(row, quality=quality)) is not None:
+            self._save()
+            self._show(row)
+
+    def startComment(self) -> None:
+        """Type a comment."""
+        self.commentEdit.setFocus()
+        self.commentEdit.selectAll()
+
+    def keepComment(self) -> None:
+        """Keep what was typed; the keys work again."""
+        row, text = self.row, self.commentEdit.text
+        if self._item() is not None and self._attempt(lambda: self.review.remark(row, comment=text)) is not None:
+            self._save()
+            self._show(row)
+        self.widget.setFocus()
+
+    def leaveField(self) -> None:
+        """Leave a field without keeping what was typed."""
+        self._show()
+        self.widget.setFocus()
+
+    # Going on
+
+    def nextItem(self) -> None:
+        """Select the result below."""
+        self._show(min(self.row + 1, self.table.rowCount - 1))
+
+    def previousItem(self) -> None:
+        """Select the result above."""
+        self._show(max(self.row - 1, 0))
+
+    def nextCase(self) -> None:
+        """Open the next case of the batch."""
+        self._go(self.place + 1)
+
+    def previousCase(self) -> None:
+        """Open the case before."""
+        self._go(self.place - 1)
+
+    def onOpen(self) -> None:
+        """Ask for a batch folder."""
+        folder = qt.QFileDialog.getExistingDirectory(self.widget, _("Folder of results"))
+        if folder:
+            self.openBatch(Path(str(folder)))
+
+    def openBatch(self, folder: Path) -> None:
+        """Review the cases of a folder, beginning with the first that is not reviewed. The scene is replaced."""
+        from MedPromptLib.review import find_cases
+
+        cases = self._attempt(lambda: find_cases(folder))
+        if cases:
+            self.cases = cases
+            self._load(next((n for n, case in enumerate(cases) if not case.is_reviewed), 0))
+
+    def _go(self, place):
+        if self.cases and 0 <= place < len(self.cases):
+            if self._editing is not None:
+                self.finishEdit()
+            self._load(place)
+
+    def _load(self, place):
+        case = self.cases[place]
+
+        def load():
+            from MedPromptLib.errors import InvalidInput
+            from MedPromptLib.review.nodes import reviews_in_scene
+
+            saved, maps = case.reviews(), {}
+            for key in {(r.task_id, r.weight_id) for r in saved if r.kind == "segmentation"}:
+                if (labels := case.label_map(*key)) is not None:
+                    maps[key] = labels
+            self._loading = True
+            try:
+                slicer.mrmlScene.Clear()
+                slicer.util.loadScene(str(case.scene), {})
+            except RuntimeError as error:
+                raise InvalidInput(f"{case.scene} is not a scene that can be opened; run the case again.") from error
+            finally:
+                self._loading = False
+            found = reviews_in_scene(slicer.mrmlScene, case.name)
+            if not found:
+                raise InvalidInput(f"The scene of '{case.name}' holds no results of MedPrompt; run the case again.")
+            found[0].restore(saved, maps)
+            return found[0]
+
+        self.place = place
+        review = self._attempt(load)
+        self.review, self._editing = review, None
+        if review is not None:
+            slicer.util.setSliceViewerLayers(background=review.volume, fit=True)
+            self._say("")
+        self._show(0)
+        self.widget.setFocus()
+
+    def _save(self):
+        if self.cases and self.review is not None:
+            case, review = self.cases[self.place], self.review
+            self._attempt(lambda: case.save(review.reviews, review.label_maps()))
+
+    # Exports
+
+    def allReviews(self) -> list:
+        """Every decision of the batch, or of the run that is shown."""
+        if self.cases:
+            return [review for case in self.cases for review in case.reviews()]
+        return list(self.review.reviews) if self.review is not None else []
+
+    def onExportCsv(self) -> None:
+        """Ask where the decisions go."""
+        name = qt.QFileDialog.getSaveFileName(self.widget, _("Decisions"), "reviews.csv", "CSV (*.csv)")
+        name = name[0] if isinstance(name, list | tuple) else name
+        if name:
+            self.exportCsv(Path(str(name)))
+
+    def exportCsv(self, path: Path) -> None:
+        """Write every decision to a CSV file."""
+        from MedPromptLib.review import write_csv
+
+        reviews = self._attempt(self.allReviews)
+        if reviews is not None and self._attempt(lambda: write_csv(reviews, path)) is not None:
+            self._say(_("{count} decisions are in {path}.").format(count=len(reviews), path=path))
+
+    def onExportSet(self) -> None:
+        """Ask where the training set goes."""
+        folder = qt.QFileDialog.getExistingDirectory(self.widget, _("Folder for the training sets"))
+        if folder:
+            self.exportSet(Path(str(folder)))
+
+    def exportSet(self, folder: Path) -> None:
+        """Write images and reviewed masks as training sets, one per weight."""
+        from MedPromptLib.review import export_training_set
+
+        def export():
+            cases = (case.reviewed() for case in self.cases) if self.cases else [self.review.as_case()]
+            return export_training_set(cases, folder)
+
+        done = self._attempt(export)
+        if done is not None:
+            lines = [
+                _("{count} images are in {path}.").format(count=done.images[name], path=path)
+                for name, path in done.sets.items()
+            ]
+            if done.left_out:
+                lines.append(_("{count} results were left out; the first: {reason}").format(
+                    count=len(done.left_out), reason=done.left_out[0]
+                ))
+            self._say("\n".join(lines))
