@@ -543,7 +543,11 @@ class MedPromptTest(ScriptedLoadableModuleTest):
 
     def runTest(self):
         """Run all tests; nothing is skipped, a missing package is a failure."""
-        for test in (self.test_aPromptBecomesNodes, self.test_decisionsLandInTheTable, self.test_anEmptyPromptIsRefused):
+        for test in (
+            self.test_aPromptBecomesNodes,
+            self.test_decisionsLandInTheTable,
+            self.test_anEmptyPromptIsRefused,
+        ):
             self.setUp()
             test()
         logging.info("MedPromptTest passed")

@@ -418,8 +418,12 @@ class AnalysisPage(VTKObservationMixin):
             return
         nodes = self.logic.writeResults(run, volume)
         for record in run.provenance.tasks:
-            what = record.reason or _("{seconds:.2f} s on {device}").format(seconds=record.seconds, device=record.device)
-            self._log(_("Step {number}, {weight}: {what}").format(number=record.task_id, weight=record.weight_id, what=what))
+            what = record.reason or _("{seconds:.2f} s on {device}").format(
+                seconds=record.seconds, device=record.device
+            )
+            self._log(
+                _("Step {number}, {weight}: {what}").format(number=record.task_id, weight=record.weight_id, what=what)
+            )
         seconds = time.monotonic() - self._started
         # Apart from writing, so that neither keeps the panel from answering for long.
         qt.QTimer.singleShot(0, lambda: self._showNew(nodes, seconds))
@@ -511,7 +515,9 @@ class AnalysisPage(VTKObservationMixin):
                 self._showStatus(str(error), isError=True)
             except Exception as error:
                 if isOutOfMemory(error):
-                    message = _("The device has too little memory, even for one image; choose another device or a smaller image.")
+                    message = _(
+                        "The device has too little memory, even for one image; choose another device or a smaller image."
+                    )
                     self._showStatus(message, isError=True)
                     return None
                 self._showStatus(_("MedPrompt failed unexpectedly; the Python console says more."), isError=True)

@@ -40,8 +40,7 @@ class PromptBox:
         for keys, slot in (
             ("Ctrl+Return", entered),
             ("Ctrl+Enter", entered),
-            ("Ctrl+Space", lambda: self._offer(True)),
-            ("Tab", lambda: self._take(self.offered[0])),
+            ("Ctrl+Space", self._onComplete),
             ("Alt+Up", lambda: self._step(1)),
             ("Alt+Down", lambda: self._step(-1)),
         ):
@@ -49,7 +48,6 @@ class PromptBox:
             shortcut.setContext(qt.Qt.WidgetShortcut)
             shortcut.connect("activated()", slot)
             self._shortcuts.append(shortcut)
-        self._tab = self._shortcuts[3]
         ui.completionLabel.connect("linkActivated(QString)", self._take)
 
         self.examplesMenu, self.historyMenu = qt.QMenu(), qt.QMenu()
@@ -135,13 +133,17 @@ class PromptBox:
         self._replaced, found = completions(before, self._terms) if self._terms else (0, ())
         self._showOffer(found if asked or self._replaced >= 3 else ())
 
+    def _onComplete(self):
+        if self.offered:
+            self._take(self.offered[0])
+        else:
+            self._offer(True)
+
     def _showOffer(self, found):
         self.offered = tuple(found)
-        # Without an offer, Tab goes to the next field.
-        self._tab.enabled = bool(found)
         if found:
             links = " · ".join(f'<a href="{html.escape(term)}">{html.escape(term)}</a>' for term in found[:OFFERED])
-            self.ui.completionLabel.text = _("Tab: {terms}").format(terms=links)
+            self.ui.completionLabel.text = _("Ctrl+Space: {terms}").format(terms=links)
         else:
             self.ui.completionLabel.text = _("Ctrl+Enter runs, Alt+Up brings back earlier prompts")
 

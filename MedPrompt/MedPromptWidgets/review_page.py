@@ -1,5 +1,6 @@
 """The page Review: accept, edit or reject each result, case by case, with single keys."""
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,8 +49,9 @@ class ReviewPage:
         self._editing: int | None = None
         self._filling = False
         self._loading = False
+        self._shortcuts: list[Any] = []
+        self._keys: list[str] = []
         self._build()
-        self._shortcuts = []
         for keys, name in KEYS:
             self._addShortcut(keys, getattr(self, name))
         for number in range(1, 6):
@@ -61,6 +63,7 @@ class ReviewPage:
         shortcut.setContext(qt.Qt.WidgetWithChildrenShortcut)
         shortcut.connect("activated()", slot)
         self._shortcuts.append(shortcut)
+        self._keys.append(keys)
 
     def _build(self):
         self.widget = qt.QWidget()
@@ -71,7 +74,9 @@ class ReviewPage:
 
         self.caseLabel = style.label(name="caseLabel")
         layout.addWidget(self.caseLabel)
-        self.openButton = style.button(_("Open batch…"), "openBatchButton", _("A folder of results of `medprompt run --out`."))
+        self.openButton = style.button(
+            _("Open batch…"), "openBatchButton", _("A folder of results of `medprompt run --out`.")
+        )
         self.previousButton = style.button(_("◀ Case"), "previousCaseButton", _("The case before (P)."))
         self.nextButton = style.button(_("Case ▶"), "nextCaseButton", _("The next case (N)."))
         layout.addLayout(style.row(self.openButton, self.previousButton, self.nextButton, None))
@@ -202,11 +207,12 @@ class ReviewPage:
                 self.table.setItem(number, column, qt.QTableWidgetItem(text))
         self._filling = False
         if items:
-            self.table.selectRow(min(max(row, 0), len(items) - 1))
+            self.table.setCurrentCell(min(max(row, 0), len(items) - 1), ITEM)
         style.fitRows(self.table)
         self._showSelected()
 
     def _showSelected(self):
+        self._setKeys(True)
         item = self._item()
         has = item is not None
         isClass = has and item.review.kind == "classification"
@@ -306,7 +312,9 @@ class ReviewPage:
 
     def _after(self, row):
         open_ = sum(item.review.decision.value == "proposed" for item in self.review.items)
-        self._say(_("{count} results wait for a decision.").format(count=open_) if open_ else _("Every result is decided."))
+        self._say(
+            _("{count} results wait for a decision.").format(count=open_) if open_ else _("Every result is decided.")
+        )
         self._save()
         self._show(row)
         self.decided()
@@ -317,6 +325,8 @@ class ReviewPage:
         if item is None:
             return
         if item.review.kind == "classification":
+            # Until a class is chosen, the keys belong to the list of classes.
+            self._setKeys(False)
             self.classSelector.setFocus()
             self.classSelector.showPopup()
             return
@@ -371,8 +381,13 @@ class ReviewPage:
 
     def leaveField(self) -> None:
         """Leave a field without keeping what was typed."""
+        self.classSelector.hidePopup()
         self._show()
         self.widget.setFocus()
+
+    def _setKeys(self, enabled):
+        for shortcut, key in zip(self._shortcuts, self._keys, strict=True):
+            shortcut.enabled = enabled or key == "Escape"
 
     # Going on
 
@@ -395,7 +410,9 @@ class ReviewPage:
     def onOpen(self) -> None:
         """Ask for a batch folder."""
         folder = qt.QFileDialog.getExistingDirectory(self.widget, _("Folder of results"))
-        if folder:
+        question = _("Each case replaces the present scene; what is not saved is lost. Go on?")
+        isEmpty = not slicer.util.getNodesByClass("vtkMRMLDisplayableNode")
+        if folder and (isEmpty or slicer.util.confirmOkCancelDisplay(question)):
             self.openBatch(Path(str(folder)))
 
     def openBatch(self, folder: Path) -> None:
@@ -424,6 +441,9 @@ class ReviewPage:
             for key in {(r.task_id, r.weight_id) for r in saved if r.kind == "segmentation"}:
                 if (labels := case.label_map(*key)) is not None:
                     maps[key] = labels
+            # A damaged bundle must not cost the present scene.
+            if not zipfile.is_zipfile(case.scene):
+                raise InvalidInput(f"{case.scene} is not a scene that can be opened; run the case again.")
             self._loading = True
             try:
                 slicer.mrmlScene.Clear()
@@ -496,7 +516,9 @@ class ReviewPage:
                 for name, path in done.sets.items()
             ]
             if done.left_out:
-                lines.append(_("{count} results were left out; the first: {reason}").format(
-                    count=len(done.left_out), reason=done.left_out[0]
-                ))
+                lines.append(
+                    _("{count} results were left out; the first: {reason}").format(
+                        count=len(done.left_out), reason=done.left_out[0]
+                    )
+                )
             self._say("\n".join(lines))

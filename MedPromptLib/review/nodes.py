@@ -118,6 +118,8 @@ class SceneReview:
     def decide(self, row: int, decision: Decision, reviewer: str = "", corrected: str = "") -> Review:
         """Decide on a row: the time is noted, the segment's status and visibility follow.
 
+        Accepting a mask that was edited is `edited`, with the figures of `finish_edit`.
+
         Args:
             corrected: for a classification, the right class; the decision then is `edited`.
 
@@ -132,6 +134,11 @@ class SceneReview:
                 )
             decision = Decision.ACCEPTED if corrected == item.review.result else Decision.EDITED
             corrected = "" if corrected == item.review.result else corrected
+        if decision is Decision.ACCEPTED and self._kept(item):
+            return self.finish_edit(row, reviewer)
+        return self._decide(item, decision, reviewer, corrected)
+
+    def _decide(self, item: Item, decision: Decision, reviewer: str = "", corrected: str = "") -> Review:
         time = "" if decision is Decision.PROPOSED else now()
         update: dict[str, Any] = {"decision": decision, "decided_at": time, "corrected": corrected}
         if reviewer:
@@ -139,9 +146,14 @@ class SceneReview:
         if decision is not Decision.EDITED:
             update |= dict.fromkeys(("dice", "hd95", "changed_pixels", "changed_mm2", "changed_ml")) | {"hd95_unit": ""}
         review = item.review.model_copy(update=update)
-        self._write(row, review)
+        self._write(item.row, review)
         self._mark(item, decision)
         return review
+
+    def _kept(self, item: Item) -> Any:
+        """The hidden node with the segment's mask as it was proposed, or None."""
+        kept = item.segmentation.GetNodeReference(PROPOSED_ROLE) if item.segmentation is not None else None
+        return kept if kept is not None and kept.GetSegmentation().GetSegment(item.segment_id) is not None else None
 
     def remark(self, row: int, *, comment: str | None = None, quality: int | None = None) -> Review:
         """Add a comment or a quality from 1 to 5; the decision stays.
@@ -183,14 +195,14 @@ class SceneReview:
             InvalidInput: nothing was begun to be edited, or the segment was removed.
         """
         item = self.items[row]
-        kept = item.segmentation.GetNodeReference(PROPOSED_ROLE) if item.segmentation is not None else None
-        if kept is None or kept.GetSegmentation().GetSegment(item.segment_id) is None:
+        kept = self._kept(item)
+        if kept is None:
             raise InvalidInput(f"'{item.review.item}' was not being edited; choose Edit first.")
         before, after = self._mask(kept, item.segment_id), self._mask(item.segmentation, item.segment_id)
         known = self.volume.GetAttribute(SPACING_KNOWN) != "0"
         spacing = self.volume.GetSpacing()[::-1] if known else (1.0, 1.0, 1.0)
         found = compare(before, after, spacing)
-        self.decide(row, Decision.EDITED if found.changed else Decision.ACCEPTED, reviewer)
+        self._decide(item, Decision.EDITED if found.changed else Decision.ACCEPTED, reviewer)
         single = after.shape[0] == 1
         review = self._read(row).model_copy(
             update={

@@ -284,9 +284,7 @@ def test_the_self_test_for_the_desktop_passes(the_module: types.ModuleType) -> N
     the_module.MedPromptTest().runTest()
 
 
-def test_reloading_forgets_the_library_and_the_panels_parts(
-    a_user: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_reloading_forgets_the_library_and_the_panels_parts(a_user: User, monkeypatch: pytest.MonkeyPatch) -> None:
     before = dict(sys.modules)
     monkeypatch.setattr(slicer.util, "reloadScriptedModule", lambda name: None, raising=False)
     try:

@@ -39,10 +39,12 @@ class User:
 
     def click(self, button: QtWidgets.QWidget) -> None:
         """Press the left mouse button in the middle of a widget, or on the box of a check box."""
-        place = QtCore.QPoint(8, button.height() // 2) if isinstance(button, QtWidgets.QCheckBox) else button.rect().center()
-        QtTest.QTest.mouseClick(
-            button, QtCore.Qt.MouseButton.LeftButton, QtCore.Qt.KeyboardModifier.NoModifier, place
+        place = (
+            QtCore.QPoint(8, button.height() // 2)
+            if isinstance(button, QtWidgets.QCheckBox)
+            else button.rect().center()
         )
+        QtTest.QTest.mouseClick(button, QtCore.Qt.MouseButton.LeftButton, QtCore.Qt.KeyboardModifier.NoModifier, place)
 
     def press(self, key: str, widget: QtWidgets.QWidget | None = None) -> None:
         """Press a key where the focus is, or on a widget."""
@@ -84,6 +86,11 @@ class User:
         self.promptEdit.setFocus()
         control = QtCore.Qt.KeyboardModifier.ControlModifier
         QtTest.QTest.keyClick(self.promptEdit, QtCore.Qt.Key.Key_Return, control)
+
+    def press_ctrl_space(self) -> None:
+        """In the prompt."""
+        control = QtCore.Qt.KeyboardModifier.ControlModifier
+        QtTest.QTest.keyClick(self.promptEdit, QtCore.Qt.Key.Key_Space, control)
 
     def wait(self, until: Callable[[], bool], seconds: float = 120.0) -> None:
         """Let the application run until something has happened."""
@@ -164,6 +171,10 @@ class Heartbeat:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # What was blocked last is seen only by the beat after it.
+        beats, end = self.beats, time.monotonic() + 10
+        while self.beats == beats and time.monotonic() < end:
+            QtTest.QTest.qWait(10)
         self._timer.stop()
 
     def _beat(self) -> None:
