@@ -1,5 +1,20 @@
 # What 3D Slicer installs beside MedPrompt.py. Do not edit; python Testing/update_cmake_lists.py writes it.
 
+set(MEDPROMPT_PANEL_SCRIPTS
+  "MedPromptWidgets/__init__.py"
+  "MedPromptWidgets/analysis_page.py"
+  "MedPromptWidgets/background.py"
+  "MedPromptWidgets/packages.py"
+  "MedPromptWidgets/plan_view.py"
+  "MedPromptWidgets/planning.py"
+  "MedPromptWidgets/prompt_box.py"
+  "MedPromptWidgets/results_view.py"
+  "MedPromptWidgets/review_page.py"
+  "MedPromptWidgets/settings_page.py"
+  "MedPromptWidgets/style.py"
+  "MedPromptWidgets/weights_page.py"
+  )
+
 set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/__init__.py"
   "MedPromptLib/benchmark.py"
@@ -158,7 +173,6 @@ set(MEDPROMPT_LIBRARY_DATA
   )
 
 set(MEDPROMPT_RESOURCES
-  "Resources/Docs/Tutorial.md"
   "Resources/Icons/MedPrompt.png"
   "Resources/Icons/MedPromptChestRadiograph.png"
   "Resources/UI/MedPrompt.ui"

@@ -227,6 +227,8 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             images = [volume for volume in volumes if not volume.IsA("vtkMRMLLabelMapVolumeNode")]
             if images:
                 parameters.inputVolume = images[0]
+        if not parameters.prompt and parameters.device == "auto":
+            parameters.device = self.settings.defaultDevice
         self.analysis.setParameterNode(parameters)
 
     def _onPage(self, index):
@@ -253,6 +255,7 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
 
         ScriptedLoadableModuleLogic.__init__(self)
         self.packages = Packages(findResource)
+        self.devices = DEVICES
         self.planner = "agreement"
         self._session = session
         self._times = None

@@ -56,12 +56,10 @@ def examples(abilities: Sequence[Ability]) -> tuple[str, ...]:
     for ability in abilities:
         verb = "Segment" if ability.intent is Intent.SEGMENTATION else "Classify"
         made.append(f"{verb} {ability.target} on this {ability.modality}.")
-    for first in abilities:
-        for second in abilities:
-            if first.intent is Intent.SEGMENTATION and second.intent is Intent.CLASSIFICATION:
-                if first.modality == second.modality:
-                    made.append(
-                        f"Segment {first.target} on this {first.modality}. If something is found, classify "
-                        f"{second.target}."
-                    )
+    pairs = [(first, second) for first in abilities for second in abilities if first.modality == second.modality]
+    for first, second in pairs:
+        if first.intent is Intent.SEGMENTATION and second.intent is Intent.CLASSIFICATION:
+            made.append(
+                f"Segment {first.target} on this {first.modality}. If something is found, classify {second.target}."
+            )
     return tuple(made)

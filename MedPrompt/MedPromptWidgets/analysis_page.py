@@ -224,9 +224,10 @@ class AnalysisPage(VTKObservationMixin):
 
     def _onPlanning(self):
         planning = self.planning
-        if planning.verdict is not None and not self.planView.isEdited and self._parameters:
-            if self.planView.plan != planning.verdict.plan:
-                self.planView.show(planning.verdict.plan, self._parameters.inputVolume, self._parameters.device)
+        parameters, verdict = self._parameters, planning.verdict
+        isNew = verdict is not None and self.planView.plan != verdict.plan
+        if isNew and parameters and not self.planView.isEdited:
+            self.planView.show(verdict.plan, parameters.inputVolume, parameters.device)
         self._sayVerdict()
         if self._applying:
             self._continueApplying()
@@ -453,7 +454,7 @@ class AnalysisPage(VTKObservationMixin):
         lines.append(_("Look at the steps above; change them or say the request in other words if they are not meant."))
         self.ui.otherReadingButton.setVisible(len(verdict.readings) > 1 and bool(verdict.readings[1].pipeline))
         self._ask("\n".join(lines), self._runShown)
-        self._showStatus(_("Nothing has run yet: {reason}").format(reason=lines[0]))
+        self._showStatus(_("Nothing has run yet; look at the plan above."))
 
     def _runShown(self):
         plan = self.planView.shownPlan()
@@ -515,9 +516,7 @@ class AnalysisPage(VTKObservationMixin):
                 self._showStatus(str(error), isError=True)
             except Exception as error:
                 if isOutOfMemory(error):
-                    message = _(
-                        "The device has too little memory, even for one image; choose another device or a smaller image."
-                    )
+                    message = _("The device has too little memory, even for one image; choose another or a smaller image.")
                     self._showStatus(message, isError=True)
                     return None
                 self._showStatus(_("MedPrompt failed unexpectedly; the Python console says more."), isError=True)

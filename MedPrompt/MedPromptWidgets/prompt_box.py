@@ -145,7 +145,7 @@ class PromptBox:
             links = " · ".join(f'<a href="{html.escape(term)}">{html.escape(term)}</a>' for term in found[:OFFERED])
             self.ui.completionLabel.text = _("Ctrl+Space: {terms}").format(terms=links)
         else:
-            self.ui.completionLabel.text = _("Ctrl+Enter runs, Alt+Up brings back earlier prompts")
+            self.ui.completionLabel.text = _("Ctrl+Enter runs, Alt+Up: earlier prompts")
 
     def _take(self, term):
         cursor = self.edit.textCursor()

@@ -25,7 +25,7 @@ def findingTexts(finding: Any) -> tuple[str, str, str]:
     elif finding.area_mm2 is not None:
         size = f"{finding.area_mm2 / 100:.1f} cm²"
     elif finding.pixels is not None:
-        size = _("{count} pixels").format(count=finding.pixels)
+        size = _("{count} px").format(count=finding.pixels)
     else:
         size = ""
     return name, percent(finding.probability), size

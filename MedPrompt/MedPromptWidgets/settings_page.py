@@ -50,6 +50,14 @@ class SettingsPage:
             self.plannerSelector.addItem(text)
         self.plannerSelector.toolTip = _("Who reads your requests. The first two never leave this computer.")
         form.addRow(_("Planner:"), self.plannerSelector)
+        self.deviceSelector = qt.QComboBox()
+        self.deviceSelector.name = "defaultDeviceSelector"
+        for device in self.logic.devices:
+            self.deviceSelector.addItem(device)
+        self.deviceSelector.toolTip = _("Where networks run in new scenes; the page Analyse chooses for this scene.")
+        kept = style.setting("device", "auto")
+        self.deviceSelector.setCurrentIndex(self.logic.devices.index(kept) if kept in self.logic.devices else 0)
+        form.addRow(_("Device:"), self.deviceSelector)
         layout.addLayout(form)
 
         self.endpointFrame = qt.QFrame()
@@ -102,6 +110,9 @@ class SettingsPage:
         layout.addWidget(self.privacyLabel)
         layout.addStretch(1)
 
+        self.deviceSelector.connect(
+            "currentIndexChanged(int)", lambda index: style.keepSetting("device", self.logic.devices[index])
+        )
         self.disclosureButton.connect("clicked(bool)", lambda checked=False: self.showDisclosure())
         self.agreeButton.connect("clicked(bool)", lambda checked=False: self.agree())
         self.takeBackButton.connect("clicked(bool)", lambda checked=False: self.takeBack())
@@ -113,6 +124,11 @@ class SettingsPage:
         made = qt.QLineEdit(text)
         made.name = name
         return made
+
+    @property
+    def defaultDevice(self) -> str:
+        """Of new scenes."""
+        return self.logic.devices[self.deviceSelector.currentIndex]
 
     def enter(self) -> None:
         """The page is shown."""

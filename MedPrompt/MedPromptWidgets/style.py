@@ -16,7 +16,7 @@ def errorStyle(widget) -> str:
 
 def goodStyle(widget) -> str:
     """Style sheet of text about something that is as it should be."""
-    return f"color: {'#7fd18b' if isDark(widget) else '#1e7e34'};"
+    return f"color: {'#7fd18b' if isDark(widget) else '#1a6e2d'};"
 
 
 def warningStyle(widget) -> str:
@@ -69,7 +69,7 @@ def keepSetting(key: str, value: str) -> None:
 
 
 def fitRows(table) -> None:
-    """Give a table rows as high as their text and make the table as high as its rows, so that only the panel scrolls."""
+    """Make rows as high as their text and a table as high as its rows, so that only the panel scrolls."""
     table.resizeRowsToContents()
     header = table.horizontalHeader()
     height = 2 * table.frameWidth + (0 if header.isHidden() else header.sizeHint.height())

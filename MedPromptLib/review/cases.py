@@ -32,16 +32,13 @@ REVIEW_NAME = "review.json"
 
 @dataclass(frozen=True)
 class Case:
-    """One result folder.
-
-    Attributes:
-        name: the folder's name.
-    """
+    """One result folder."""
 
     folder: Path
 
     @property
     def name(self) -> str:
+        """The folder's name."""
         return self.folder.name
 
     @property

@@ -105,8 +105,8 @@ def export_training_set(
             done.images[weight_id] = len(found)
     if not done.sets:
         raise InvalidInput(
-            "Nothing can be exported: no segmentation has all its structures, and no classification its class, accepted "
-            "or edited."
+            "Nothing can be exported: no segmentation has all its structures accepted or edited, and no classification "
+            "its class."
         )
     return done
 
