@@ -17,7 +17,7 @@ import slicer
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLTableNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.parameterNodeWrapper import Choice, parameterNodeWrapper
+from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
@@ -123,7 +123,7 @@ class MedPromptParameterNode:
     plan: str
     leftOut: str
     resultTable: vtkMRMLTableNode
-    opacity: int = 50
+    opacity: Annotated[int, WithinRange(0, 100)] = 50
     outlineOnly: bool = False
 
 

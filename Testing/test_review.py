@@ -45,7 +45,9 @@ def blobs(shape: tuple[int, ...], seed: int) -> tuple[Mask, Mask]:
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("shape", "spacing"), [((12, 20, 24), (3.0, 1.1, 0.7)), ((1, 40, 50), (1.0, 0.5, 0.8))])
-def test_agreement_is_that_of_monai(shape: tuple[int, int, int], spacing: tuple[float, float, float], seed: int) -> None:
+def test_agreement_is_that_of_monai(
+    shape: tuple[int, int, int], spacing: tuple[float, float, float], seed: int
+) -> None:
     import torch
     from monai.metrics import compute_dice, compute_hausdorff_distance
 
@@ -83,14 +85,23 @@ def test_agreement_with_nothing() -> None:
 
 
 def a_review(**changes: object) -> Review:
-    values = {"case": "a", "task_id": 1, "kind": "segmentation", "item": "heart", "weight_id": "w", "weight_sha256": "s"}
+    values = {
+        "case": "a",
+        "task_id": 1,
+        "kind": "segmentation",
+        "item": "heart",
+        "weight_id": "w",
+        "weight_sha256": "s",
+    }
     return Review.model_validate(values | changes)
 
 
 def test_decisions_survive_a_csv(tmp_path: Path) -> None:
     reviews = (
         a_review(),
-        a_review(case="ü, \"b\"", decision="edited", quality=4, comment="near, a\nrib", dice=0.91, hd95=2.5, hd95_unit="mm"),
+        a_review(
+            case='ü, "b"', decision="edited", quality=4, comment="near, a\nrib", dice=0.91, hd95=2.5, hd95_unit="mm"
+        ),
         a_review(kind="classification", result="normal", corrected="viral", decision="edited", decided_at="2026"),
     )
     path = write_csv(reviews, tmp_path / "reviews.csv")
@@ -120,9 +131,7 @@ def test_edits_in_an_oblique_volume_are_measured_in_mm_and_ml(a_slicer_scene: ob
     before = slicer.util.arrayFromSegmentBinaryLabelmap(item.segmentation, item.segment_id, volume) > 0
     after = before.copy()
     after[2] = False
-    slicer.util.updateSegmentBinaryLabelmapFromArray(
-        after.astype(np.uint8), item.segmentation, item.segment_id, volume
-    )
+    slicer.util.updateSegmentBinaryLabelmapFromArray(after.astype(np.uint8), item.segmentation, item.segment_id, volume)
     found = review.finish_edit(0, "me")
     expected = compare(before, after, a_run.image.spacing)
     assert found.decision is Decision.EDITED
@@ -231,7 +240,9 @@ def a_case(name: str, *decisions: Decision, label: str = "") -> ReviewedCase:
     array = np.random.default_rng(len(name)).integers(0, 4000, (1, 32, 40), dtype=np.int16)
     image = MedicalImage(array, np.eye(4), name)
     if label:
-        review = a_review(case=name, kind="classification", item="x", result=label, decision=decisions[0], weight_id="c")
+        review = a_review(
+            case=name, kind="classification", item="x", result=label, decision=decisions[0], weight_id="c"
+        )
         return ReviewedCase(name, image, (review,), {})
     labels = np.zeros((1, 32, 40), np.uint8)
     labels[0, :9, :9], labels[0, 20:, 20:] = 1, 2
@@ -244,6 +255,7 @@ def test_only_what_is_decided_as_a_whole_becomes_training_data(tmp_path: Path) -
     cases = [
         a_case("good one", accepted, edited),
         a_case("good/two", edited, edited),
+        a_case("good_two", edited, edited),
         a_case("bad", accepted, rejected),
         a_case("open", proposed, accepted),
         a_case("class", accepted, label="sick"),
@@ -252,6 +264,7 @@ def test_only_what_is_decided_as_a_whole_becomes_training_data(tmp_path: Path) -
     done = export_training_set(cases, tmp_path / "out")
     assert done.images == {"w": 2, "c": 1}
     assert done.left_out == [
+        "good_two, w: there is another image named 'good_two'; rename the case.",
         "bad, w: s1 not accepted or edited.",
         "open, w: s0 not accepted or edited.",
         "no class, c: x not accepted or edited.",

@@ -516,7 +516,9 @@ class AnalysisPage(VTKObservationMixin):
                 self._showStatus(str(error), isError=True)
             except Exception as error:
                 if isOutOfMemory(error):
-                    message = _("The device has too little memory, even for one image; choose another or a smaller image.")
+                    message = _(
+                        "The device has too little memory, even for one image; choose another or a smaller image."
+                    )
                     self._showStatus(message, isError=True)
                     return None
                 self._showStatus(_("MedPrompt failed unexpectedly; the Python console says more."), isError=True)

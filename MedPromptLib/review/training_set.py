@@ -98,7 +98,11 @@ def export_training_set(
             made, reason = _examples(case, key, reviews)
             if reason:
                 done.left_out.append(f"{case.name}, {key[1]}: {reason}")
-            examples.setdefault(key[1], []).extend(made)
+            taken = {example.name for example in examples.setdefault(key[1], [])}
+            if clash := next((example.name for example in made if example.name in taken), ""):
+                done.left_out.append(f"{case.name}, {key[1]}: there is another image named '{clash}'; rename the case.")
+                continue
+            examples[key[1]].extend(made)
     for weight_id, found in examples.items():
         if found:
             done.sets[weight_id] = _write(found, folder / weight_id)
@@ -136,8 +140,9 @@ def as_uint8(array: Array) -> npt.NDArray[np.uint8]:
     """Values for a PNG: 8-bit ones as they are, others from their 0.5 and 99.5 percentiles to 0 and 255."""
     if array.dtype == np.uint8:
         return array.astype(np.uint8)
-    low, high = np.percentile(array, (0.5, 99.5))
-    scaled = (array.astype(np.float32) - low) / max(float(high - low), 1e-6)
+    values = array.astype(np.float32)
+    low, high = np.percentile(values, (0.5, 99.5))
+    scaled = (values - low) / max(float(high - low), 1e-6)
     return (scaled.clip(0, 1) * 255).round().astype(np.uint8)
 
 

@@ -21,7 +21,7 @@ STATES = ("empty", "planned", "confirm", "running", "done", "review", "error", "
 def states(application: Desktop, user: User, radiograph: MedicalImage) -> Iterator[str]:
     """Names of states; the panel is in the state while its name is handed out."""
     user.wait(lambda: user.logic.isPrepared)
-    user.wait(lambda: user.examplesButton.isEnabled())
+    user.wait(user.examplesButton.isEnabled)
     yield "empty"
 
     image_to_volume(radiograph, slicer.mrmlScene, "chest film")

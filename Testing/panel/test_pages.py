@@ -92,9 +92,7 @@ def test_a_folder_that_is_no_weight_is_one_sentence(a_user: User, tmp_path: Path
     assert a_user.addWeightButton.isEnabled()
 
 
-def test_verifying_finds_an_altered_file(
-    a_user: User, a_weight_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_verifying_finds_an_altered_file(a_user: User, a_weight_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a_user.open_page(2)
     a_user.click(a_user.verifyWeightsButton)
     a_user.wait(lambda: "weights are whole" in a_user.weightsStatusLabel.text())

@@ -227,7 +227,7 @@ def test_expected_times_are_those_of_earlier_runs(a_ready_user: User) -> None:
 
 
 def test_words_are_completed_from_the_installed_cards(a_ready_user: User) -> None:
-    a_ready_user.wait(lambda: a_ready_user.examplesButton.isEnabled())
+    a_ready_user.wait(a_ready_user.examplesButton.isEnabled)
     edit = a_ready_user.promptEdit
     a_ready_user.type_prompt("Segment the left lu and the right pu")
     for _ in range(len(" and the right pu")):
@@ -243,7 +243,7 @@ def test_words_are_completed_from_the_installed_cards(a_ready_user: User) -> Non
 
 
 def test_a_completion_can_be_clicked(a_ready_user: User) -> None:
-    a_ready_user.wait(lambda: a_ready_user.examplesButton.isEnabled())
+    a_ready_user.wait(a_ready_user.examplesButton.isEnabled)
     a_ready_user.type_prompt("Segment the left")
     label = a_ready_user.completionLabel
     assert len(a_ready_user.analysis.prompt.offered) > 1
@@ -253,7 +253,7 @@ def test_a_completion_can_be_clicked(a_ready_user: User) -> None:
 
 
 def test_completion_of_two_letters_is_asked_for_with_ctrl_space(a_ready_user: User) -> None:
-    a_ready_user.wait(lambda: a_ready_user.examplesButton.isEnabled())
+    a_ready_user.wait(a_ready_user.examplesButton.isEnabled)
     a_ready_user.type_prompt("outline the po")
     assert "polyp" not in a_ready_user.completionLabel.text()
     a_ready_user.press_ctrl_space()
@@ -261,7 +261,7 @@ def test_completion_of_two_letters_is_asked_for_with_ctrl_space(a_ready_user: Us
 
 
 def test_examples_are_requests_that_the_installed_weights_can_do(a_ready_user: User) -> None:
-    a_ready_user.wait(lambda: a_ready_user.examplesButton.isEnabled())
+    a_ready_user.wait(a_ready_user.examplesButton.isEnabled)
     abilities = a_ready_user.logic.catalog.abilities
     offered = examples(abilities)
     assert len(offered) > len(abilities)

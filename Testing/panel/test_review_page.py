@@ -6,14 +6,13 @@ import csv
 import dataclasses
 import shutil
 import types
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import slicer
-from PySide6 import QtCore, QtTest, QtWidgets
+from PySide6 import QtTest, QtWidgets
 from qt_adapter import Desktop
 from user import TWO_STEPS, User
 
@@ -291,11 +290,11 @@ def test_a_saved_scene_brings_back_panel_nodes_and_decisions(
 
 
 @pytest.fixture
-def a_batch_reviewer(a_ready_user: User, a_batch: Path) -> Iterator[User]:
+def a_batch_reviewer(a_ready_user: User, a_batch: Path) -> User:
     """Someone who has opened a folder of twenty cases."""
     a_ready_user.open_page(1)
     a_ready_user.panel.widget.review.openBatch(a_batch)
-    yield a_ready_user
+    return a_ready_user
 
 
 def test_a_pass_over_twenty_cases_with_keys_alone(a_batch_reviewer: User, a_batch: Path, tmp_path: Path) -> None:

@@ -577,7 +577,7 @@ def test_saliency_becomes_a_volume_over_the_image_and_changes_with_the_class(a_p
         a_planned_user.choose(a_planned_user.explainSelector, name)
         a_planned_user.click(a_planned_user.explainButton)
         assert not a_planned_user.explainButton.isEnabled()
-        a_planned_user.wait(lambda: a_planned_user.explainButton.isEnabled())
+        a_planned_user.wait(a_planned_user.explainButton.isEnabled)
         node = slicer.mrmlScene.GetNodeByID(composite.GetForegroundVolumeID())
         assert "saliency" in node.GetName()
         maps.append(slicer.util.arrayFromVolume(node).copy())
@@ -593,7 +593,7 @@ def test_uncertainty_becomes_a_volume_and_a_number(a_planned_user: User) -> None
     a_planned_user.wait_for_the_plan()
     a_planned_user.run()
     a_planned_user.click(a_planned_user.uncertaintyButton)
-    a_planned_user.wait(lambda: a_planned_user.uncertaintyButton.isEnabled())
+    a_planned_user.wait(a_planned_user.uncertaintyButton.isEnabled)
     node = slicer.util.getNode("chest uncertainty of chest_structures_seg_cxr")
     array = slicer.util.arrayFromVolume(node)
     assert array.shape == volume_to_image(slicer.util.getNode("chest")).shape

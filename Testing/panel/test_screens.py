@@ -61,7 +61,9 @@ def contrast(one: QtGui.QColor, other: QtGui.QColor) -> float:
     """Contrast ratio of two colours as WCAG 2.1 defines it."""
 
     def luminance(color: QtGui.QColor) -> float:
-        parts = [value / 12.92 if value <= 0.03928 else ((value + 0.055) / 1.055) ** 2.4 for value in color.getRgbF()[:3]]
+        parts = [
+            value / 12.92 if value <= 0.03928 else ((value + 0.055) / 1.055) ** 2.4 for value in color.getRgbF()[:3]
+        ]
         return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
 
     low, high = sorted((luminance(one), luminance(other)))
