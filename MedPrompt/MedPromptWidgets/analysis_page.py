@@ -58,6 +58,7 @@ class AnalysisPage(VTKObservationMixin):
         self._expected: float | None = None
         self._shownFor: tuple = ()
         self._isNew = True
+        self._runs: tuple = ()
 
         self._runner, self._mapRunner, self._warmRunner = JobRunner(), JobRunner(), JobRunner()
         self.prompt = PromptBox(ui, self._onEntered)
@@ -80,6 +81,7 @@ class AnalysisPage(VTKObservationMixin):
             ("uncertaintyButton", self.onUncertainty),
         ):
             getattr(ui, name).connect("clicked(bool)", slot)
+        ui.runSelector.connect("activated(int)", self.onRun)
         for widget in (ui.progressBar, ui.confirmFrame, ui.otherReadingButton, ui.omissionsLabel):
             widget.setVisible(False)
         self.updateSetup()
@@ -214,7 +216,10 @@ class AnalysisPage(VTKObservationMixin):
         text = self.ui.promptEdit.plainText
         if self._parameters and self._parameters.prompt != text:
             self._applying = False
-            self.planView.clear()
+            if text.strip():
+                self.planView.markStale()
+            else:
+                self.planView.clear()
             self._parameters.plan = ""
             self._parameters.leftOut = ""
             self._parameters.prompt = text
@@ -225,7 +230,7 @@ class AnalysisPage(VTKObservationMixin):
     def _onPlanning(self):
         planning = self.planning
         parameters, verdict = self._parameters, planning.verdict
-        isNew = verdict is not None and self.planView.plan != verdict.plan
+        isNew = verdict is not None and (self.planView.isStale or self.planView.plan != verdict.plan)
         if isNew and parameters and not self.planView.isEdited:
             self.planView.show(verdict.plan, parameters.inputVolume, parameters.device)
         self._sayVerdict()
@@ -236,6 +241,8 @@ class AnalysisPage(VTKObservationMixin):
     def _sayVerdict(self):
         planning, verdict = self.planning, self.planning.verdict
         if planning.error is not None:
+            if self.planView.isStale:
+                self.planView.clear()
             self.planView.say(str(planning.error), "error")
             return
         if verdict is None:
@@ -282,7 +289,7 @@ class AnalysisPage(VTKObservationMixin):
             return _("Select an image; if the list is empty, load one first.")
         if not self._parameters.prompt.strip():
             return _("Type what to outline or to look for.")
-        if self.planView.steps and self.planView.shownPlan() is None:
+        if self.planView.steps and not self.planView.isStale and self.planView.shownPlan() is None:
             return _("Every step is unticked; tick at least one.")
         return ""
 
@@ -551,7 +558,29 @@ class AnalysisPage(VTKObservationMixin):
         self.results.show(review)
         if self._parameters:
             self.results.applyDisplay(self._parameters.opacity, self._parameters.outlineOnly)
+        self._fillRuns()
         self.resultsChanged(review)
+
+    def _fillRuns(self):
+        """List the runs of the scene, if there are several."""
+        from MedPromptLib.review.nodes import reviews_in_scene
+
+        self._runs = reviews_in_scene(slicer.mrmlScene)
+        selector = self.ui.runSelector
+        selector.clear()
+        for run in self._runs:
+            provenance = run.provenance
+            selector.addItem(f"{run.case}: {provenance.prompt if provenance is not None else run.table.GetName()}")
+        shown = self.results.review.table
+        selector.setCurrentIndex(next((n for n, run in enumerate(self._runs) if run.table is shown), -1))
+        selector.setVisible(len(self._runs) > 1)
+
+    def onRun(self, index):
+        """Show another run of the scene."""
+        review = self._runs[index]
+        if slicer.mrmlScene.IsNodePresent(review.table) and self._parameters:
+            self._parameters.resultTable = review.table
+            self._showResults(review)
 
     def refreshResults(self) -> None:
         """Decisions have changed."""

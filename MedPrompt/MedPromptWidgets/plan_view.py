@@ -23,13 +23,14 @@ class PlanView:
         plan: the whole plan as shown, with the chosen weights, unticked steps included; None if there is none.
         leftOut: ids of the unticked tasks.
         isEdited: whether a person changed anything.
+        isStale: whether the prompt has changed since; such a plan is shown in grey and does not run.
     """
 
     def __init__(self, ui: Any, logic: Any, edited: Callable[[], None]):
         self.ui, self.logic = ui, logic
         self.plan: Any = None
         self.leftOut: set[int] = set()
-        self.isEdited = False
+        self.isEdited = self.isStale = False
         self.steps: tuple = ()
         self._edited = edited
         self._showing = False
@@ -47,12 +48,18 @@ class PlanView:
 
     def clear(self, message: str = "") -> None:
         """Show no plan, and perhaps why."""
-        self.plan, self.leftOut, self.isEdited, self.steps = None, set(), False, ()
+        self.plan, self.leftOut, self.isEdited, self.isStale, self.steps = None, set(), False, False, ()
         self._combos = []
         self.ui.planTable.setRowCount(0)
         self.ui.planTable.setVisible(False)
         self.ui.omissionsLabel.setVisible(False)
         self.say(message or _("Type what to outline or to look for; the plan appears here as you type."))
+
+    def markStale(self) -> None:
+        """Show the plan in grey until there is another one, so that the panel does not jump at each key stroke."""
+        self.isStale, self.isEdited = True, False
+        self.ui.planTable.enabled = False
+        self.ui.omissionsLabel.setVisible(False)
 
     def say(self, text: str, kind: str = "") -> None:
         """Write the line under the plan; `kind` is empty, good, warning or error."""
@@ -62,7 +69,8 @@ class PlanView:
 
     def show(self, plan: Any, volume: Any = None, device: str = "auto", leftOut: Any = ()) -> None:
         """Show a plan as it was made, or as it was kept with some steps left out."""
-        self.plan, self.leftOut, self.isEdited = plan, set(leftOut), bool(leftOut)
+        self.plan, self.leftOut, self.isEdited, self.isStale = plan, set(leftOut), bool(leftOut), False
+        self.ui.planTable.enabled = True
         self.refresh(volume, device)
 
     def refresh(self, volume: Any = None, device: str = "auto") -> None:
@@ -73,10 +81,10 @@ class PlanView:
         self._fill()
 
     def shownPlan(self) -> Any:
-        """The plan as it would run: ticked steps only, each with its weight; None if there is nothing to run."""
+        """The plan as it would run: ticked steps only, each with its weight; None if there is nothing to run (yet)."""
         from MedPromptLib.preview import without
 
-        if self.plan is None or not self.plan.pipeline:
+        if self.plan is None or self.isStale or not self.plan.pipeline:
             return None
         ticked = without(self.plan, self.leftOut)
         return ticked if ticked.pipeline else None

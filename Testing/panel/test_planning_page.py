@@ -117,6 +117,18 @@ def test_a_pause_is_waited_for_before_planning(a_ready_user: User) -> None:
     assert seen == ["Segment the polyp."], "not once for each letter"
 
 
+def test_the_old_plan_stays_in_grey_while_typing_and_does_not_run(a_ready_user: User) -> None:
+    a_ready_user.wait_for_the_plan()
+    QtTest.QTest.keyClicks(a_ready_user.promptEdit, " And check")
+    assert a_ready_user.see(a_ready_user.planTable), "the panel does not jump at each key stroke"
+    assert not a_ready_user.planTable.isEnabled()
+    assert a_ready_user.analysis.planView.shownPlan() is None
+    QtTest.QTest.keyClicks(a_ready_user.promptEdit, " for pneumonia.")
+    a_ready_user.wait_for_the_plan()
+    assert a_ready_user.planTable.isEnabled()
+    assert len(a_ready_user.steps()) == 2
+
+
 def test_the_language_model_confirms_in_the_background(a_ready_user: User) -> None:
     a_ready_user.logic.usePlanner("agreement")
     a_ready_user.analysis.plannerChanged()

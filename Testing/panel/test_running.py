@@ -504,6 +504,24 @@ def test_the_results_table_is_put_into_the_table_view(a_planned_user: User) -> N
     assert view.GetTableNodeID() == table.GetID()
 
 
+def test_earlier_runs_of_the_scene_can_be_shown_again(a_planned_user: User) -> None:
+    a_planned_user.run()
+    assert not a_planned_user.see(a_planned_user.runSelector)
+    a_planned_user.type_prompt("Segment the heart on this chest x-ray.")
+    a_planned_user.wait_for_the_plan()
+    a_planned_user.statusLabel.setText("")
+    a_planned_user.run()
+    assert a_planned_user.findingsTable.rowCount() == 1
+    selector = a_planned_user.runSelector
+    assert a_planned_user.see(selector)
+    assert selector.count() == 2
+    a_planned_user.choose(selector, f"chest: {LUNGS_PROMPT}")
+    assert a_planned_user.findingsTable.rowCount() == 3
+    first = slicer.util.getNodesByClass("vtkMRMLTableNode")[0]
+    assert a_planned_user.logic.getParameterNode().resultTable is first
+    assert a_planned_user.panel.widget.review.review.table is first
+
+
 def test_results_that_are_removed_from_the_scene_are_not_shown_any_more(a_planned_user: User) -> None:
     a_planned_user.run()
     assert a_planned_user.see(a_planned_user.resultsSection)
