@@ -186,6 +186,7 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.analysis:
             self.analysis.close()
             self.weights.close()
+            self.review.close()
         self.removeObservers()
 
     def enter(self):
@@ -335,20 +336,26 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
         """
         if self.planner == "endpoint":
             from MedPromptLib.errors import InvalidInput
-            from MedPromptLib.planner.consent import Consents
+            from MedPromptLib.planner.consent import Consents, identifiers
 
             if self._endpoint is None or not Consents().given(self._endpoint):
                 raise InvalidInput(_("You have not agreed to send prompts to the endpoint; see the page Settings."))
+            if found := identifiers(prompt):
+                raise InvalidInput(
+                    f"“{found[0].text}” may identify somebody ({found[0].kind}), so the prompt was not sent; say it "
+                    "without, or plan on this computer (page Settings)."
+                )
         return self.session.decide(prompt, cancelled)
 
-    def steps(self, plan: Any, volumeNode: Any = None, device: str = "auto") -> tuple:
-        """The plan's steps as `MedPromptLib.preview.Step`."""
+    def steps(self, plan: Any, volumeNode: Any = None, device: str = "auto", sliceOnly: bool = False) -> tuple:
+        """The plan's steps as `MedPromptLib.preview.Step`; times are for one slice or for all of them."""
         from MedPromptLib.preview import steps
         from MedPromptLib.scene import MODALITY
 
         slices, modality = 1, None
         if volumeNode is not None and volumeNode.GetImageData() is not None:
-            slices, modality = volumeNode.GetImageData().GetDimensions()[2], volumeNode.GetAttribute(MODALITY)
+            slices = 1 if sliceOnly else volumeNode.GetImageData().GetDimensions()[2]
+            modality = volumeNode.GetAttribute(MODALITY)
         times = self.times
         return steps(plan, self.catalog, image_modality=modality, times=times, device=device, slices=slices)
 

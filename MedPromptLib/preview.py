@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from .catalog import Ability, Catalog
 from .errors import MissingPackage, NoMatchingWeight, PlanRejected
-from .plan import NEGATIVE, POSITIVE, Condition, Intent, Plan, Task, references
+from .plan import NEGATIVE, POSITIVE, Condition, Intent, Omission, Plan, Status, Task, references
 from .results import Provenance
 from .routing import Router, is_for, modality_fits
 from .user_folders import cache_folder
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .planner import Verdict
 
 TIMES_NAME = "run-times.json"
+UNTICKED = "It was left out by hand."
+WAITS = "It waits for a step that was left out by hand."
 
 
 @dataclass(frozen=True)
@@ -192,11 +194,22 @@ def dependents(plan: Plan, task_id: int) -> frozenset[int]:
 
 
 def without(plan: Plan, left_out: Collection[int]) -> Plan:
-    """The plan without some tasks and those that depend on them; the others keep their ids."""
-    gone = set(left_out)
-    for task_id in left_out:
-        gone |= dependents(plan, task_id)
-    return plan.model_copy(update={"pipeline": tuple(t for t in plan.pipeline if t.id not in gone)})
+    """The plan without some tasks and those that depend on them; the others keep their ids.
+
+    What is left out is told among the omissions, so that the results say it, too.
+    """
+    waiting = set().union(*(dependents(plan, task_id) for task_id in left_out)) - set(left_out)
+    gone = [task for task in plan.pipeline if task.id in waiting or task.id in left_out]
+    if not gone:
+        return plan
+    omissions = [Omission(text=what(task), reason=WAITS if task.id in waiting else UNTICKED) for task in gone]
+    return plan.model_copy(
+        update={
+            "pipeline": tuple(task for task in plan.pipeline if task not in gone),
+            "omissions": (*plan.omissions, *omissions),
+            "status": Status.PARTIAL,
+        }
+    )
 
 
 def with_weight(plan: Plan, task_id: int, weight_id: str, catalog: Catalog) -> Plan:

@@ -11,7 +11,7 @@ from MedPromptLib.catalog import Catalog
 from MedPromptLib.completion import completions, terms
 from MedPromptLib.errors import PlanRejected
 from MedPromptLib.inference.memory import free_memory, in_words
-from MedPromptLib.plan import Plan
+from MedPromptLib.plan import Plan, Status
 from MedPromptLib.planner import RulePlanner, Verdict
 from MedPromptLib.preview import Times, agreement, dependents, steps, what, with_weight, without
 from MedPromptLib.results import Provenance, TaskRecord
@@ -78,7 +78,13 @@ def test_what_waits_for_a_step_goes_with_it(a_chain: Plan) -> None:
     assert [task.id for task in without(a_chain, [2]).pipeline] == [1]
     assert [task.id for task in without(a_chain, [3]).pipeline] == [1, 2]
     assert without(a_chain, [1]).pipeline == ()
-    assert without(a_chain, []).pipeline == a_chain.pipeline
+    assert without(a_chain, []) == a_chain
+    told = without(a_chain, [2])
+    assert told.status is Status.PARTIAL
+    assert [(o.text, o.reason) for o in told.omissions] == [
+        ("Classify pneumonia", "It was left out by hand."),
+        ("Segment heart", "It waits for a step that was left out by hand."),
+    ]
 
 
 def test_another_weight_must_be_for_the_same_task(a_chain: Plan) -> None:

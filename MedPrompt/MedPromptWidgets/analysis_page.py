@@ -160,7 +160,7 @@ class AnalysisPage(VTKObservationMixin):
         if plan.prompt == self._parameters.prompt and self.planView.plan != plan:
             self.ui.promptEdit.setPlainText(plan.prompt)
             leftOut = [int(number) for number in self._parameters.leftOut.split(",") if number]
-            self.planView.show(plan, self._parameters.inputVolume, self._parameters.device, leftOut)
+            self.planView.show(plan, *self._context(), leftOut)
             self.planView.isEdited = True
 
     def _showKeptResults(self):
@@ -194,6 +194,11 @@ class AnalysisPage(VTKObservationMixin):
         if review is not None and not slicer.mrmlScene.IsNodePresent(review.table):
             self._clearResults()
 
+    def _context(self):
+        """What a plan is shown for: image, device, and whether only one slice is analysed."""
+        parameters = self._parameters
+        return parameters.inputVolume, parameters.device, parameters.sliceOnly
+
     def _onParametersModified(self, caller=None, event=None):
         parameters = self._parameters
         if not parameters:
@@ -202,7 +207,7 @@ class AnalysisPage(VTKObservationMixin):
             self.ui.promptEdit.setPlainText(parameters.prompt)
         if not self._missing:
             self.planning.setPrompt(parameters.prompt)
-        shownFor = (parameters.inputVolume, parameters.device)
+        shownFor = self._context()
         if shownFor != self._shownFor:
             self._shownFor = shownFor
             self._dropQuestion()
@@ -232,7 +237,7 @@ class AnalysisPage(VTKObservationMixin):
         parameters, verdict = self._parameters, planning.verdict
         isNew = verdict is not None and (self.planView.isStale or self.planView.plan != verdict.plan)
         if isNew and parameters and not self.planView.isEdited:
-            self.planView.show(verdict.plan, parameters.inputVolume, parameters.device)
+            self.planView.show(verdict.plan, *self._context())
         self._sayVerdict()
         if self._applying:
             self._continueApplying()
@@ -274,7 +279,7 @@ class AnalysisPage(VTKObservationMixin):
         parameters = self._parameters
         if not parameters or self.planView.plan is None:
             return
-        self.planView.refresh(parameters.inputVolume, parameters.device)
+        self.planView.refresh(*self._context())
         parameters.plan = self.planView.plan.model_dump_json()
         parameters.leftOut = ",".join(str(number) for number in sorted(self.planView.leftOut))
         self._updateApplyButton()
@@ -384,12 +389,18 @@ class AnalysisPage(VTKObservationMixin):
         self._showTimes()
         self._clock.start()
         self._showStatus(_("Starting…"))
-        self._runner.start(work, lambda job: self._onEnd(job, plan), self._onEvent)
+        numbers = {task.id: number for number, task in enumerate(plan.ordered(), start=1)}
+        self._runner.start(work, lambda job: self._onEnd(job, plan), lambda event: self._onEvent(event, numbers))
         self._updateApplyButton()
 
-    def _onEvent(self, event):
+    def _onEvent(self, event, numbers):
         self.ui.progressBar.setValue(round(100 * event.done))
-        self._showStatus(event.message)
+        number, message = numbers.get(event.task_id), event.message
+        if number is not None and len(numbers) > 1:
+            message = _("Step {number} of {count}: {message}").format(
+                number=number, count=len(numbers), message=message
+            )
+        self._showStatus(message)
 
     def _showTimes(self):
         elapsed = time.monotonic() - self._started
@@ -444,7 +455,7 @@ class AnalysisPage(VTKObservationMixin):
         self._showResults(SceneReview(nodes.table))
         self._parameters.resultTable = nodes.table
         slicer.util.setSliceViewerLayers(background=nodes.volume, fit=True)
-        self.planView.refresh(self._parameters.inputVolume, self._parameters.device)
+        self.planView.refresh(*self._context())
         self._showStatus(_("Done in {seconds:.1f} s.").format(seconds=seconds))
 
     # Asking
@@ -496,7 +507,7 @@ class AnalysisPage(VTKObservationMixin):
         readings = self.planning.verdict.readings
         shown = self.planView.plan
         other = next(plan for plan in readings if plan != shown)
-        self.planView.show(other, self._parameters.inputVolume, self._parameters.device)
+        self.planView.show(other, *self._context())
         self.planView.isEdited = True
         self._onPlanEdited()
 

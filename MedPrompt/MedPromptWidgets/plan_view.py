@@ -67,17 +67,19 @@ class PlanView:
         styles = {"good": style.goodStyle, "warning": style.warningStyle, "error": style.errorStyle}
         self.ui.verdictLabel.setStyleSheet(styles[kind](self.ui.verdictLabel) if kind else "")
 
-    def show(self, plan: Any, volume: Any = None, device: str = "auto", leftOut: Any = ()) -> None:
+    def show(
+        self, plan: Any, volume: Any = None, device: str = "auto", sliceOnly: bool = False, leftOut: Any = ()
+    ) -> None:
         """Show a plan as it was made, or as it was kept with some steps left out."""
         self.plan, self.leftOut, self.isEdited, self.isStale = plan, set(leftOut), bool(leftOut), False
         self.ui.planTable.enabled = True
-        self.refresh(volume, device)
+        self.refresh(volume, device, sliceOnly)
 
-    def refresh(self, volume: Any = None, device: str = "auto") -> None:
-        """Show the same plan with an image's or a device's consequences."""
+    def refresh(self, volume: Any = None, device: str = "auto", sliceOnly: bool = False) -> None:
+        """Show the same plan with the consequences of an image, a device, and whether all of it is analysed."""
         if self.plan is None:
             return
-        self.steps = self.logic.steps(self.plan, volume, device)
+        self.steps = self.logic.steps(self.plan, volume, device, sliceOnly)
         self._fill()
 
     def shownPlan(self) -> Any:

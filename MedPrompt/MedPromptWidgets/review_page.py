@@ -10,6 +10,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from . import style
+from .background import JobRunner
 from .results_view import GLYPHS
 
 ITEM, RESULT, DECISION, QUALITY = range(4)
@@ -49,6 +50,7 @@ class ReviewPage:
         self._editing: int | None = None
         self._filling = False
         self._loading = False
+        self._runner = JobRunner()
         self._shortcuts: list[Any] = []
         self._keys: list[str] = []
         self._build()
@@ -160,6 +162,10 @@ class ReviewPage:
         self.classSelector.connect("activated(int)", self._onClass)
         self.commentEdit.connect("returnPressed()", self.keepComment)
         self.reviewerEdit.connect("editingFinished()", lambda: style.keepSetting("reviewer", self.reviewerEdit.text))
+
+    def close(self) -> None:
+        """Before the panel is destroyed."""
+        self._runner.abandon()
 
     # What is shown
 
@@ -303,6 +309,7 @@ class ReviewPage:
         if self._editing is not None:
             self.finishEdit()
         if self._attempt(lambda: self.review.decide(row, decision, self.reviewerEdit.text)) is not None:
+            self._save(row)
             self._after(self._nextOpen(row))
 
     def _nextOpen(self, row):
@@ -315,7 +322,6 @@ class ReviewPage:
         self._say(
             _("{count} results wait for a decision.").format(count=open_) if open_ else _("Every result is decided.")
         )
-        self._save()
         self._show(row)
         self.decided()
 
@@ -343,6 +349,7 @@ class ReviewPage:
         if row is None or self.review is None:
             return
         if self._attempt(lambda: self.review.finish_edit(row, self.reviewerEdit.text)) is not None:
+            self._save(row)
             self._after(row)
         else:
             self._show(row)
@@ -356,6 +363,7 @@ class ReviewPage:
         name = list(item.classes)[index]
         reviewer = self.reviewerEdit.text
         if self._attempt(lambda: self.review.decide(row, Decision.EDITED, reviewer, corrected=name)) is not None:
+            self._save(row)
             self._after(row)
         self.widget.setFocus()
 
@@ -416,13 +424,13 @@ class ReviewPage:
             self.openBatch(Path(str(folder)))
 
     def openBatch(self, folder: Path) -> None:
-        """Review the cases of a folder, beginning with the first that is not reviewed. The scene is replaced."""
+        """Review the cases of a folder, beginning with the first that is not decided. The scene is replaced."""
         from MedPromptLib.review import find_cases
 
         cases = self._attempt(lambda: find_cases(folder))
         if cases:
             self.cases = cases
-            self._load(next((n for n, case in enumerate(cases) if not case.is_reviewed), 0))
+            self._load(next((n for n, case in enumerate(cases) if not case.is_decided), 0))
 
     def _go(self, place):
         if self.cases and 0 <= place < len(self.cases):
@@ -467,10 +475,21 @@ class ReviewPage:
         self._show(0)
         self.widget.setFocus()
 
-    def _save(self):
-        if self.cases and self.review is not None:
-            case, review = self.cases[self.place], self.review
-            self._attempt(lambda: case.save(review.reviews, review.label_maps()))
+    def _save(self, row=None):
+        """Keep a batch case's decisions and, once a segmentation is decided as a whole or edited, its masks."""
+        if not self.cases or self.review is None:
+            return
+        case, items = self.cases[self.place], self.review.items
+        maps = {}
+        if row is not None and items[row].review.kind == "segmentation":
+            changed = items[row].review
+            key = (changed.task_id, changed.weight_id)
+            group = [
+                item.review.decision.value for item in items if (item.review.task_id, item.review.weight_id) == key
+            ]
+            if "proposed" not in group or "edited" in group:
+                maps = {key: self.review.label_maps()[key]}
+        self._attempt(lambda: case.save([item.review for item in items], maps))
 
     # Exports
 
@@ -505,20 +524,27 @@ class ReviewPage:
         """Write images and reviewed masks as training sets, one per weight."""
         from MedPromptLib.review import export_training_set
 
-        def export():
-            cases = (case.reviewed() for case in self.cases) if self.cases else [self.review.as_case()]
-            return export_training_set(cases, folder)
+        # Cases are read from disk; a run of the scene is read here, as a thread must not touch the scene.
+        cases, batch = ([], self.cases) if self.cases else ([self._attempt(self.review.as_case)], ())
+        if None in cases:
+            return
 
-        done = self._attempt(export)
-        if done is not None:
-            lines = [
-                _("{count} images are in {path}.").format(count=done.images[name], path=path)
-                for name, path in done.sets.items()
-            ]
-            if done.left_out:
-                lines.append(
-                    _("{count} results were left out; the first: {reason}").format(
-                        count=len(done.left_out), reason=done.left_out[0]
-                    )
-                )
-            self._say("\n".join(lines))
+        def work(progress, cancelled):
+            return export_training_set(cases or (case.reviewed() for case in batch), folder, progress)
+
+        self.setButton.enabled = False
+        self._runner.start(work, self._exported, lambda name: self._say(_("Exporting {name}…").format(name=name)))
+
+    def _exported(self, job):
+        self.setButton.enabled = True
+        done = self._attempt(job.result)
+        if done is None:
+            return
+        lines = [
+            _("{count} images are in {path}.").format(count=done.images[name], path=path)
+            for name, path in done.sets.items()
+        ]
+        if done.left_out:
+            said = _("{count} results were left out; the first: {reason}")
+            lines.append(said.format(count=len(done.left_out), reason=done.left_out[0]))
+        self._say("\n".join(lines))

@@ -23,7 +23,7 @@ from ..errors import InvalidInput, OutputFailed
 from ..images import MedicalImage, read_image
 from ..outputs import RUN_NAME, SCENE_NAME
 from ..results import Provenance
-from .decisions import Review
+from .decisions import Decision, Review
 from .training_set import LabelMap, ReviewedCase
 
 REVIEW_FOLDER = "review"
@@ -50,6 +50,15 @@ class Case:
     def is_reviewed(self) -> bool:
         """Whether a reviewer has saved something here."""
         return (self.folder / REVIEW_FOLDER / REVIEW_NAME).is_file()
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether nothing waits for a decision any more.
+
+        Raises:
+            InvalidInput: the files are damaged.
+        """
+        return self.is_reviewed and all(review.decision is not Decision.PROPOSED for review in self.reviews())
 
     def provenance(self) -> Provenance:
         """What ran.

@@ -181,6 +181,10 @@ def test_an_endpoint_is_used_only_after_what_is_sent_was_seen_and_agreed_to(a_re
     user.wait(lambda: "could not be reached" in user.statusLabel.text())
     assert user.applyButton.isEnabled()
 
+    user.type_prompt("Segment the lungs of Mr. John Smith, born 12.03.1961.")
+    user.click(user.applyButton)
+    user.wait(lambda: "may identify somebody (name), so the prompt was not sent" in user.statusLabel.text())
+
     user.open_page(3)
     user.click(user.takeBackButton)
     assert not Consents().given(endpoint)

@@ -170,6 +170,7 @@ def test_only_the_ticked_steps_run(a_ready_user: User) -> None:
     (table,) = slicer.util.getNodesByClass("vtkMRMLTableNode")
     kinds = {table.GetTable().GetColumnByName("kind").GetValue(row) for row in range(table.GetNumberOfRows())}
     assert kinds == {"segmentation"}
+    assert "“Classify pneumonia”: It was left out by hand." in a_ready_user.notesLabel.text()
 
 
 def test_another_weight_can_be_chosen_and_runs(

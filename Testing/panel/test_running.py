@@ -102,6 +102,7 @@ def test_the_log_tells_times_and_is_folded_until_someone_opens_it(a_planned_user
     a_planned_user.run()
     log = a_planned_user.logView.toPlainText()
     assert "Step 1, chest_structures_seg_cxr: " in log
+    assert "Segmenting chest structures with chest_structures_seg_cxr" in log
     assert " s on cpu" in log
 
 
