@@ -545,7 +545,10 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
 
 
 class MedPromptTest(ScriptedLoadableModuleTest):
-    """Self-test for the desktop: Reload and Test, or ctest in a Slicer build."""
+    """Self-test for the desktop: Reload and Test, or ctest in a Slicer build.
+
+    The project's own tests run it on Slicer's MRML library with a stand-in for the desktop, not in the application.
+    """
 
     def setUp(self):
         """Each test starts in an empty scene."""

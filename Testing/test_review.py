@@ -276,6 +276,33 @@ def test_only_what_is_decided_as_a_whole_becomes_training_data(tmp_path: Path) -
     assert read_cases(done.sets["c"], "train").labels == ("sick",)
 
 
+def test_an_exported_set_is_what_the_command_line_measures_and_trains_on(
+    a_radiograph: MedicalImage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Accepted masks are the weight's own, so on the exported pictures it must reach nearly all of them again."""
+    from MedPromptLib.cli import main
+    from MedPromptLib.planner import RulePlanner
+    from MedPromptLib.review.cases import proposals
+    from MedPromptLib.session import Session
+
+    session = Session(planner=RulePlanner())
+    plan = session.plan("Segment the lungs and the heart on this chest x-ray.")
+    run = session.run(session.route(plan, a_radiograph), a_radiograph, device="cpu", accept_unusual_input=True)
+    made = run.segmentations[0]
+    labels = LabelMap(made.labels, {s.name: s.label for s in made.structures})
+    reviews = [r.model_copy(update={"decision": Decision.ACCEPTED}) for r in proposals(run.provenance, "film")]
+    cases = [
+        ReviewedCase(name, a_radiograph, tuple(reviews), {(1, made.weight_id): labels}) for name in ("one", "two")
+    ]
+    done = export_training_set(cases, tmp_path)
+    command = ["evaluate", made.weight_id, "--data", str(done.sets[made.weight_id]), "--split", "val", "--no-card"]
+    assert main([*command, "--json", str(tmp_path / "found.json")]) == 0
+    found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+    dice = [m["value"] for m in found if m["metric"] == "Dice"]
+    assert dice and min(dice) > 0.97
+    assert "Dice" in capsys.readouterr().out
+
+
 def test_slices_of_a_volume_stay_together(tmp_path: Path) -> None:
     image = MedicalImage(np.arange(5 * 6 * 7, dtype=np.int16).reshape(5, 6, 7), np.eye(4), "ct")
     labels = LabelMap((image.array % 3 == 0).astype(np.uint8), {"s0": 1})

@@ -159,7 +159,7 @@ class AnalysisPage(VTKObservationMixin):
             return
         if plan.prompt == self._parameters.prompt and self.planView.plan != plan:
             self.ui.promptEdit.setPlainText(plan.prompt)
-            leftOut = [int(number) for number in self._parameters.leftOut.split(",") if number]
+            leftOut = [int(number) for number in self._parameters.leftOut.split(",") if number.isdigit()]
             self.planView.show(plan, *self._context(), leftOut)
             self.planView.isEdited = True
 

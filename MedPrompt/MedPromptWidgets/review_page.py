@@ -427,10 +427,14 @@ class ReviewPage:
         """Review the cases of a folder, beginning with the first that is not decided. The scene is replaced."""
         from MedPromptLib.review import find_cases
 
-        cases = self._attempt(lambda: find_cases(folder))
-        if cases:
-            self.cases = cases
-            self._load(next((n for n, case in enumerate(cases) if not case.is_decided), 0))
+        def find():
+            cases = find_cases(folder)
+            return cases, next((n for n, case in enumerate(cases) if not case.is_decided), 0)
+
+        found = self._attempt(find)
+        if found is not None:
+            self.cases, first = found
+            self._load(first)
 
     def _go(self, place):
         if self.cases and 0 <= place < len(self.cases):

@@ -410,6 +410,17 @@ def test_a_damaged_scene_is_one_sentence_and_the_next_case_opens(a_ready_user: U
     assert decisions(a_ready_user) == ["proposed"] * 4
 
 
+def test_damaged_decisions_are_one_sentence_and_are_not_overwritten(a_ready_user: User, a_batch: Path) -> None:
+    damaged = a_batch / "film_00" / "review" / "review.json"
+    damaged.parent.mkdir()
+    damaged.write_text("{", encoding="utf-8")
+    a_ready_user.open_page(1)
+    a_ready_user.panel.widget.review.openBatch(a_batch)
+    assert "cannot be read" in a_ready_user.reviewStatusLabel.text()
+    a_ready_user.press("A")
+    assert damaged.read_text(encoding="utf-8") == "{"
+
+
 def test_the_image_in_a_case_is_the_analysed_one(a_batch: Path, a_real_run: Run) -> None:
     image: Any = find_cases(a_batch)[3].image()
     assert np.array_equal(image.array, a_real_run.image.array)
