@@ -291,9 +291,7 @@ def test_an_exported_set_is_what_the_command_line_measures_and_trains_on(
     made = run.segmentations[0]
     labels = LabelMap(made.labels, {s.name: s.label for s in made.structures})
     reviews = [r.model_copy(update={"decision": Decision.ACCEPTED}) for r in proposals(run.provenance, "film")]
-    cases = [
-        ReviewedCase(name, a_radiograph, tuple(reviews), {(1, made.weight_id): labels}) for name in ("one", "two")
-    ]
+    cases = [ReviewedCase(name, a_radiograph, tuple(reviews), {(1, made.weight_id): labels}) for name in ("one", "two")]
     done = export_training_set(cases, tmp_path)
     command = ["evaluate", made.weight_id, "--data", str(done.sets[made.weight_id]), "--split", "val", "--no-card"]
     assert main([*command, "--json", str(tmp_path / "found.json")]) == 0

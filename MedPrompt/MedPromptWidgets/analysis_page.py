@@ -10,25 +10,17 @@ import vtk
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
-from . import style
 from .background import JobRunner
+from .maps_section import MapsSection
 from .plan_view import PlanView
 from .planning import Planning
 from .prompt_box import PromptBox
+from .reporting import Reporter
 from .results_view import ResultsView
+from .setup_section import SetupSection
 
 CLOCK_MS = 200
 """How often the elapsed time of a run is written anew."""
-
-
-def isOutOfMemory(error: BaseException) -> bool:
-    """Whether an error says that a device's memory did not suffice; torch raises several kinds."""
-    said = str(error).lower()
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and ("out of memory" in said or "allocate memory" in said))
-    )
 
 
 class AnalysisPage(VTKObservationMixin):
@@ -48,8 +40,6 @@ class AnalysisPage(VTKObservationMixin):
         self.resultsChanged: Callable[[Any], None] = lambda review: None
         self._parameters: Any = None
         self._guiTag: Any = None
-        self._missing: list[str] = []
-        self._optional: list[str] = []
         self._applying = False  # Apply was pressed, and the planners are still reading.
         self._planAtClick: Any = None
         self._answer: Callable[[], None] | None = None  # what happens if the user agrees to what is asked
@@ -60,10 +50,13 @@ class AnalysisPage(VTKObservationMixin):
         self._isNew = True
         self._runs: tuple = ()
 
-        self._runner, self._mapRunner, self._warmRunner = JobRunner(), JobRunner(), JobRunner()
+        self._runner, self._warmRunner = JobRunner(), JobRunner()
+        self._reporter = Reporter(ui.statusLabel, _("MedPrompt failed unexpectedly."), ui.logView)
+        self._setup = SetupSection(ui, logic.packages)
         self.prompt = PromptBox(ui, self._onEntered)
         self.planView = PlanView(ui, logic, self._onPlanEdited)
         self.results = ResultsView(ui)
+        self._maps = MapsSection(ui, logic, self.results, self._reporter, lambda: self._parameters.device)
         self.planning = Planning(logic, self._onPlanning)
         self._clock = qt.QTimer()
         self._clock.setInterval(CLOCK_MS)
@@ -75,16 +68,14 @@ class AnalysisPage(VTKObservationMixin):
             ("applyButton", self.onApply),
             ("confirmButton", self.onConfirm),
             ("otherReadingButton", self.onOtherReading),
-            ("installButton", self.onInstall),
             ("tableButton", self.onShowTable),
-            ("explainButton", self.onExplain),
-            ("uncertaintyButton", self.onUncertainty),
         ):
             getattr(ui, name).connect("clicked(bool)", slot)
         ui.runSelector.connect("activated(int)", self.onRun)
         for widget in (ui.progressBar, ui.confirmFrame, ui.otherReadingButton, ui.omissionsLabel):
             widget.setVisible(False)
-        self.updateSetup()
+        self._setup.changed = self._onSetup
+        self._updateApplyButton()
         # After the first paint.
         qt.QTimer.singleShot(0, self._warmUp)
 
@@ -93,23 +84,27 @@ class AnalysisPage(VTKObservationMixin):
         if self._isNew:
             self._isNew = False
         else:
-            self.updateSetup()
+            self._setup.update()
 
     def close(self) -> None:
         """Before the panel is destroyed."""
-        for runner in (self._runner, self._mapRunner, self._warmRunner):
+        for runner in (self._runner, self._maps, self._warmRunner):
             runner.abandon()
         self.planning.stop()
         self._clock.stop()
         self.setParameterNode(None)
         self.removeObservers()
 
+    def _onSetup(self):
+        self._updateApplyButton()
+        self._warmUp()
+
     def _warmUp(self):
-        if not self._missing and not self.logic.isPrepared:
+        if not self._setup.missing and not self.logic.isPrepared:
             self._warmRunner.start(lambda progress, cancelled: self.logic.prepare(), self._onWarm)
 
     def _onWarm(self, job):
-        self._attempt(lambda: (job.result(), self._setCards()))
+        self._reporter.attempt(lambda: (job.result(), self._setCards()))
 
     def _setCards(self):
         from MedPromptLib.completion import examples, terms
@@ -147,7 +142,7 @@ class AnalysisPage(VTKObservationMixin):
     def _restorePlan(self):
         """Show a plan that was changed by hand and saved with the scene."""
         kept = self._parameters.plan
-        if not kept or self._missing:
+        if not kept or self._setup.missing:
             return
         from MedPromptLib.errors import MedPromptError
         from MedPromptLib.plan import load_plan
@@ -165,7 +160,7 @@ class AnalysisPage(VTKObservationMixin):
 
     def _showKeptResults(self):
         table = self._parameters.resultTable
-        if self._missing:
+        if self._setup.missing:
             return
         if table is None:
             if self.results.review is not None:
@@ -179,14 +174,14 @@ class AnalysisPage(VTKObservationMixin):
     def onSceneStartClose(self) -> None:
         """Let go of everything in the scene."""
         self._abandonRun()
-        self._mapRunner.abandon()
+        self._maps.abandon()
         self._dropQuestion()
         self.setParameterNode(None)
         self._clearResults()
         self.planView.clear()
         self.ui.promptEdit.setPlainText("")
         self.planning.setPrompt("")
-        self._showStatus("")
+        self._reporter.say("")
 
     def onNodeRemoved(self) -> None:
         """Results that are taken out of the scene are not shown any more."""
@@ -205,7 +200,7 @@ class AnalysisPage(VTKObservationMixin):
             return
         if self.ui.promptEdit.plainText != parameters.prompt:
             self.ui.promptEdit.setPlainText(parameters.prompt)
-        if not self._missing:
+        if not self._setup.missing:
             self.planning.setPrompt(parameters.prompt)
         shownFor = self._context()
         if shownFor != self._shownFor:
@@ -288,7 +283,7 @@ class AnalysisPage(VTKObservationMixin):
 
     def reasonNotToApply(self) -> str:
         """Why Apply is disabled, one sentence for its tooltip; empty if nothing stands in the way."""
-        if self._missing:
+        if self._setup.missing:
             return _("Install the missing Python packages first.")
         if not self._parameters or not self._parameters.inputVolume:
             return _("Select an image; if the list is empty, load one first.")
@@ -320,10 +315,10 @@ class AnalysisPage(VTKObservationMixin):
         """Start an analysis or, if one is running, cancel it."""
         if self._runner.isRunning:
             self._runner.cancel()
-            self._showStatus(_("Cancelling…"))
+            self._reporter.say(_("Cancelling…"))
         elif self._applying:
             self._applying = False
-            self._showStatus(_("Cancelled; the scene is unchanged."))
+            self._reporter.say(_("Cancelled; the scene is unchanged."))
         else:
             self._dropQuestion()
             self._applying = True
@@ -338,21 +333,21 @@ class AnalysisPage(VTKObservationMixin):
     def _continueApplying(self):
         planning = self.planning
         if planning.error is None and not planning.isFinal:
-            self._showStatus(_("The planners read the request…"))
+            self._reporter.say(_("The planners read the request…"))
             if not planning.isBusy:
                 planning.decideNow()
             return
         self._applying = False
         if planning.error is not None:
-            self._attempt(self._raisePlanningError)
+            self._reporter.attempt(self._raisePlanningError)
             return
         verdict, plan = planning.verdict, self.planView.shownPlan()
         if plan is None:
-            self._showStatus(verdict.reason or verdict.plan.message, isError=True)
+            self._reporter.say(verdict.reason or verdict.plan.message, isError=True)
         elif verdict.decision == "confirm" or self._hasChanged(plan):
             self._askAboutPlan(verdict)
         elif problem := self.planView.problem():
-            self._showStatus(problem, isError=True)
+            self._reporter.say(problem, isError=True)
         else:
             self._start(plan)
 
@@ -376,7 +371,7 @@ class AnalysisPage(VTKObservationMixin):
             index = self.logic.shownSlice(image) if parameters.sliceOnly and image.shape[0] > 1 else None
             return self.logic.work(plan, image, device, index, acceptUnusualInput)
 
-        work = self._attempt(prepared)
+        work = self._reporter.attempt(prepared)
         if work is None:
             return
         self.prompt.remember(parameters.prompt)
@@ -388,7 +383,8 @@ class AnalysisPage(VTKObservationMixin):
         self.ui.progressBar.setVisible(True)
         self._showTimes()
         self._clock.start()
-        self._showStatus(_("Starting…"))
+        self._reporter.started = self._started
+        self._reporter.say(_("Starting…"))
         numbers = {task.id: number for number, task in enumerate(plan.ordered(), start=1)}
         self._runner.start(work, lambda job: self._onEnd(job, plan), lambda event: self._onEvent(event, numbers))
         self._updateApplyButton()
@@ -400,7 +396,7 @@ class AnalysisPage(VTKObservationMixin):
             message = _("Step {number} of {count}: {message}").format(
                 number=number, count=len(numbers), message=message
             )
-        self._showStatus(message)
+        self._reporter.say(message)
 
     def _showTimes(self):
         elapsed = time.monotonic() - self._started
@@ -415,11 +411,15 @@ class AnalysisPage(VTKObservationMixin):
 
     def _onEnd(self, job, plan):
         self._endRun()
-        self._attempt(lambda: self._takeResult(job), onUnusual=lambda: self._start(plan, acceptUnusualInput=True))
+        self._reporter.attempt(
+            lambda: self._takeResult(job),
+            lambda misfits: self._askAboutImage(misfits, lambda: self._start(plan, acceptUnusualInput=True)),
+        )
         self._showMemory()
 
     def _endRun(self):
         self._clock.stop()
+        self._reporter.started = None
         self.ui.progressBar.setVisible(False)
         self._updateApplyButton()
 
@@ -433,14 +433,14 @@ class AnalysisPage(VTKObservationMixin):
     def _takeResult(self, job):
         run, volume = job.result(), self._volume
         if not slicer.mrmlScene.IsNodePresent(volume):
-            self._showStatus(_("The image was removed during the analysis; its results were dropped."), isError=True)
+            self._reporter.say(_("The image was removed during the analysis; its results were dropped."), isError=True)
             return
         nodes = self.logic.writeResults(run, volume)
         for record in run.provenance.tasks:
             what = record.reason or _("{seconds:.2f} s on {device}").format(
                 seconds=record.seconds, device=record.device
             )
-            self._log(
+            self._reporter.log(
                 _("Step {number}, {weight}: {what}").format(number=record.task_id, weight=record.weight_id, what=what)
             )
         seconds = time.monotonic() - self._started
@@ -456,7 +456,7 @@ class AnalysisPage(VTKObservationMixin):
         self._parameters.resultTable = nodes.table
         slicer.util.setSliceViewerLayers(background=nodes.volume, fit=True)
         self.planView.refresh(*self._context())
-        self._showStatus(_("Done in {seconds:.1f} s.").format(seconds=seconds))
+        self._reporter.say(_("Done in {seconds:.1f} s.").format(seconds=seconds))
 
     # Asking
 
@@ -472,13 +472,13 @@ class AnalysisPage(VTKObservationMixin):
         lines.append(_("Look at the steps above; change them or say the request in other words if they are not meant."))
         self.ui.otherReadingButton.setVisible(len(verdict.readings) > 1 and bool(verdict.readings[1].pipeline))
         self._ask("\n".join(lines), self._runShown)
-        self._showStatus(_("Nothing has run yet; look at the plan above."))
+        self._reporter.say(_("Nothing has run yet; look at the plan above."))
 
     def _runShown(self):
         plan = self.planView.shownPlan()
         problem = self.planView.problem()
         if plan is None or problem:
-            self._showStatus(problem or _("Every step is unticked; tick at least one."), isError=True)
+            self._reporter.say(problem or _("Every step is unticked; tick at least one."), isError=True)
         else:
             self._start(plan)
 
@@ -486,7 +486,7 @@ class AnalysisPage(VTKObservationMixin):
         lines = [f"{misfit}." for misfit in misfits]
         self.ui.otherReadingButton.setVisible(False)
         self._ask("\n".join([*lines, _("Model output on it would have no known meaning.")]), runAnyway)
-        self._showStatus(_("Nothing has run yet: the image looks unusual."))
+        self._reporter.say(_("Nothing has run yet: the image looks unusual."))
 
     def _ask(self, text, answer):
         self._answer = answer
@@ -512,48 +512,6 @@ class AnalysisPage(VTKObservationMixin):
         self._onPlanEdited()
 
     # Showing
-
-    def _attempt(self, action, onUnusual=None):
-        """The action's result, or None after an error meant for the user, which becomes a sentence in the status line.
-
-        Any other error is a defect and becomes Slicer's error dialog with the traceback.
-        """
-        from MedPromptLib.errors import Cancelled, MedPromptError, UnusualInput
-
-        with slicer.util.tryWithErrorDisplay(_("MedPrompt failed unexpectedly."), waitCursor=True):
-            try:
-                return action()
-            except Cancelled:
-                self._showStatus(_("Cancelled; the scene is unchanged."))
-            except UnusualInput as error:
-                if onUnusual is not None and error.misfits:
-                    self._askAboutImage(error.misfits, onUnusual)
-                else:
-                    self._showStatus(str(error), isError=True)
-            except MedPromptError as error:
-                self._showStatus(str(error), isError=True)
-            except Exception as error:
-                if isOutOfMemory(error):
-                    message = _(
-                        "The device has too little memory, even for one image; choose another or a smaller image."
-                    )
-                    self._showStatus(message, isError=True)
-                    return None
-                self._showStatus(_("MedPrompt failed unexpectedly; the Python console says more."), isError=True)
-                raise
-        return None
-
-    def _showStatus(self, message, isError=False):
-        message = " ".join(message.split())
-        self.ui.statusLabel.setStyleSheet(style.errorStyle(self.ui.statusLabel) if isError else "")
-        self.ui.statusLabel.text = message
-        self.ui.statusLabel.setVisible(bool(message))
-        if message:
-            self._log(message)
-
-    def _log(self, message):
-        elapsed = f"  {time.monotonic() - self._started:6.1f} s" if self._runner.isRunning else ""
-        self.ui.logView.appendPlainText(f"{time.strftime('%H:%M:%S')}{elapsed}  {message}")
 
     def _showMemory(self):
         from MedPromptLib.inference.memory import free_memory, in_words
@@ -600,91 +558,4 @@ class AnalysisPage(VTKObservationMixin):
 
     def onShowTable(self, checked=False):
         """Show the results table in the table view."""
-        self._attempt(self.results.showTable)
-
-    # Maps
-
-    def onExplain(self, checked=False):
-        """Compute where a classifier looked, and show it over the image."""
-        review = self.results.review
-        item, className = self.results.explained()
-        device = self._parameters.device
-
-        def end(job):
-            self._mapsEnded()
-            values = self._attempt(job.result)
-            if values is not None and slicer.mrmlScene.IsNodePresent(review.volume):
-                name = f"{review.volume.GetName()} saliency of {className}"
-                self._attempt(lambda: self.logic.writeMap(values, review, name))
-                self._showStatus(_("Where the network looked for “{name}” lies over the image.").format(name=className))
-
-        self._startMap(lambda: self.logic.saliencyWork(review, item, className, device), end)
-
-    def onUncertainty(self, checked=False):
-        """Compute how far the results depend on incidentals, and show it over the image."""
-        review, device = self.results.review, self._parameters.device
-        items = list({item.review.task_id: item for item in review.items}.values())
-
-        def prepared():
-            works = [(item, self.logic.uncertaintyWork(review, item, device)) for item in items]
-            return lambda progress, cancelled: [(item, work(progress, cancelled)) for item, work in works]
-
-        def end(job):
-            self._mapsEnded()
-            found = self._attempt(job.result)
-            if found is None or not slicer.mrmlScene.IsNodePresent(review.volume):
-                return
-            said = []
-            for item, uncertainty in found:
-                if uncertainty.map is not None:
-                    name = f"{review.volume.GetName()} uncertainty of {item.review.weight_id}"
-                    self._attempt(lambda u=uncertainty, name=name: self.logic.writeMap(u.map, review, name))
-                said.append(f"{item.review.weight_id} {uncertainty.value:.2f}")
-            line = _("Uncertainty, 0 (certain) to 1: {values}.").format(values=", ".join(said))
-            self._showStatus(line)
-
-        self._startMap(prepared, end)
-
-    def _startMap(self, prepare, end):
-        work = self._attempt(prepare)
-        if work is None:
-            return
-        self.ui.explainButton.enabled = self.ui.uncertaintyButton.enabled = False
-        self._showStatus(_("Computing the map…"))
-        self._mapRunner.start(work, end)
-
-    def _mapsEnded(self):
-        self.ui.explainButton.enabled = self.ui.uncertaintyButton.enabled = True
-
-    # Packages
-
-    def updateSetup(self) -> None:
-        """Say which packages are missing, if any."""
-        self._missing = self.logic.packages.missing()
-        self._optional = [] if self._missing else self.logic.packages.missingLanguageModel()
-        names = ", ".join(self._missing or self._optional)
-        self.ui.setupFrame.setVisible(bool(names))
-        if self._missing:
-            text = _("These Python packages are needed and not installed yet: {names}.")
-            tip = _(
-                "Downloads and installs {names} into Slicer's Python. PyTorch is large (0.2 to 3 GB) and comes through "
-                "the PyTorch extension."
-            )
-        else:
-            text = _("For harder wording, a language model can run on this computer; it needs {names}.")
-            tip = _("Downloads and installs {names} into Slicer's Python, about 0.3 GB. The rules work without it.")
-        self.ui.setupLabel.text = text.format(names=names) + "\n" + tip.format(names=names)
-        self.ui.installButton.toolTip = tip.format(names=names)
-        self._updateApplyButton()
-
-    def onInstall(self, checked=False):
-        """Install what is missing, after Slicer has asked."""
-        try:
-            with slicer.util.tryWithErrorDisplay(_("The packages could not be installed."), waitCursor=True):
-                if self._missing:
-                    self.logic.packages.install()
-                else:
-                    self.logic.packages.installLanguageModel()
-        finally:
-            self.updateSetup()
-            self._warmUp()
+        self._reporter.attempt(self.results.showTable)

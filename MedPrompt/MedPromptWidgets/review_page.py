@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 
 from . import style
 from .background import JobRunner
+from .reporting import Reporter
 from .results_view import GLYPHS
 
 ITEM, RESULT, DECISION, QUALITY = range(4)
@@ -139,6 +140,7 @@ class ReviewPage:
         )
         layout.addLayout(style.row(self.csvButton, self.setButton, None))
         self.statusLabel = style.label(name="reviewStatusLabel", selectable=True)
+        self._reporter = Reporter(self.statusLabel, _("The review failed unexpectedly."))
         layout.addWidget(self.statusLabel)
         self.keysLabel = style.label(
             _("Keys: A accept, E edit, D done, R reject, 1–5 quality, C comment, ↑ ↓ result, N P case."), "keysLabel"
@@ -274,20 +276,6 @@ class ReviewPage:
         if not self._filling:
             self._showSelected()
 
-    def _say(self, text, isError=False):
-        self.statusLabel.setStyleSheet(style.errorStyle(self.statusLabel) if isError else "")
-        self.statusLabel.text = text
-
-    def _attempt(self, action):
-        from MedPromptLib.errors import MedPromptError
-
-        with slicer.util.tryWithErrorDisplay(_("The review failed unexpectedly."), waitCursor=True):
-            try:
-                return action()
-            except MedPromptError as error:
-                self._say(str(error), isError=True)
-        return None
-
     # Decisions
 
     def accept(self) -> None:
@@ -308,7 +296,7 @@ class ReviewPage:
             return
         if self._editing is not None:
             self.finishEdit()
-        if self._attempt(lambda: self.review.decide(row, decision, self.reviewerEdit.text)) is not None:
+        if self._reporter.attempt(lambda: self.review.decide(row, decision, self.reviewerEdit.text)) is not None:
             self._save(row)
             self._after(self._nextOpen(row))
 
@@ -319,7 +307,7 @@ class ReviewPage:
 
     def _after(self, row):
         open_ = sum(item.review.decision.value == "proposed" for item in self.review.items)
-        self._say(
+        self._reporter.say(
             _("{count} results wait for a decision.").format(count=open_) if open_ else _("Every result is decided.")
         )
         self._show(row)
@@ -336,19 +324,19 @@ class ReviewPage:
             self.classSelector.setFocus()
             self.classSelector.showPopup()
             return
-        if self._attempt(lambda: self.review.begin_edit(row)) is None:
+        if self._reporter.attempt(lambda: self.review.begin_edit(row)) is None:
             return
         self._editing = row
-        self._say(_("Editing “{name}”; come back here when it is right.").format(name=item.review.item))
+        self._reporter.say(_("Editing “{name}”; come back here when it is right.").format(name=item.review.item))
         self._show(row)
-        self._attempt(lambda: self.logic.openSegmentEditor(item, self.review.volume))
+        self._reporter.attempt(lambda: self.logic.openSegmentEditor(item, self.review.volume))
 
     def finishEdit(self) -> None:
         """Compare the edited segment with the proposal and note both."""
         row, self._editing = self._editing, None
         if row is None or self.review is None:
             return
-        if self._attempt(lambda: self.review.finish_edit(row, self.reviewerEdit.text)) is not None:
+        if self._reporter.attempt(lambda: self.review.finish_edit(row, self.reviewerEdit.text)) is not None:
             self._save(row)
             self._after(row)
         else:
@@ -362,7 +350,10 @@ class ReviewPage:
 
         name = list(item.classes)[index]
         reviewer = self.reviewerEdit.text
-        if self._attempt(lambda: self.review.decide(row, Decision.EDITED, reviewer, corrected=name)) is not None:
+        if (
+            self._reporter.attempt(lambda: self.review.decide(row, Decision.EDITED, reviewer, corrected=name))
+            is not None
+        ):
             self._save(row)
             self._after(row)
         self.widget.setFocus()
@@ -370,7 +361,10 @@ class ReviewPage:
     def rate(self, quality: int) -> None:
         """Give the selected result a quality from 1 to 5."""
         row = self.row
-        if self._item() is not None and self._attempt(lambda: self.review.remark(row, quality=quality)) is not None:
+        if (
+            self._item() is not None
+            and self._reporter.attempt(lambda: self.review.remark(row, quality=quality)) is not None
+        ):
             self._save()
             self._show(row)
 
@@ -382,7 +376,10 @@ class ReviewPage:
     def keepComment(self) -> None:
         """Keep what was typed; the keys work again."""
         row, text = self.row, self.commentEdit.text
-        if self._item() is not None and self._attempt(lambda: self.review.remark(row, comment=text)) is not None:
+        if (
+            self._item() is not None
+            and self._reporter.attempt(lambda: self.review.remark(row, comment=text)) is not None
+        ):
             self._save()
             self._show(row)
         self.widget.setFocus()
@@ -431,7 +428,7 @@ class ReviewPage:
             cases = find_cases(folder)
             return cases, next((n for n, case in enumerate(cases) if not case.is_decided), 0)
 
-        found = self._attempt(find)
+        found = self._reporter.attempt(find)
         if found is not None:
             self.cases, first = found
             self._load(first)
@@ -471,11 +468,11 @@ class ReviewPage:
             return found[0]
 
         self.place = place
-        review = self._attempt(load)
+        review = self._reporter.attempt(load)
         self.review, self._editing = review, None
         if review is not None:
             slicer.util.setSliceViewerLayers(background=review.volume, fit=True)
-            self._say("")
+            self._reporter.say("")
         self._show(0)
         self.widget.setFocus()
 
@@ -493,7 +490,7 @@ class ReviewPage:
             ]
             if "proposed" not in group or "edited" in group:
                 maps = {key: self.review.label_maps()[key]}
-        self._attempt(lambda: case.save([item.review for item in items], maps))
+        self._reporter.attempt(lambda: case.save([item.review for item in items], maps))
 
     # Exports
 
@@ -514,9 +511,9 @@ class ReviewPage:
         """Write every decision to a CSV file."""
         from MedPromptLib.review import write_csv
 
-        reviews = self._attempt(self.allReviews)
-        if reviews is not None and self._attempt(lambda: write_csv(reviews, path)) is not None:
-            self._say(_("{count} decisions are in {path}.").format(count=len(reviews), path=path))
+        reviews = self._reporter.attempt(self.allReviews)
+        if reviews is not None and self._reporter.attempt(lambda: write_csv(reviews, path)) is not None:
+            self._reporter.say(_("{count} decisions are in {path}.").format(count=len(reviews), path=path))
 
     def onExportSet(self) -> None:
         """Ask where the training set goes."""
@@ -529,7 +526,7 @@ class ReviewPage:
         from MedPromptLib.review import export_training_set
 
         # Cases are read from disk; a run of the scene is read here, as a thread must not touch the scene.
-        cases, batch = ([], self.cases) if self.cases else ([self._attempt(self.review.as_case)], ())
+        cases, batch = ([], self.cases) if self.cases else ([self._reporter.attempt(self.review.as_case)], ())
         if None in cases:
             return
 
@@ -537,11 +534,13 @@ class ReviewPage:
             return export_training_set(cases or (case.reviewed() for case in batch), folder, progress)
 
         self.setButton.enabled = False
-        self._runner.start(work, self._exported, lambda name: self._say(_("Exporting {name}…").format(name=name)))
+        self._runner.start(
+            work, self._exported, lambda name: self._reporter.say(_("Exporting {name}…").format(name=name))
+        )
 
     def _exported(self, job):
         self.setButton.enabled = True
-        done = self._attempt(job.result)
+        done = self._reporter.attempt(job.result)
         if done is None:
             return
         lines = [
@@ -551,4 +550,4 @@ class ReviewPage:
         if done.left_out:
             said = _("{count} results were left out; the first: {reason}")
             lines.append(said.format(count=len(done.left_out), reason=done.left_out[0]))
-        self._say("\n".join(lines))
+        self._reporter.say("\n".join(lines))

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import qt
-import slicer
 from slicer.i18n import tr as _
 
 from . import style
+from .reporting import Reporter
 
 PLANNERS = ("agreement", "rules", "endpoint")
 
@@ -90,6 +90,7 @@ class SettingsPage:
         self.takeBackButton = style.button(_("Take back"), "takeBackButton", _("Nothing is sent from now on."))
         inner.addLayout(style.row(self.agreeButton, self.takeBackButton, None))
         self.endpointLabel = style.label(name="endpointLabel")
+        self._reporter = Reporter(self.endpointLabel, _("The settings could not be changed."))
         inner.addWidget(self.endpointLabel)
         layout.addWidget(self.endpointFrame)
 
@@ -141,7 +142,7 @@ class SettingsPage:
 
     def _apply(self, kind):
         if kind == "endpoint":
-            self.logic.usePlanner(kind, self._attempt(self._endpoint))
+            self.logic.usePlanner(kind, self._reporter.attempt(self._endpoint))
         else:
             self.logic.usePlanner(kind)
         self._showEndpoint()
@@ -170,7 +171,7 @@ class SettingsPage:
             prompt = self.history.edit.plainText if self.history is not None else ""
             return disclosure(self._endpoint(), prompt or "Segment the lungs.", self.logic.catalog.abilities)
 
-        text = self._attempt(shown)
+        text = self._reporter.attempt(shown)
         if text is not None:
             self.disclosureView.setPlainText(text)
             self.disclosureView.setVisible(True)
@@ -191,7 +192,7 @@ class SettingsPage:
             getattr(Consents(), action)(self._endpoint())
             return True
 
-        if self._attempt(do):
+        if self._reporter.attempt(do):
             self._apply(PLANNERS[self.plannerSelector.currentIndex])
 
     def _showEndpoint(self):
@@ -203,30 +204,16 @@ class SettingsPage:
     def _showConsent(self, seen=False):
         from MedPromptLib.planner.consent import Consents
 
-        endpoint = self._attempt(self._endpoint)
-        given = endpoint is not None and bool(self._attempt(lambda: Consents().given(endpoint)))
+        endpoint = self._reporter.attempt(self._endpoint)
+        given = endpoint is not None and bool(self._reporter.attempt(lambda: Consents().given(endpoint)))
         # Whoever agrees must have had before his eyes what he agrees to.
         self.agreeButton.enabled = endpoint is not None and not given and bool(self.disclosureView.plainText)
         self.takeBackButton.enabled = given
         if endpoint is None:
             return
         if given:
-            self._say(_("You have agreed to send prompts to this address."), style.goodStyle)
+            self._reporter.say(_("You have agreed to send prompts to this address."), styled=style.goodStyle)
         elif seen or self.disclosureView.plainText:
-            self._say(_("Nothing is sent until you agree."))
+            self._reporter.say(_("Nothing is sent until you agree."))
         else:
-            self._say(_("Nothing is sent until you agree; look at what would be sent first."))
-
-    def _say(self, text, styled=None):
-        self.endpointLabel.setStyleSheet(styled(self.endpointLabel) if styled else "")
-        self.endpointLabel.text = text
-
-    def _attempt(self, action):
-        from MedPromptLib.errors import MedPromptError
-
-        with slicer.util.tryWithErrorDisplay(_("The settings could not be changed."), waitCursor=True):
-            try:
-                return action()
-            except MedPromptError as error:
-                self._say(str(error), style.errorStyle)
-        return None
+            self._reporter.say(_("Nothing is sent until you agree; look at what would be sent first."))

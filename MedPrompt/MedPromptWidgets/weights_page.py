@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 
 from . import style
 from .background import JobRunner
+from .reporting import Reporter
 
 
 def sheet(card: Any, folder: Path) -> str:
@@ -89,6 +90,7 @@ class WeightsPage:
         self.usageLabel = style.label(name="usageLabel")
         layout.addWidget(self.usageLabel)
         self.statusLabel = style.label(name="weightsStatusLabel", selectable=True)
+        self._reporter = Reporter(self.statusLabel, _("The weights could not be changed."))
         layout.addWidget(self.statusLabel)
         layout.addStretch(1)
         self.selector.connect("currentIndexChanged(int)", self._onSelected)
@@ -103,7 +105,7 @@ class WeightsPage:
     def enter(self) -> None:
         """The page is shown."""
         if self.logic.packages.missing():
-            self._say(_("Install the missing Python packages first; see the page Analyse."), isError=True)
+            self._reporter.say(_("Install the missing Python packages first; see the page Analyse."), isError=True)
             return
         self._show(self._ids[self.selector.currentIndex] if self._ids else "")
 
@@ -137,20 +139,6 @@ class WeightsPage:
             _("Delete this weight from your folder.") if own else _("It came with MedPrompt and is not removed here.")
         )
 
-    def _say(self, text, isError=False):
-        self.statusLabel.setStyleSheet(style.errorStyle(self.statusLabel) if isError else "")
-        self.statusLabel.text = text
-
-    def _attempt(self, action):
-        from MedPromptLib.errors import MedPromptError
-
-        with slicer.util.tryWithErrorDisplay(_("The weights could not be changed."), waitCursor=True):
-            try:
-                return action()
-            except MedPromptError as error:
-                self._say(str(error), isError=True)
-        return None
-
     def onAdd(self) -> None:
         """Ask for a weight folder."""
         folder = qt.QFileDialog.getExistingDirectory(self.widget, _("Folder with card.json and the weight file"))
@@ -165,11 +153,11 @@ class WeightsPage:
 
         def end(job):
             self._ready(True)
-            card = self._attempt(job.result)
+            card = self._reporter.attempt(job.result)
             if card is not None:
                 self.changed()
                 self._show(card.id)
-                self._say(_("Added “{name}”.").format(name=card.title))
+                self._reporter.say(_("Added “{name}”.").format(name=card.title))
 
         self._start(lambda progress, cancelled: add_weight(folder, catalog), end, _("Checking and trying the weight…"))
 
@@ -191,11 +179,11 @@ class WeightsPage:
 
         def end(job):
             self._ready(True)
-            problems = self._attempt(job.result)
+            problems = self._reporter.attempt(job.result)
             if problems:
-                self._say("\n".join(problems), isError=True)
+                self._reporter.say("\n".join(problems), isError=True)
             elif problems is not None:
-                self._say(_("All {count} weights are whole.").format(count=len(catalog)))
+                self._reporter.say(_("All {count} weights are whole.").format(count=len(catalog)))
 
         self._start(work, end, _("Comparing files with cards…"))
 
@@ -207,14 +195,14 @@ class WeightsPage:
         question = _("Delete the weight “{name}” from your folder?").format(name=name)
         if not slicer.util.confirmOkCancelDisplay(question):
             return
-        if self._attempt(lambda: remove_weight(name, self.logic.catalog)) is not None:
+        if self._reporter.attempt(lambda: remove_weight(name, self.logic.catalog)) is not None:
             self.changed()
             self._show()
-            self._say(_("Removed “{name}”.").format(name=name))
+            self._reporter.say(_("Removed “{name}”.").format(name=name))
 
     def _start(self, work, end, text):
         self._ready(False)
-        self._say(text)
+        self._reporter.say(text)
         self._runner.start(work, end)
 
     def _ready(self, enabled):
