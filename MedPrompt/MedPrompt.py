@@ -1,8 +1,8 @@
 """The MedPrompt module of 3D Slicer: type a request, look at its plan, press Apply, review what comes out.
 
-Everything that decides or computes is in MedPromptLib, the panel's parts and the logic are in MedPromptWidgets; this file
-connects them to the application. Slicer puts only this file's folder on Python's path, so nothing heavy and nothing that
-may be missing is imported while it is discovered.
+Everything that decides or computes is in MedPromptLib, the panel's parts and the logic are in MedPromptWidgets; this
+file connects them to the application. Slicer puts only this file's folder on Python's path, so nothing heavy and
+nothing that may be missing is imported while it is discovered.
 """
 
 import importlib.util

@@ -15,6 +15,7 @@ from .maps_section import MapsSection
 from .plan_view import PlanView
 from .planning import Planning
 from .prompt_box import PromptBox
+from .question_box import QuestionBox
 from .reporting import Reporter
 from .results_view import ResultsView
 from .setup_section import SetupSection
@@ -42,7 +43,6 @@ class AnalysisPage(VTKObservationMixin):
         self._guiTag: Any = None
         self._applying = False  # Apply was pressed, and the planners are still reading.
         self._planAtClick: Any = None
-        self._answer: Callable[[], None] | None = None  # what happens if the user agrees to what is asked
         self._volume: Any = None  # of the running analysis
         self._started = 0.0
         self._expected: float | None = None
@@ -53,6 +53,7 @@ class AnalysisPage(VTKObservationMixin):
         self._runner, self._warmRunner = JobRunner(), JobRunner()
         self._reporter = Reporter(ui.statusLabel, _("MedPrompt failed unexpectedly."), ui.logView)
         self._setup = SetupSection(ui, logic.packages)
+        self._question = QuestionBox(ui, self._reporter)
         self.prompt = PromptBox(ui, self._onEntered)
         self.planView = PlanView(ui, logic, self._onPlanEdited)
         self.results = ResultsView(ui)
@@ -72,7 +73,7 @@ class AnalysisPage(VTKObservationMixin):
         ):
             getattr(ui, name).connect("clicked(bool)", slot)
         ui.runSelector.connect("activated(int)", self.onRun)
-        for widget in (ui.progressBar, ui.confirmFrame, ui.otherReadingButton, ui.omissionsLabel):
+        for widget in (ui.progressBar, ui.otherReadingButton, ui.omissionsLabel):
             widget.setVisible(False)
         self._setup.changed = self._onSetup
         self._updateApplyButton()
@@ -121,7 +122,7 @@ class AnalysisPage(VTKObservationMixin):
 
     def plannerChanged(self) -> None:
         """Another planner was chosen."""
-        self._dropQuestion()
+        self._question.drop()
         self.planning.replan()
 
     # The scene
@@ -175,7 +176,7 @@ class AnalysisPage(VTKObservationMixin):
         """Let go of everything in the scene."""
         self._abandonRun()
         self._maps.abandon()
-        self._dropQuestion()
+        self._question.drop()
         self.setParameterNode(None)
         self._clearResults()
         self.planView.clear()
@@ -205,7 +206,7 @@ class AnalysisPage(VTKObservationMixin):
         shownFor = self._context()
         if shownFor != self._shownFor:
             self._shownFor = shownFor
-            self._dropQuestion()
+            self._question.drop()
             self._showMemory()
             if not self._runner.isRunning:
                 self.planView.refresh(*shownFor)
@@ -223,7 +224,7 @@ class AnalysisPage(VTKObservationMixin):
             self._parameters.plan = ""
             self._parameters.leftOut = ""
             self._parameters.prompt = text
-            self._dropQuestion()
+            self._question.drop()
 
     # Planning
 
@@ -320,7 +321,7 @@ class AnalysisPage(VTKObservationMixin):
             self._applying = False
             self._reporter.say(_("Cancelled; the scene is unchanged."))
         else:
-            self._dropQuestion()
+            self._question.drop()
             self._applying = True
             self._planAtClick = self.planView.shownPlan()
             if self.planning.error is not None:
@@ -345,7 +346,7 @@ class AnalysisPage(VTKObservationMixin):
         if plan is None:
             self._reporter.say(verdict.reason or verdict.plan.message, isError=True)
         elif verdict.decision == "confirm" or self._hasChanged(plan):
-            self._askAboutPlan(verdict)
+            self._question.askAboutPlan(verdict, self._runShown)
         elif problem := self.planView.problem():
             self._reporter.say(problem, isError=True)
         else:
@@ -364,7 +365,7 @@ class AnalysisPage(VTKObservationMixin):
     def _start(self, plan, acceptUnusualInput=False):
         parameters = self._parameters
         volume, device = parameters.inputVolume, parameters.device
-        self._dropQuestion()
+        self._question.drop()
 
         def prepared():
             image = self.logic.image(volume)
@@ -413,7 +414,7 @@ class AnalysisPage(VTKObservationMixin):
         self._endRun()
         self._reporter.attempt(
             lambda: self._takeResult(job),
-            lambda misfits: self._askAboutImage(misfits, lambda: self._start(plan, acceptUnusualInput=True)),
+            lambda misfits: self._question.askAboutImage(misfits, lambda: self._start(plan, acceptUnusualInput=True)),
         )
         self._showMemory()
 
@@ -458,22 +459,6 @@ class AnalysisPage(VTKObservationMixin):
         self.planView.refresh(*self._context())
         self._reporter.say(_("Done in {seconds:.1f} s.").format(seconds=seconds))
 
-    # Asking
-
-    def _askAboutPlan(self, verdict):
-        lines = [verdict.reason or _("The planners have changed the plan since you pressed Apply.")]
-        if verdict.difference:
-            other = [line[2:] for line in verdict.difference if line.startswith("+ ")]
-            dropped = [line[2:] for line in verdict.difference if line.startswith("- ")]
-            otherwise = [*other, *(_("without “{line}”").format(line=line) for line in dropped)]
-            lines.append(_("Read otherwise: {otherwise}.").format(otherwise="; ".join(otherwise)))
-        else:
-            lines += [_("Not sure: {doubt}.").format(doubt=doubt) for doubt in verdict.doubts[:2]]
-        lines.append(_("Look at the steps above; change them or say the request in other words if they are not meant."))
-        self.ui.otherReadingButton.setVisible(len(verdict.readings) > 1 and bool(verdict.readings[1].pipeline))
-        self._ask("\n".join(lines), self._runShown)
-        self._reporter.say(_("Nothing has run yet; look at the plan above."))
-
     def _runShown(self):
         plan = self.planView.shownPlan()
         problem = self.planView.problem()
@@ -482,25 +467,10 @@ class AnalysisPage(VTKObservationMixin):
         else:
             self._start(plan)
 
-    def _askAboutImage(self, misfits, runAnyway):
-        lines = [f"{misfit}." for misfit in misfits]
-        self.ui.otherReadingButton.setVisible(False)
-        self._ask("\n".join([*lines, _("Model output on it would have no known meaning.")]), runAnyway)
-        self._reporter.say(_("Nothing has run yet: the image looks unusual."))
-
-    def _ask(self, text, answer):
-        self._answer = answer
-        self.ui.confirmLabel.text = text
-        self.ui.confirmFrame.setVisible(True)
-
-    def _dropQuestion(self):
-        self._answer = None
-        self.ui.confirmFrame.setVisible(False)
-
     def onConfirm(self, checked=False):
         """Run what the panel asks about."""
-        if not self._runner.isRunning and self._answer is not None and self.ui.applyButton.enabled:
-            self._answer()
+        if not self._runner.isRunning and self._question.answer is not None and self.ui.applyButton.enabled:
+            self._question.answer()
 
     def onOtherReading(self, checked=False):
         """Show the other planner's plan instead of the one on screen."""

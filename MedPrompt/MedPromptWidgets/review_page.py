@@ -10,11 +10,10 @@ import slicer
 from slicer.i18n import tr as _
 
 from . import style
-from .background import JobRunner
-from .reporting import Reporter
 from .results_view import GLYPHS
+from .review_exports import ReviewExports
+from .review_form import ITEM, ReviewForm
 
-ITEM, RESULT, DECISION, QUALITY = range(4)
 KEYS = (
     ("A", "accept"),
     ("E", "edit"),
@@ -29,7 +28,7 @@ KEYS = (
 )
 
 
-class ReviewPage:
+class ReviewPage(ReviewForm):
     """A table of results with their decisions, for the results in the scene or for a folder of cases.
 
     Args:
@@ -43,6 +42,7 @@ class ReviewPage:
     """
 
     def __init__(self, logic: Any):
+        super().__init__()
         self.logic = logic
         self.decided: Callable[[], None] = lambda: None
         self.review: Any = None
@@ -51,10 +51,10 @@ class ReviewPage:
         self._editing: int | None = None
         self._filling = False
         self._loading = False
-        self._runner = JobRunner()
         self._shortcuts: list[Any] = []
         self._keys: list[str] = []
-        self._build()
+        self.exports = ReviewExports(self)
+        self._connect()
         for keys, name in KEYS:
             self._addShortcut(keys, getattr(self, name))
         for number in range(1, 6):
@@ -68,86 +68,7 @@ class ReviewPage:
         self._shortcuts.append(shortcut)
         self._keys.append(keys)
 
-    def _build(self):
-        self.widget = qt.QWidget()
-        self.widget.name = "reviewPage"
-        self.widget.setFocusPolicy(qt.Qt.StrongFocus)
-        layout = qt.QVBoxLayout()
-        self.widget.setLayout(layout)
-
-        self.caseLabel = style.label(name="caseLabel")
-        layout.addWidget(self.caseLabel)
-        self.openButton = style.button(
-            _("Open batch…"), "openBatchButton", _("A folder of results of `medprompt run --out`.")
-        )
-        self.previousButton = style.button(_("◀ Case"), "previousCaseButton", _("The case before (P)."))
-        self.nextButton = style.button(_("Case ▶"), "nextCaseButton", _("The next case (N)."))
-        layout.addLayout(style.row(self.openButton, self.previousButton, self.nextButton, None))
-
-        self.table = qt.QTableWidget(0, 4)
-        self.table.name = "reviewTable"
-        self.table.setHorizontalHeaderLabels([_("Result"), _("Model output"), _("Decision"), _("Quality")])
-        self.table.setEditTriggers(qt.QAbstractItemView.NoEditTriggers)
-        self.table.setSelectionBehavior(qt.QAbstractItemView.SelectRows)
-        self.table.setSelectionMode(qt.QAbstractItemView.SingleSelection)
-        self.table.setFocusPolicy(qt.Qt.NoFocus)  # Its own keys would take Up, Down and letters.
-        self.table.verticalHeader().setVisible(False)
-        self.table.setVerticalScrollBarPolicy(qt.Qt.ScrollBarAlwaysOff)
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(ITEM, qt.QHeaderView.Stretch)
-        for column, width in ((RESULT, 104), (DECISION, 92), (QUALITY, 56)):
-            header.setSectionResizeMode(column, qt.QHeaderView.Fixed)
-            self.table.setColumnWidth(column, width)
-        self.table.connect("itemSelectionChanged()", self._onSelected)
-        layout.addWidget(self.table)
-
-        self.acceptButton = style.button(_("✓ Accept"), "acceptButton", _("The result is right (A)."))
-        self.editButton = style.button(_("✎ Edit"), "editButton", _("Correct it in the Segment Editor (E)."))
-        self.rejectButton = style.button(_("✗ Reject"), "rejectButton", _("The result is wrong and is not used (R)."))
-        self.doneButton = style.button(_("Editing done"), "doneEditingButton", _("Compare with the proposal (D)."))
-        layout.addLayout(style.row(self.acceptButton, self.editButton, self.rejectButton))
-        layout.addWidget(self.doneButton)
-
-        self.classSelector = qt.QComboBox()
-        self.classSelector.name = "classSelector"
-        self.classSelector.toolTip = _("The right class; choosing another one than the model's is an edit.")
-        self.classLabel = style.label(_("Right class:"), "classLabel", wrap=False)
-        layout.addLayout(style.row(self.classLabel, self.classSelector))
-        self.agreementLabel = style.label(name="agreementLabel")
-        layout.addWidget(self.agreementLabel)
-
-        form = qt.QFormLayout()
-        self.qualitySelector = qt.QComboBox()
-        self.qualitySelector.name = "qualitySelector"
-        for text in (_("not rated"), _("1 unusable"), _("2 poor"), _("3 fair"), _("4 good"), _("5 perfect")):
-            self.qualitySelector.addItem(text)
-        form.addRow(_("Quality:"), self.qualitySelector)
-        self.commentEdit = qt.QLineEdit()
-        self.commentEdit.name = "commentEdit"
-        self.commentEdit.setPlaceholderText(_("Comment (C), Enter keeps it"))
-        form.addRow(_("Comment:"), self.commentEdit)
-        self.reviewerEdit = qt.QLineEdit(style.setting("reviewer"))
-        self.reviewerEdit.name = "reviewerEdit"
-        self.reviewerEdit.setPlaceholderText(_("Your name or initials"))
-        form.addRow(_("Reviewer:"), self.reviewerEdit)
-        layout.addLayout(form)
-
-        self.csvButton = style.button(_("Export CSV…"), "exportCsvButton", _("Every decision, one line each."))
-        self.setButton = style.button(
-            _("Export training set…"),
-            "exportSetButton",
-            _("Images and corrected masks in the form that `medprompt train` reads, one set per weight."),
-        )
-        layout.addLayout(style.row(self.csvButton, self.setButton, None))
-        self.statusLabel = style.label(name="reviewStatusLabel", selectable=True)
-        self._reporter = Reporter(self.statusLabel, _("The review failed unexpectedly."))
-        layout.addWidget(self.statusLabel)
-        self.keysLabel = style.label(
-            _("Keys: A accept, E edit, D done, R reject, 1–5 quality, C comment, ↑ ↓ result, N P case."), "keysLabel"
-        )
-        layout.addWidget(self.keysLabel)
-        layout.addStretch(1)
-
+    def _connect(self):
         for button, slot in (
             (self.openButton, self.onOpen),
             (self.previousButton, self.previousCase),
@@ -156,8 +77,8 @@ class ReviewPage:
             (self.editButton, self.edit),
             (self.rejectButton, self.reject),
             (self.doneButton, self.finishEdit),
-            (self.csvButton, self.onExportCsv),
-            (self.setButton, self.onExportSet),
+            (self.csvButton, self.exports.onExportCsv),
+            (self.setButton, self.exports.onExportSet),
         ):
             button.connect("clicked(bool)", lambda checked=False, slot=slot: slot())
         self.qualitySelector.connect("activated(int)", lambda index: self.rate(index) if index else None)
@@ -167,7 +88,7 @@ class ReviewPage:
 
     def close(self) -> None:
         """Before the panel is destroyed."""
-        self._runner.abandon()
+        self.exports.abandon()
 
     # What is shown
 
@@ -296,7 +217,7 @@ class ReviewPage:
             return
         if self._editing is not None:
             self.finishEdit()
-        if self._reporter.attempt(lambda: self.review.decide(row, decision, self.reviewerEdit.text)) is not None:
+        if self.reporter.attempt(lambda: self.review.decide(row, decision, self.reviewerEdit.text)) is not None:
             self._save(row)
             self._after(self._nextOpen(row))
 
@@ -307,7 +228,7 @@ class ReviewPage:
 
     def _after(self, row):
         open_ = sum(item.review.decision.value == "proposed" for item in self.review.items)
-        self._reporter.say(
+        self.reporter.say(
             _("{count} results wait for a decision.").format(count=open_) if open_ else _("Every result is decided.")
         )
         self._show(row)
@@ -324,19 +245,19 @@ class ReviewPage:
             self.classSelector.setFocus()
             self.classSelector.showPopup()
             return
-        if self._reporter.attempt(lambda: self.review.begin_edit(row)) is None:
+        if self.reporter.attempt(lambda: self.review.begin_edit(row)) is None:
             return
         self._editing = row
-        self._reporter.say(_("Editing “{name}”; come back here when it is right.").format(name=item.review.item))
+        self.reporter.say(_("Editing “{name}”; come back here when it is right.").format(name=item.review.item))
         self._show(row)
-        self._reporter.attempt(lambda: self.logic.openSegmentEditor(item, self.review.volume))
+        self.reporter.attempt(lambda: self.logic.openSegmentEditor(item, self.review.volume))
 
     def finishEdit(self) -> None:
         """Compare the edited segment with the proposal and note both."""
         row, self._editing = self._editing, None
         if row is None or self.review is None:
             return
-        if self._reporter.attempt(lambda: self.review.finish_edit(row, self.reviewerEdit.text)) is not None:
+        if self.reporter.attempt(lambda: self.review.finish_edit(row, self.reviewerEdit.text)) is not None:
             self._save(row)
             self._after(row)
         else:
@@ -351,7 +272,7 @@ class ReviewPage:
         name = list(item.classes)[index]
         reviewer = self.reviewerEdit.text
         if (
-            self._reporter.attempt(lambda: self.review.decide(row, Decision.EDITED, reviewer, corrected=name))
+            self.reporter.attempt(lambda: self.review.decide(row, Decision.EDITED, reviewer, corrected=name))
             is not None
         ):
             self._save(row)
@@ -363,7 +284,7 @@ class ReviewPage:
         row = self.row
         if (
             self._item() is not None
-            and self._reporter.attempt(lambda: self.review.remark(row, quality=quality)) is not None
+            and self.reporter.attempt(lambda: self.review.remark(row, quality=quality)) is not None
         ):
             self._save()
             self._show(row)
@@ -378,7 +299,7 @@ class ReviewPage:
         row, text = self.row, self.commentEdit.text
         if (
             self._item() is not None
-            and self._reporter.attempt(lambda: self.review.remark(row, comment=text)) is not None
+            and self.reporter.attempt(lambda: self.review.remark(row, comment=text)) is not None
         ):
             self._save()
             self._show(row)
@@ -428,7 +349,7 @@ class ReviewPage:
             cases = find_cases(folder)
             return cases, next((n for n, case in enumerate(cases) if not case.is_decided), 0)
 
-        found = self._reporter.attempt(find)
+        found = self.reporter.attempt(find)
         if found is not None:
             self.cases, first = found
             self._load(first)
@@ -468,11 +389,11 @@ class ReviewPage:
             return found[0]
 
         self.place = place
-        review = self._reporter.attempt(load)
+        review = self.reporter.attempt(load)
         self.review, self._editing = review, None
         if review is not None:
             slicer.util.setSliceViewerLayers(background=review.volume, fit=True)
-            self._reporter.say("")
+            self.reporter.say("")
         self._show(0)
         self.widget.setFocus()
 
@@ -490,64 +411,4 @@ class ReviewPage:
             ]
             if "proposed" not in group or "edited" in group:
                 maps = {key: self.review.label_maps()[key]}
-        self._reporter.attempt(lambda: case.save([item.review for item in items], maps))
-
-    # Exports
-
-    def allReviews(self) -> list:
-        """Every decision of the batch, or of the run that is shown."""
-        if self.cases:
-            return [review for case in self.cases for review in case.reviews()]
-        return list(self.review.reviews) if self.review is not None else []
-
-    def onExportCsv(self) -> None:
-        """Ask where the decisions go."""
-        name = qt.QFileDialog.getSaveFileName(self.widget, _("Decisions"), "reviews.csv", "CSV (*.csv)")
-        name = name[0] if isinstance(name, list | tuple) else name
-        if name:
-            self.exportCsv(Path(str(name)))
-
-    def exportCsv(self, path: Path) -> None:
-        """Write every decision to a CSV file."""
-        from MedPromptLib.review import write_csv
-
-        reviews = self._reporter.attempt(self.allReviews)
-        if reviews is not None and self._reporter.attempt(lambda: write_csv(reviews, path)) is not None:
-            self._reporter.say(_("{count} decisions are in {path}.").format(count=len(reviews), path=path))
-
-    def onExportSet(self) -> None:
-        """Ask where the training set goes."""
-        folder = qt.QFileDialog.getExistingDirectory(self.widget, _("Folder for the training sets"))
-        if folder:
-            self.exportSet(Path(str(folder)))
-
-    def exportSet(self, folder: Path) -> None:
-        """Write images and reviewed masks as training sets, one per weight."""
-        from MedPromptLib.review import export_training_set
-
-        # Cases are read from disk; a run of the scene is read here, as a thread must not touch the scene.
-        cases, batch = ([], self.cases) if self.cases else ([self._reporter.attempt(self.review.as_case)], ())
-        if None in cases:
-            return
-
-        def work(progress, cancelled):
-            return export_training_set(cases or (case.reviewed() for case in batch), folder, progress)
-
-        self.setButton.enabled = False
-        self._runner.start(
-            work, self._exported, lambda name: self._reporter.say(_("Exporting {name}…").format(name=name))
-        )
-
-    def _exported(self, job):
-        self.setButton.enabled = True
-        done = self._reporter.attempt(job.result)
-        if done is None:
-            return
-        lines = [
-            _("{count} images are in {path}.").format(count=done.images[name], path=path)
-            for name, path in done.sets.items()
-        ]
-        if done.left_out:
-            said = _("{count} results were left out; the first: {reason}")
-            lines.append(said.format(count=len(done.left_out), reason=done.left_out[0]))
-        self._reporter.say("\n".join(lines))
+        self.reporter.attempt(lambda: case.save([item.review for item in items], maps))

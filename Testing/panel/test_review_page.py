@@ -238,11 +238,11 @@ def test_a_single_run_is_exported_as_csv_and_training_set(a_reviewer: User, tmp_
     for _ in range(4):
         a_reviewer.press("A")
     page = a_reviewer.panel.widget.review
-    page.exportCsv(tmp_path / "one.csv")
+    page.exports.csv(tmp_path / "one.csv")
     assert {review.decision for review in read_csv(tmp_path / "one.csv")} == {Decision.ACCEPTED}
-    page.exportSet(tmp_path / "set")
+    page.exports.trainingSet(tmp_path / "set")
     a_reviewer.wait(lambda: "1 images are in" in a_reviewer.reviewStatusLabel.text())
-    page.exportSet(tmp_path / "set")
+    page.exports.trainingSet(tmp_path / "set")
     a_reviewer.wait(lambda: "choose another place, nothing in it was changed" in a_reviewer.reviewStatusLabel.text())
 
 
@@ -325,7 +325,7 @@ def test_a_pass_over_twenty_cases_with_keys_alone(a_batch_reviewer: User, a_batc
     assert f"({CASES} reviewed)" in user.caseLabel.text()
 
     page = user.panel.widget.review
-    page.exportCsv(tmp_path / "reviews.csv")
+    page.exports.csv(tmp_path / "reviews.csv")
     rows = list(csv.DictReader((tmp_path / "reviews.csv").open(encoding="utf-8")))
     assert len(rows) == 4 * CASES
     by_case = {
@@ -342,7 +342,7 @@ def test_a_pass_over_twenty_cases_with_keys_alone(a_batch_reviewer: User, a_batc
     decided = [row for row in rows if row["decision"] != "proposed"]
     assert all(row["reviewer"] == "AR" and row["decided_at"] for row in decided)
 
-    page.exportSet(tmp_path / "sets")
+    page.exports.trainingSet(tmp_path / "sets")
     user.wait(lambda: "images are in" in user.reviewStatusLabel.text())
     folder = tmp_path / "sets" / "chest_structures_seg_cxr"
     cases = [read_cases(folder, split) for split in ("train", "val", "test")]
