@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -94,6 +96,10 @@ def test_what_cannot_be_explained_says_why(weights: dict[str, LoadedWeight], a_r
         saliency(weights["chest_structures_seg_cxr"], a_radiograph, "heart")
     with pytest.raises(InvalidInput, match="has no class 'cat'; it has: normal"):
         saliency(weights["pneumonia_cls_cxr"], a_radiograph, "cat")
+    weight = weights["chest_structures_seg_cxr"]
+    volumes = dataclasses.replace(weight, card=weight.card.model_copy(update={"dimension": 3}))
+    with pytest.raises(InvalidInput, match="'chest_structures_seg_cxr' takes volumes"):
+        uncertainty(volumes, a_radiograph)
     with pytest.raises(Cancelled):
         saliency(weights["pneumonia_cls_cxr"], a_radiograph, "normal", watch=Watch(cancelled=lambda: True))
     with pytest.raises(Cancelled):

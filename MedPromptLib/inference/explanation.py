@@ -130,9 +130,14 @@ def uncertainty(
         region: as for `saliency`.
 
     Raises:
+        InvalidInput: a weight for volumes, whose scores lie on another grid.
         Cancelled: `watch.cancelled` returned True.
     """
     card, watch = weight.card, watch or Watch()
+    if card.dimension != 2:
+        raise InvalidInput(
+            f"Uncertainty is computed for weights of single images and slices; '{card.id}' takes volumes."
+        )
     names: list[str] = []
     total: Tensor | None = None
     touched: npt.NDArray[np.bool_] | None = None
