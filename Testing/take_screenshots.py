@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "Testing"), str(ROOT / "Testing" / "panel")]
+sys.path[:0] = [str(ROOT), str(ROOT / "Testing")]
 
 import slicer  # noqa: E402
+from panel.states import STATES, states  # noqa: E402
+from panel.user import MODULE_FILE, User  # noqa: E402
 from PIL import Image  # noqa: E402
 from PySide6 import QtCore, QtTest  # noqa: E402
 from qt_adapter import desktop  # noqa: E402
-from states import STATES, states  # noqa: E402
-from user import MODULE_FILE, User  # noqa: E402
 
 from MedPromptLib.demo import demo_image  # noqa: E402
 from MedPromptLib.images import read_image  # noqa: E402

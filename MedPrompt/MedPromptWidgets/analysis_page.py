@@ -451,12 +451,14 @@ class AnalysisPage(VTKObservationMixin):
     def _showNew(self, nodes, seconds):
         from MedPromptLib.review.nodes import SceneReview
 
-        if not self._parameters or not slicer.mrmlScene.IsNodePresent(nodes.table):
+        if not slicer.mrmlScene.IsNodePresent(nodes.table):
             return
+        # Also while another module is shown: the results then are there when the user comes back.
+        self.logic.getParameterNode().resultTable = nodes.table
         self._showResults(SceneReview(nodes.table))
-        self._parameters.resultTable = nodes.table
         slicer.util.setSliceViewerLayers(background=nodes.volume, fit=True)
-        self.planView.refresh(*self._context())
+        if self._parameters:
+            self.planView.refresh(*self._context())
         self._reporter.say(_("Done in {seconds:.1f} s.").format(seconds=seconds))
 
     def _runShown(self):

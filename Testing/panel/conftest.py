@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import slicer
 from qt_adapter import Desktop, desktop
-from user import LUNGS_PROMPT, MODULE_FILE, User
 
 from MedPromptLib.images import MedicalImage
 from MedPromptLib.scene import image_to_volume
+from panel.user import LUNGS_PROMPT, MODULE_FILE, User
 
 
 @pytest.fixture

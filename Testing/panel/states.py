@@ -9,10 +9,10 @@ from typing import Any
 import slicer
 from PySide6 import QtTest
 from qt_adapter import Desktop
-from user import TWO_STEPS, User
 
 from MedPromptLib.images import MedicalImage
 from MedPromptLib.scene import image_to_volume
+from panel.user import TWO_STEPS, User
 
 TO_CONFIRM = "Segment lungs and heart; if pneumonia is bacterial, outline the consolidation."
 STATES = ("empty", "planned", "confirm", "running", "done", "review", "error", "weights", "settings", "endpoint")

@@ -16,11 +16,11 @@ import pytest
 import slicer
 from PySide6 import QtGui
 from qt_adapter import Desktop
-from user import LUNGS_PROMPT, MODULE_FILE, ROOT, User, node_ids
 
 from MedPromptLib.errors import Cancelled, InvalidInput
 from MedPromptLib.images import MedicalImage
 from MedPromptLib.scene import image_to_volume
+from panel.user import LUNGS_PROMPT, MODULE_FILE, ROOT, User, node_ids
 
 HEAVY = {"torch", "transformers", "monai", "safetensors", "SimpleITK"}
 

@@ -10,9 +10,9 @@ import pytest
 import slicer
 from PySide6 import QtTest
 from qt_adapter import Desktop
-from user import LUNGS_PROMPT, MODULE_FILE, User
 
 from MedPromptLib.planner.consent import Consents
+from panel.user import LUNGS_PROMPT, MODULE_FILE, User
 
 
 @pytest.fixture

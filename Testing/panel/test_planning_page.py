@@ -10,13 +10,13 @@ import pytest
 import slicer
 from PySide6 import QtCore, QtTest, QtWidgets
 from qt_adapter import Desktop
-from user import LUNGS_PROMPT, TWO_STEPS, User
 
 from MedPromptLib.completion import examples
 from MedPromptLib.images import MedicalImage
 from MedPromptLib.plan import Status
 from MedPromptLib.planner import RulePlanner
 from MedPromptLib.scene import image_to_volume
+from panel.user import LUNGS_PROMPT, TWO_STEPS, User
 
 # ----------------------------------------------------------------------------------------------- when Apply is possible
 

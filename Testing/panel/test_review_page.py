@@ -14,7 +14,6 @@ import pytest
 import slicer
 from PySide6 import QtTest, QtWidgets
 from qt_adapter import Desktop
-from user import TWO_STEPS, User
 
 from MedPromptLib.images import MedicalImage
 from MedPromptLib.outputs import write_outputs
@@ -25,6 +24,7 @@ from MedPromptLib.review.nodes import reviews_in_scene
 from MedPromptLib.scene import image_to_volume
 from MedPromptLib.session import Session
 from MedPromptLib.training.data import read_cases
+from panel.user import TWO_STEPS, User
 
 CASES = 20
 

@@ -15,7 +15,6 @@ import slicer
 from PySide6 import QtCore, QtTest
 from qt_adapter import Desktop
 from sklearn.datasets import load_sample_images
-from user import LUNGS_PROMPT, TWO_STEPS, Heartbeat, User, node_ids
 
 from MedPromptLib import errors
 from MedPromptLib.errors import Cancelled, MedPromptError
@@ -23,6 +22,7 @@ from MedPromptLib.images import MedicalImage
 from MedPromptLib.planner import AgreementPlanner
 from MedPromptLib.results import Run
 from MedPromptLib.scene import image_to_volume, volume_to_image
+from panel.user import LUNGS_PROMPT, TWO_STEPS, Heartbeat, User, node_ids
 
 
 @dataclasses.dataclass
@@ -246,6 +246,17 @@ def test_removing_the_image_during_an_analysis_drops_its_results(a_planned_user:
     slicer.mrmlScene.RemoveNode(slicer.util.getNode("chest"))
     a_planned_user.wait(lambda: "removed" in a_planned_user.statusLabel.text())
     assert not slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+
+
+def test_an_analysis_goes_on_while_another_module_is_shown(a_planned_user: User) -> None:
+    a_planned_user.click(a_planned_user.applyButton)
+    a_planned_user.panel.widget.exit()
+    a_planned_user.wait_for_results()
+    assert slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+    a_planned_user.panel.widget.enter()
+    assert a_planned_user.findingsTable.rowCount() == 3
+    (table,) = slicer.util.getNodesByClass("vtkMRMLTableNode")
+    assert a_planned_user.logic.getParameterNode().resultTable is table
 
 
 def test_closing_the_scene_during_a_real_analysis_does_not_crash(a_planned_user: User) -> None:

@@ -11,10 +11,10 @@ import pytest
 import slicer
 from PySide6 import QtGui, QtTest, QtWidgets
 from qt_adapter import Desktop
-from states import STATES, states
-from user import ROOT, User, clipped
 
 from MedPromptLib.images import MedicalImage
+from panel.states import STATES, states
+from panel.user import ROOT, User, clipped
 
 PICTURES = ROOT / "Resources" / "Screenshots"
 
