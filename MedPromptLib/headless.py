@@ -242,8 +242,11 @@ def open_scene_bundle(path: str | os.PathLike[str]) -> HeadlessScene:
     if not source.is_file():
         raise InvalidInput(f"There is no file {source}.")
     opened = headless_scene()
+    # VTK changes into the folder while it unpacks, and stays there if it fails.
+    before = Path.cwd()
     with tempfile.TemporaryDirectory() as folder, collected_messages() as messages:
         good = opened.application.OpenSlicerDataBundle(os.fspath(source), folder)
+        os.chdir(before)
     if not good or any(message.startswith("ERROR") for message in messages):
         opened.close()
         raise InvalidInput(f"{source} is not a 3D Slicer bundle (.mrb) or is damaged.")

@@ -57,6 +57,11 @@ REGION_CONTEXT = "Anatomic codes - DICOM master list"
 MODALITY, SPACING_KNOWN, INPUT_SHA256 = "MedPrompt.Modality", "MedPrompt.SpacingKnown", "MedPrompt.InputSHA256"
 """Attributes that carry what a volume node has no field for."""
 
+VOLUME_ROLE, SEGMENTATION_ROLE, PROVENANCE_ROLE = "MedPrompt.Volume", "MedPrompt.Segmentation", "MedPrompt.Provenance"
+"""Node references of a results table to what belongs to the same run."""
+PROBABILITIES, LABEL_TAG = "MedPrompt.Probabilities", "MedPrompt.Label"
+"""A table's attribute with every class's probability by task, as JSON; a segment's tag with its label value."""
+
 
 # -------------------------------------------------------------------------------------------- volumes and images
 
@@ -258,6 +263,7 @@ def write_segmentation(
         segment.SetLabelValue(structure.label)
         segment.AddRepresentation(BINARY_LABELMAP, labelmap)
         segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), serialize_terminology(structure.terminology))
+        segment.SetTag(LABEL_TAG, str(structure.label))
         segment.SetTag("DICOM.SegmentAlgorithmType", "AUTOMATIC")
         segment.SetTag("DICOM.SegmentAlgorithmName", f"MedPrompt {segmentation.weight_id}")
         segment_id = segments.GenerateUniqueSegmentID(re.sub(r"\W+", "_", structure.name))
@@ -427,6 +433,11 @@ def write_run(run: Run, volume_node: Any = None, scene: Any = None) -> RunNodes:
         text = write_provenance(run.provenance, scene, f"{volume.GetName()} MedPrompt provenance")
         for node in (table, text):
             _place(node, volume)
+        table.SetNodeReferenceID(VOLUME_ROLE, volume.GetID())
+        table.SetNodeReferenceID(PROVENANCE_ROLE, text.GetID())
+        for node in segmentations:
+            table.AddNodeReferenceID(SEGMENTATION_ROLE, node.GetID())
+        table.SetAttribute(PROBABILITIES, json.dumps({str(c.task_id): c.probabilities for c in run.classifications}))
         return RunNodes(volume, tuple(segmentations), table, text)
 
 

@@ -16,7 +16,7 @@ from .routing import Mode, RoutedPlan, Router
 
 if TYPE_CHECKING:
     from .execution import Report
-    from .inference.engine import ModelCache
+    from .inference.engine import LoadedWeight, ModelCache
     from .planner import Planner, Verdict
 
 
@@ -54,6 +54,16 @@ class Session:
         from .inference.engine import ModelCache
 
         return ModelCache(self.catalog)
+
+    def weight(self, weight_id: str, device: str = "auto") -> LoadedWeight:
+        """A loaded weight, for looking into it; kept warm like those of a run.
+
+        Raises:
+            WeightCorrupt: not installed, or its file is not whole.
+        """
+        from .inference.devices import resolve_device
+
+        return self._cache.get(weight_id, resolve_device(device))
 
     def plan(self, prompt: str) -> Plan:
         """What the prompt asks for, as data; nothing runs."""

@@ -59,9 +59,12 @@ def test_the_lists_are_exactly_what_the_script_writes() -> None:
 
 
 def test_a_new_file_of_any_kind_is_noticed() -> None:
-    files = ["MedPromptLib/new.py", "MedPromptLib/training/recipes/new.toml", "weights/new/card.json", "README.md"]
+    files = ["MedPrompt/MedPromptWidgets/new.py", "MedPrompt/MedPrompt.py", "MedPromptLib/new.py", "Resources/new.txt"]
+    files += ["MedPromptLib/training/recipes/new.toml", "weights/new/card.json", "README.md"]
     lists = wanted_lists(files)
+    assert lists["MEDPROMPT_PANEL_SCRIPTS"] == ["MedPromptWidgets/new.py"]
     assert lists["MEDPROMPT_LIBRARY_SCRIPTS"] == ["MedPromptLib/new.py"]
+    assert lists["MEDPROMPT_RESOURCES"] == ["Resources/new.txt"]
     assert lists["MEDPROMPT_LIBRARY_DATA"] == ["MedPromptLib/training/recipes/new.toml"]
     assert lists["MEDPROMPT_WEIGHTS"] == ["weights/new/card.json"]
     assert "README.md" not in as_cmake(lists)
@@ -94,8 +97,9 @@ def test_the_extension_describes_itself(the_build: tuple[Path, Path]) -> None:
     assert description["HOMEPAGE"] == "https://github.com/MedPrompt/SlicerMedPrompt"
     assert "not for diagnosis" in description["DESCRIPTION"]
     for field in ("ICONURL", "SCREENSHOTURLS"):
-        path = description[field].split("/main/", 1)[1]
-        assert (ROOT / path).is_file(), f"{field} points to {path}, which is not in the repository"
+        for address in description[field].split():
+            path = address.split("/main/", 1)[1]
+            assert (ROOT / path).is_file(), f"{field} points to {path}, which is not in the repository"
 
 
 def test_every_listed_file_is_installed_where_the_module_looks_for_it(the_build: tuple[Path, Path]) -> None:

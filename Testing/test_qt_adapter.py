@@ -128,6 +128,33 @@ def test_there_is_no_connector_for_a_plain_text_edit(qt: Any) -> None:
         parameters.connectGui(gui)
 
 
+def test_a_slider_needs_a_parameter_with_a_range(qt: Any) -> None:
+    """Slicer 5.12 refuses the connection otherwise."""
+    from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
+
+    @parameterNodeWrapper
+    class Parameters:
+        loose: int
+        bound: Annotated[int, WithinRange(2, 7)] = 3
+
+    class Gui:
+        pass
+
+    parameters: Any = Parameters(slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScriptedModuleNode"))
+    gui: Any = Gui()
+    gui.slider = qt.QSlider()
+    gui.slider.setProperty("SlicerParameterName", "bound")
+    parameters.connectGui(gui)
+    assert (gui.slider.value, gui.slider.minimum, gui.slider.maximum) == (3, 2, 7)
+    gui.slider.setValue(7)
+    assert parameters.bound == 7
+    with pytest.raises(ValueError, match="bound"):
+        parameters.bound = 8
+    gui.slider.setProperty("SlicerParameterName", "loose")
+    with pytest.raises(RuntimeError, match="needs a range"):
+        parameters.connectGui(gui)
+
+
 def test_a_ui_file_with_an_unknown_widget_or_property_is_an_error(qt: Any, tmp_path: Any) -> None:
     for inside, expected in (
         ('<widget class="ctkDirectoryButton" name="folder"/>', "ctkDirectoryButton"),

@@ -624,8 +624,10 @@ def test_a_wrong_suffix_is_said(a_slicer_scene: Any, tmp_path: Path) -> None:
 
 def test_something_that_is_no_bundle_is_refused_quietly(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "letter.mrb").write_text("Dear colleague")
+    here = Path.cwd()
     with pytest.raises(InvalidInput, match="not a 3D Slicer bundle"):
         open_scene_bundle(tmp_path / "letter.mrb")
+    assert Path.cwd() == here, "VTK's unpacking changes the working folder"
     with pytest.raises(InvalidInput, match="There is no file"):
         open_scene_bundle(tmp_path / "absent.mrb")
     assert capfd.readouterr().err == ""

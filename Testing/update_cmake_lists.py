@@ -12,8 +12,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LISTS_FILE = ROOT / "MedPrompt" / "InstalledFiles.cmake"
-NOT_INSTALLED = ("Resources/Screenshots/",)
-"""Pictures for the extension's web page."""
+NOT_INSTALLED = ("Resources/Docs/", "Resources/Screenshots/")
+"""Tutorial and pictures for the extension's web page."""
+MODULE_FOLDER = "MedPrompt/"
 
 
 def known_files(root: Path = ROOT) -> list[str]:
@@ -27,7 +28,10 @@ def wanted_lists(files: list[str]) -> dict[str, list[str]]:
     """CMake variable → files, of all files of the project."""
     files = [path for path in files if not path.startswith(NOT_INSTALLED)]
     library = [path for path in files if path.startswith("MedPromptLib/")]
+    module = [path.removeprefix(MODULE_FOLDER) for path in files if path.startswith(MODULE_FOLDER)]
     return {
+        # Relative to the module's own folder, whose CMakeLists.txt names its one file that is not in a package.
+        "MEDPROMPT_PANEL_SCRIPTS": [path for path in module if "/" in path and path.endswith(".py")],
         "MEDPROMPT_LIBRARY_SCRIPTS": [path for path in library if path.endswith(".py")],
         "MEDPROMPT_LIBRARY_DATA": [path for path in library if not path.endswith(".py")],
         "MEDPROMPT_RESOURCES": [path for path in files if path.startswith("Resources/")],

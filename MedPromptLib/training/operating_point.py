@@ -17,7 +17,7 @@ from .evaluation import class_probabilities
 from .metrics import Floats
 
 SPLIT = "val"
-YOUDEN = "Youden's J: the largest sum of sensitivity and specificity; of equal ones the most sensitive"
+YOUDEN = "Youden's J (sensitivity + specificity): of the thresholds within one standard error of the best, the one nearest 0.5"
 AT_LEAST = "the most specific threshold with a sensitivity of at least {0:g}"
 DIGITS = 6
 
@@ -27,9 +27,11 @@ def choose_threshold(
 ) -> tuple[float, str]:
     """The threshold and the rule that gave it, in words.
 
-    Youden's index is by Youden 1950. Our reading: candidates lie half-way between neighbouring scores, so that the
-    threshold hangs on no single image; of candidates with equal J the lowest, most sensitive one is taken. With a
-    minimal sensitivity, it is the highest candidate that reaches it.
+    Youden's index is by Youden 1950. Our reading: candidates are 0.5 and the middles between neighbouring scores, so
+    that the threshold hangs on no single image. The largest J of a small split is partly luck, and calibrated
+    probabilities have a natural threshold; so, after the one-standard-error rule of Breiman et al. 1984, the candidate
+    nearest 0.5 is taken whose J is within one standard error of the largest. With a minimal sensitivity, it is the
+    highest candidate that reaches it.
 
     Args:
         score: (n,) summed probability of the positive classes. finding: (n,) whether there is one.
@@ -40,10 +42,10 @@ def choose_threshold(
     if finding.all() or not finding.any():
         raise InvalidInput("An operating point needs images with and without a finding; the split has only one kind.")
     values = np.unique(score)
-    candidates = np.round((values[1:] + values[:-1]) / 2, DIGITS)
-    candidates = candidates[(candidates > 0) & (candidates < 1)]
-    if not len(candidates):
+    if len(values) < 2:
         raise InvalidInput("An operating point needs probabilities that differ; the weight gives one to every image.")
+    candidates = np.unique(np.append(np.round((values[1:] + values[:-1]) / 2, DIGITS), 0.5))
+    candidates = candidates[(candidates > 0) & (candidates < 1)]
     reached = score[None, :] >= candidates[:, None]
     sensitivity = reached[:, finding].mean(1)
     specificity = 1 - reached[:, ~finding].mean(1)
@@ -54,8 +56,17 @@ def choose_threshold(
                 f"No threshold reaches a sensitivity of {minimal_sensitivity:g} without calling every image positive."
             )
         return float(enough.max()), AT_LEAST.format(minimal_sensitivity)
-    j = np.round(sensitivity + specificity, 9)  # sums that differ only in rounding are equal
-    return float(candidates[j == j.max()].min()), YOUDEN
+    j = sensitivity + specificity
+    best = int(j.argmax())
+    error = np.sqrt(_variance(sensitivity[best], finding.sum()) + _variance(specificity[best], (~finding).sum()))
+    close = candidates[j >= j[best] - error]
+    return float(close[np.abs(close - 0.5).argmin()]), YOUDEN
+
+
+def _variance(share: float, n: int) -> float:
+    """Of a share of n, drawn a little towards a half (Agresti and Coull 1998), so that 0 and 1 have one too."""
+    drawn = (share * n + 2) / (n + 4)
+    return drawn * (1 - drawn) / (n + 4)
 
 
 def operating_point(

@@ -27,6 +27,13 @@ class Choice:
         self.choices = list(choices)
 
 
+class WithinRange:
+    """Annotation: the value lies between these, both included."""
+
+    def __init__(self, minimum: float, maximum: float) -> None:
+        self.minimum, self.maximum = minimum, maximum
+
+
 class Default:
     """Annotation: the value of a new parameter node."""
 
@@ -41,6 +48,7 @@ class _Parameter:
         self.name = name
         self.kind, *annotations = typing.get_args(typing.Annotated[hint, None])[:-1]
         self.choice = next((a for a in annotations if isinstance(a, Choice)), None)
+        self.range = next((a for a in annotations if isinstance(a, WithinRange)), None)
         self.is_node = isinstance(self.kind, type) and issubclass(self.kind, slicer.vtkMRMLNode)
         if not self.is_node and self.kind not in (str, int, float, bool):
             raise TypeError(f"The adapter has no serializer for {self.kind} of parameter {name}")
@@ -61,6 +69,8 @@ class _Parameter:
             node.SetNodeReferenceID(self.name, value.GetID() if value is not None else None)
             return
         if not isinstance(value, self.kind) or (self.choice and value not in self.choice.choices):
+            raise ValueError(f"{self.name} cannot be {value!r}")
+        if self.range and not self.range.minimum <= value <= self.range.maximum:
             raise ValueError(f"{self.name} cannot be {value!r}")
         node.SetParameter(self.name, str(value))
 
@@ -86,6 +96,12 @@ class _Connector:
             self.signal, self.read, self.write = widget.textChanged, lambda: widget.text, widget.setText
         elif kind == "QTextEdit" and parameter.kind is str:
             self.signal, self.read, self.write = widget.textChanged, widget.toPlainText, widget.setPlainText
+        elif kind in ("QSlider", "QSpinBox") and parameter.kind is int:
+            if parameter.range:
+                widget.minimum, widget.maximum = parameter.range.minimum, parameter.range.maximum
+            elif kind == "QSlider":
+                raise RuntimeError(f"A QSlider needs a range, and the parameter {parameter.name} has none")
+            self.signal, self.read, self.write = widget.valueChanged, lambda: widget.value, widget.setValue
         elif kind == "QCheckBox" and parameter.kind is bool:
             self.signal, self.read, self.write = widget.toggled, lambda: widget.checked, widget.setChecked
         else:
@@ -178,6 +194,6 @@ def parameterNodeWrapper(decorated: type) -> type:
 def module() -> types.ModuleType:
     """The module `slicer.parameterNodeWrapper`."""
     made = types.ModuleType("slicer.parameterNodeWrapper")
-    for public in (parameterNodeWrapper, Choice, Default):
+    for public in (parameterNodeWrapper, Choice, Default, WithinRange):
         setattr(made, public.__name__, public)
     return made

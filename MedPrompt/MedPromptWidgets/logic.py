@@ -1,0 +1,335 @@
+"""What the module does, without its panel: planning, running, explaining; and what the scene remembers of it."""
+
+import threading
+from typing import Annotated, Any
+
+import slicer
+from slicer import vtkMRMLScalarVolumeNode, vtkMRMLTableNode
+from slicer.i18n import tr as _
+from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
+from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
+
+from .packages import Packages
+from .resources import findResource
+
+DEVICES = ["auto", "cpu", "cuda", "cuda:1", "cuda:2", "cuda:3", "mps"]
+
+
+@parameterNodeWrapper
+class MedPromptParameterNode:
+    """What the panel remembers in the scene.
+
+    inputVolume - The image the request is about.
+    sliceOnly - Only the slice that the red view shows.
+    prompt - The request as typed.
+    device - Where the networks run.
+    plan - The plan on screen as JSON, if a person changed it; empty otherwise.
+    leftOut - Ids of its unticked steps, separated by commas.
+    resultTable - The results that are shown.
+    opacity - Of the segments in the slice views, in percent.
+    outlineOnly - Segments are not filled.
+    """
+
+    inputVolume: vtkMRMLScalarVolumeNode
+    sliceOnly: bool = False
+    prompt: str
+    device: Annotated[str, Choice(DEVICES)] = "auto"
+    plan: str
+    leftOut: str
+    resultTable: vtkMRMLTableNode
+    opacity: Annotated[int, WithinRange(0, 100)] = 50
+    outlineOnly: bool = False
+
+
+class MedPromptLogic(ScriptedLoadableModuleLogic):
+    """What the module does, without its panel; for scripts:
+
+    nodes = MedPromptLogic().run(slicer.util.getNode("chest"), "segment the lungs")
+    nodes.segmentations, nodes.table, nodes.provenance
+    """
+
+    def __init__(self, session: Any = None):
+        """`session` is a `MedPromptLib.session.Session`; default: one of its own, made on first use."""
+        ScriptedLoadableModuleLogic.__init__(self)
+        self.packages = Packages(findResource)
+        self.devices = DEVICES
+        self.planner = "agreement"
+        self._session = session
+        self._times = None
+        self._endpoint = None
+        self.isPrepared = False
+        self._preparing = threading.Lock()
+
+    def getParameterNode(self):
+        """The scene's parameter node, made on first use, with typed properties."""
+        return MedPromptParameterNode(super().getParameterNode())
+
+    # Planning
+
+    @property
+    def session(self) -> Any:
+        """The `MedPromptLib.session.Session` that plans and runs."""
+        if self._session is None:
+            from MedPromptLib.session import Session
+
+            # One session for each logic, since its planner can be chosen; the language model is shared by all.
+            self._session = Session(planner=self._makePlanner())
+        return self._session
+
+    @property
+    def catalog(self) -> Any:
+        """What is installed."""
+        return self.session.catalog
+
+    @property
+    def asksInBackground(self) -> bool:
+        """Whether the language model may read a prompt before Apply is pressed: never one on another computer."""
+        return self.planner == "agreement"
+
+    def usePlanner(self, kind: str, endpoint: Any = None) -> None:
+        """Plan with `agreement` (rules and local language model), `rules`, or `endpoint` (rules and that endpoint).
+
+        :param endpoint: `MedPromptLib.planner.EndpointPlanner`; used only while the user's consent is on file.
+        """
+        self.planner, self._endpoint = kind, endpoint
+        if self._session is not None:
+            self._session.planner = self._makePlanner()
+
+    def _makePlanner(self):
+        from MedPromptLib.planner import AgreementPlanner, RulePlanner
+        from MedPromptLib.session import default_session
+
+        if self.planner == "rules":
+            return RulePlanner()
+        if self.planner == "endpoint":
+            return AgreementPlanner(model=self._endpoint)
+        return default_session().planner
+
+    def reloadCards(self) -> None:
+        """Read the weight folders again."""
+        from MedPromptLib.session import Session
+
+        if self._session is not None:
+            self._session = Session(planner=self._session.planner)
+
+    def prepare(self) -> None:
+        """Read cards and vocabulary, so that the first preview is as quick as the others; for a worker thread."""
+        with self._preparing:
+            if not self.isPrepared:
+                self.preview("Segment the lungs.")
+                self.isPrepared = True
+
+    def preview(self, prompt: str) -> Any:
+        """The rules' verdict on a prompt; no model is loaded and nothing leaves the computer."""
+        from MedPromptLib.planner import RulePlanner, decided
+
+        return decided(RulePlanner(), prompt, self.catalog.abilities)
+
+    def decide(self, prompt: str, cancelled: Any = lambda: False) -> Any:
+        """Every planner's verdict on a prompt.
+
+        :raises MedPromptLib.errors.MedPromptError: an unusable prompt, or an endpoint that fails or was not agreed to.
+        """
+        if self.planner == "endpoint":
+            from MedPromptLib.errors import InvalidInput
+            from MedPromptLib.planner.consent import Consents, identifiers
+
+            if self._endpoint is None or not Consents().given(self._endpoint):
+                raise InvalidInput(_("You have not agreed to send prompts to the endpoint; see the page Settings."))
+            if found := identifiers(prompt):
+                raise InvalidInput(
+                    f"“{found[0].text}” may identify somebody ({found[0].kind}), so the prompt was not sent; say it "
+                    "without, or plan on this computer (page Settings)."
+                )
+        return self.session.decide(prompt, cancelled)
+
+    def steps(self, plan: Any, volumeNode: Any = None, device: str = "auto", sliceOnly: bool = False) -> tuple:
+        """The plan's steps as `MedPromptLib.preview.Step`; times are for one slice or for all of them."""
+        from MedPromptLib.preview import steps
+        from MedPromptLib.scene import MODALITY
+
+        slices, modality = 1, None
+        if volumeNode is not None and volumeNode.GetImageData() is not None:
+            slices = 1 if sliceOnly else volumeNode.GetImageData().GetDimensions()[2]
+            modality = volumeNode.GetAttribute(MODALITY)
+        times = self.times
+        return steps(plan, self.catalog, image_modality=modality, times=times, device=device, slices=slices)
+
+    @property
+    def times(self) -> Any:
+        """How long the weights took before, `MedPromptLib.preview.Times`."""
+        if self._times is None:
+            from MedPromptLib.preview import Times
+
+            self._times = Times()
+        return self._times
+
+    # Running
+
+    def run(
+        self,
+        volumeNode: Any,
+        prompt: str,
+        device: str = "auto",
+        progressCallback: Any = lambda event: None,
+        cancelled: Any = lambda: False,
+        confirm: Any = None,
+        acceptUnusualInput: bool = False,
+        sliceIndex: int | None = None,
+    ) -> Any:
+        """Analyse a volume and wait for it.
+
+        :param volumeNode: scalar or colour volume node.
+        :param prompt: what to outline or to look for.
+        :param device: auto, cpu, cuda, cuda:1, … or mps.
+        :param progressCallback: called with an object that has `message`, `done` (0 to 1) and `task_id`.
+        :param cancelled: asked now and then; return True to stop.
+        :param confirm: called with a `MedPromptLib.planner.Verdict` if the planners differ or are unsure; return True
+            to run its plan. Without it, such a prompt raises `MedPromptLib.errors.NotConfirmed`.
+        :param acceptUnusualInput: run although the image does not look like those a weight was made for. Without it,
+            such an image raises `MedPromptLib.errors.UnusualInput`.
+        :param sliceIndex: analyse only this slice (k).
+        :return: `MedPromptLib.scene.RunNodes`, the nodes that were added to the scene.
+        :raises MedPromptLib.errors.MedPromptError: one sentence for the user; the scene is unchanged.
+        """
+        from MedPromptLib.errors import NotConfirmed
+
+        image = self.image(volumeNode)
+        verdict = self.decide(prompt, cancelled)
+        if verdict.decision == "confirm" and not (confirm is not None and confirm(verdict)):
+            raise NotConfirmed(verdict.question(), verdict)
+        work = self.work(verdict.plan, image, device, sliceIndex, acceptUnusualInput)
+        return self.writeResults(work(progressCallback, cancelled), volumeNode)
+
+    def image(self, volumeNode: Any) -> Any:
+        """The volume as `MedPromptLib.images.MedicalImage`.
+
+        :raises MedPromptLib.errors.InvalidInput: there is none, or it cannot be used.
+        """
+        from MedPromptLib import errors, scene
+
+        if volumeNode is None:
+            raise errors.InvalidInput("There is no image; select one.")
+        return scene.volume_to_image(volumeNode)
+
+    def images(self, volumeNodes: Any) -> tuple:
+        """Several sequences of one examination as images on the first one's grid; no installed weight needs them yet.
+
+        :raises MedPromptLib.errors.InvalidInput: there are none, or they do not overlap.
+        """
+        from MedPromptLib.inputs import on_one_grid
+
+        return on_one_grid([self.image(node) for node in volumeNodes])
+
+    def shownSlice(self, image: Any, viewName: str = "Red") -> int:
+        """Which slice (k) of an image a slice view shows.
+
+        :raises MedPromptLib.errors.InvalidInput: there is no such view, or it cuts across the image's slices.
+        """
+        import numpy as np
+
+        from MedPromptLib.errors import InvalidInput
+        from MedPromptLib.inputs import slice_index
+
+        node = slicer.mrmlScene.GetNodeByID(f"vtkMRMLSliceNode{viewName}")
+        if node is None:
+            raise InvalidInput(f"There is no slice view '{viewName}'; choose a layout with slice views.")
+        matrix = np.array([[node.GetSliceToRAS().GetElement(r, c) for c in range(4)] for r in range(4)])
+        return slice_index(image, matrix)
+
+    def work(
+        self, plan: Any, image: Any, device: str, sliceIndex: int | None = None, acceptUnusualInput: bool = False
+    ) -> Any:
+        """A function of `progress` and `cancelled` that runs a plan and returns the run; it may run on any thread."""
+        from dataclasses import replace
+
+        from MedPromptLib.inputs import back_into_volume, one_slice
+
+        session, times = self.session, self.times
+
+        def work(progress, cancelled):
+            shown = image if sliceIndex is None else one_slice(image, sliceIndex)
+            run = session.run(
+                session.route(plan, image),
+                shown,
+                device=device,
+                progress=progress,
+                cancelled=cancelled,
+                accept_unusual_input=acceptUnusualInput,
+            )
+            times.record(run.provenance, shown.shape[0])
+            if sliceIndex is None:
+                return run
+            return back_into_volume(replace(run, image=shown), image, sliceIndex)
+
+        return work
+
+    def writeResults(self, run: Any, volumeNode: Any) -> Any:
+        """Add a run's results to the scene beside the volume they are about."""
+        from MedPromptLib import scene
+
+        return scene.write_run(run, volume_node=volumeNode, scene=slicer.mrmlScene)
+
+    # Explaining
+
+    def saliencyWork(self, review: Any, item: Any, className: str, device: str = "auto") -> Any:
+        """A function of `progress` and `cancelled` that makes a class's saliency map, (k, j, i) float32."""
+        image, weightId, region = self.image(review.volume), item.review.weight_id, self._region(review, item)
+
+        def work(progress, cancelled):
+            from MedPromptLib.inference.engine import Watch
+            from MedPromptLib.inference.explanation import saliency
+
+            return saliency(self.session.weight(weightId, device), image, className, region, Watch(cancelled=cancelled))
+
+        return work
+
+    def uncertaintyWork(self, review: Any, item: Any, device: str = "auto") -> Any:
+        """The same for `MedPromptLib.inference.explanation.Uncertainty` of a result."""
+        image, weightId, region = self.image(review.volume), item.review.weight_id, self._region(review, item)
+
+        def work(progress, cancelled):
+            from MedPromptLib.inference.engine import Watch
+            from MedPromptLib.inference.explanation import uncertainty
+
+            return uncertainty(self.session.weight(weightId, device), image, region, Watch(cancelled=cancelled))
+
+        return work
+
+    @staticmethod
+    def _region(review, item):
+        """Where a classifier looked, (k, j, i), or None for the whole image."""
+        provenance = review.provenance
+        tasks = provenance.plan.pipeline if provenance is not None else ()
+        needed = next((task.dependency for task in tasks if task.id == item.review.task_id), None)
+        if needed is None or item.review.kind != "classification":
+            return None
+        maps = [labels.array > 0 for (number, _weight), labels in review.label_maps().items() if number == needed]
+        return maps[0] if maps and maps[0].any() else None
+
+    def writeMap(self, values: Any, review: Any, name: str) -> Any:
+        """Add a map to the scene as a volume over the image and show it in the slice views."""
+        from dataclasses import replace
+
+        from MedPromptLib.scene import image_to_volume
+
+        image = self.image(review.volume)
+        found = replace(image, array=values, name=name, modality=None, sha256="", notes=())
+        node = image_to_volume(found, slicer.mrmlScene, name)
+        # The image's matrix includes its transform, if it has one.
+        display = node.GetDisplayNode()
+        display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeIron")
+        display.SetAutoWindowLevel(False)
+        display.SetWindowLevel(1.0, 0.5)
+        slicer.util.setSliceViewerLayers(background=review.volume, foreground=node, foregroundOpacity=0.4)
+        return node
+
+    # Editing
+
+    def openSegmentEditor(self, item: Any, volumeNode: Any) -> None:
+        """Open Slicer's Segment Editor on an `Item` of a review."""
+        slicer.util.selectModule("SegmentEditor")
+        editor = slicer.modules.SegmentEditorWidget.editor
+        editor.setSegmentationNode(item.segmentation)
+        editor.setSourceVolumeNode(volumeNode)
+        editor.setCurrentSegmentID(item.segment_id)

@@ -1,0 +1,94 @@
+"""Every state of the panel that a person looks at, brought about with real planners, weights and results."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import slicer
+from PySide6 import QtTest
+from qt_adapter import Desktop
+
+from MedPromptLib.images import MedicalImage
+from MedPromptLib.scene import image_to_volume
+from panel.user import TWO_STEPS, User
+
+TO_CONFIRM = "Segment lungs and heart; if pneumonia is bacterial, outline the consolidation."
+STATES = ("empty", "planned", "confirm", "running", "done", "review", "error", "weights", "settings", "endpoint")
+
+
+def states(application: Desktop, user: User, radiograph: MedicalImage) -> Iterator[str]:
+    """Names of states; the panel is in the state while its name is handed out."""
+    user.wait(lambda: user.logic.isPrepared)
+    user.wait(user.examplesButton.isEnabled)
+    yield "empty"
+
+    image_to_volume(radiograph, slicer.mrmlScene, "chest film")
+    user.select_volume("chest film")
+    user.type_prompt(TWO_STEPS)
+    user.wait_for_the_verdict()
+    yield "planned"
+
+    user.type_prompt(TO_CONFIRM)
+    user.click(user.applyButton)
+    user.wait(lambda: user.see(user.confirmFrame))
+    yield "confirm"
+
+    user.type_prompt(TWO_STEPS)
+    user.wait_for_the_verdict()
+    go_on = threading.Event()
+    user.logic.session.run = halfway(user.logic.session.run, go_on)
+    user.click(user.applyButton)
+    user.wait(lambda: "pneumonia" in user.statusLabel.text())
+    yield "running"
+
+    go_on.set()
+    user.wait_for_results()
+    QtTest.QTest.qWait(50)
+    yield "done"
+
+    user.open_page(1)
+    user.press("A")
+    user.press("E")
+    editor = application.editor
+    mask = slicer.util.arrayFromSegmentBinaryLabelmap(editor.segmentation, editor.segment_id, editor.volume).copy()
+    mask[0, : mask.shape[1] // 5] = 0
+    slicer.util.updateSegmentBinaryLabelmapFromArray(mask, editor.segmentation, editor.segment_id, editor.volume)
+    user.panel.widget.enter()
+    user.press("4")
+    yield "review"
+
+    user.open_page(0)
+    user.choose(user.deviceSelector, "cuda:3")
+    user.click(user.applyButton)
+    user.wait(lambda: "'cuda:3' is not there" in user.statusLabel.text())
+    yield "error"
+
+    user.choose(user.deviceSelector, "auto")
+    user.open_page(2)
+    user.choose(user.weightSelector, "chest_structures_seg_cxr")
+    yield "weights"
+
+    user.open_page(3)
+    yield "settings"
+
+    user.urlEdit.setText("http://localhost:11434/v1")
+    user.modelEdit.setText("llama3.1")
+    user.choose(user.plannerSelector, "Rules and an endpoint")
+    user.click(user.disclosureButton)
+    yield "endpoint"
+
+
+def halfway(run: Any, go_on: threading.Event) -> Any:
+    """The same run, which waits before its second step until it may go on."""
+
+    def waiting(routed: Any, image: Any, *, progress: Any, **options: Any) -> Any:
+        def report(event: Any) -> None:
+            progress(event)
+            if event.task_id == 2:
+                go_on.wait(60)
+
+        return run(routed, image, progress=report, **options)
+
+    return waiting
