@@ -17,7 +17,10 @@ from .evaluation import class_probabilities
 from .metrics import Floats
 
 SPLIT = "val"
-YOUDEN = "Youden's J (sensitivity + specificity): of the thresholds within one standard error of the best, the one nearest 0.5"
+YOUDEN = (
+    "Youden's J (sensitivity plus specificity): of the thresholds within one standard error of the best, "
+    "the one nearest to one half"
+)
 AT_LEAST = "the most specific threshold with a sensitivity of at least {0:g}"
 DIGITS = 6
 
