@@ -196,7 +196,8 @@ def _input_check(card: WeightCard) -> Iterator[str]:
         yield "  none: images that do not fit are not noticed"
         return
     others = ", ".join(card.input_profile.counter_examples) or "nothing else"
-    yield from _text(f"{card.input_profile.images} training images of {card.input_profile.dataset} against {others}")
+    own = ", ".join((card.input_profile.dataset, *card.input_profile.also))
+    yield from _text(f"{card.input_profile.images} training images of {own} against {others}")
 
 
 def _size(card: WeightCard) -> Iterator[str]:
