@@ -32,11 +32,14 @@ def sentence_key(fact: Fact) -> str:
     return _KEYS[fact.quantity.measure] if fact.kind == "measurement" and fact.quantity else "location"
 
 
-def sentences(fact: Fact, style: Style, language: Language, previous: Subject | None = None) -> tuple[str, ...]:
+def sentences(
+    fact: Fact, style: Style, language: Language, previous: Subject | None = None, intervals: bool = True
+) -> tuple[str, ...]:
     """Every way to say a fact, the plainest first.
 
     Args:
         previous: what the sentence before is about; the same subject may then be a pronoun.
+        intervals: False leaves them out, for comparing the sentences.
     """
     key = sentence_key(fact)
     own: Mapping[str, list[str]] = language.data.get(style, {})
@@ -44,7 +47,7 @@ def sentences(fact: Fact, style: Style, language: Language, previous: Subject | 
     if templates is None:
         common = language.table("sentences")
         templates = [*common.get(f"{key}_follow", ()), *common[key]] if previous == fact.subject else common[key]
-    slots = _slots(fact, language)
+    slots = _slots(fact, language) | ({} if intervals else {"range": ""})
     return tuple(_capitalised(template.format(**slots)) for template in templates)
 
 

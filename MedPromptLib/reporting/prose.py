@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import EndpointFailed, MissingPackage
 from .facts import Fact, Subject
-from .grammar import Style, sentences
+from .grammar import Style, sentence_key, sentences
 from .languages import Language
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ class Writer(Protocol):
 
 def plain_text(facts: Sequence[Fact], style: Style, language: Language) -> str:
     """The facts in the plainest of their sentences."""
-    said, previous = [], None
+    said: list[str] = []
+    previous: Subject | None = None
     for fact in facts:
         said.append(sentences(fact, style, language, previous)[0])
         previous = fact.subject
@@ -52,7 +53,7 @@ def joined(said: Sequence[str], language: Language) -> str:
 def request(facts: Sequence[Fact], style: Style, language: Language) -> list[dict[str, str]]:
     """The conversation that asks a language model to word facts; it has the sentences and nothing else."""
     system = (
-        f"You word measurements for a report in {language.data["name"]} ({language.table("styles")[style]}). "
+        f"You word measurements for a report in {language.data['name']} ({language.table('styles')[style]}). "
         "Say every statement once, in one sentence each, in the same order. Keep every number, unit, side, structure "
         "and degree of certainty exactly as it is. Add nothing: no interpretation, no advice, no other structure. "
         "Use plain sentences and only words of the statements. Answer with the text alone."
@@ -67,7 +68,8 @@ class ChoosingWriter:
     """The local SmolLM2 under the grammar: of each fact's sentences it takes the one most probable after the text so far.
 
     Whatever the model prefers, the text is made of sentences that say the facts. Probabilities are per token, so that
-    length does not count.
+    length does not count. The choice is made once for each kind of sentence, so that both lungs are described alike,
+    and by the sentences without their intervals, which are as long as all else.
 
     Args:
         device: `cpu`, `cuda`, `cuda:<n>` or `mps`.
@@ -82,19 +84,24 @@ class ChoosingWriter:
         import torch
 
         model, tokenizer = loaded(self._device)
-        ids = _prompt_ids(tokenizer, request(facts, style, language))
-        text, previous = "", None
+        wanted = f"Write a medical report in {language.data['name']}. {language.table('styles')[style]}."
+        ids = _prompt_ids(tokenizer, [{"role": "user", "content": wanted}])
+        said: list[str] = []
+        previous: Subject | None = None
         with torch.inference_mode():
             state = _State(model, ids)
+            chosen: dict[tuple[str, int], int] = {}
             for fact in facts:
                 options = sentences(fact, style, language, previous)
-                gap = " " if text and language.spaced else ""
-                tokens = [tokenizer(gap + option, add_special_tokens=False)["input_ids"] for option in options]
-                best = state.best(tokens) if len(options) > 1 else 0
-                state.go_on(tokens[best])
-                text += gap + options[best]
+                kind = (sentence_key(fact), len(options))
+                if kind not in chosen:
+                    shorter = sentences(fact, style, language, previous, intervals=False)
+                    tokens = [tokenizer(f" {option}", add_special_tokens=False)["input_ids"] for option in shorter]
+                    chosen[kind] = state.best(tokens) if len(options) > 1 else 0
+                    state.go_on(tokens[chosen[kind]])
+                said.append(options[chosen[kind]])
                 previous = fact.subject
-        return text
+        return joined(said, language)
 
 
 class FreeWriter:
@@ -147,7 +154,9 @@ def loaded(device: str) -> tuple[Any, Any]:
     """
     from ..planner.local import load_model
 
-    return load_model(None, None, device)
+    model, tokenizer = load_model(None, None, device)
+    # Most processors have no fast arithmetic for bfloat16.
+    return (model.float() if device == "cpu" else model), tokenizer
 
 
 def missing_model() -> str:
@@ -188,13 +197,12 @@ class _State:
     def best(self, options: Sequence[list[int]]) -> int:
         """Which of some continuations has the highest mean log-probability per token."""
         scores = []
-        read = self._cache.get_seq_length()
         for tokens in options:
             total = float(self._last[tokens[0]])
             if len(tokens) > 1:
                 logs = self._forward([tokens[:-1]], self._cache)[0]
                 total += float(logs[range(len(tokens) - 1), tokens[1:]].sum())
-                self._cache.crop(read)
+                self._cache.crop(1 - len(tokens))
             scores.append(total / len(tokens))
         return scores.index(max(scores))
 

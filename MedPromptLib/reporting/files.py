@@ -1,0 +1,54 @@
+"""Writes a report's files beside a run's, all of them or none."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from ..errors import OutputFailed
+from ..outputs import check_folder
+from ..results import Run
+from .documents import html_page, markdown
+from .pdf import pdf_bytes
+from .writing import Report
+
+FINDINGS_NAME = "findings.json"
+REPORT_NAME = "report"
+PICTURE_NAME = "report.png"
+
+
+def write_report_files(report: Report, run: Run, folder: Path, font: Path | None = None) -> tuple[Path, ...]:
+    """Findings, Markdown, HTML, and PDF where reportlab is installed; older ones are replaced once all are complete.
+
+    Raises:
+        OutputFailed: nothing half-written is left behind.
+        InvalidInput: the font cannot be used.
+    """
+    from ..overview import panels_picture
+
+    check_folder(folder)
+    picture = panels_picture(run)
+    files: dict[str, bytes] = {
+        FINDINGS_NAME: (report.findings.model_dump_json(indent=1) + "\n").encode(),
+        f"{REPORT_NAME}.md": markdown(report, PICTURE_NAME).encode(),
+        f"{REPORT_NAME}.html": html_page(report, picture).encode(),
+        PICTURE_NAME: picture,
+    }
+    if font is not None or importlib.util.find_spec("reportlab") is not None:
+        files[f"{REPORT_NAME}.pdf"] = pdf_bytes(report, picture, font)
+    draft = Path(tempfile.mkdtemp(prefix=".medprompt-", dir=folder))
+    try:
+        for name, content in files.items():
+            (draft / name).write_bytes(content)
+        for name in files:
+            os.replace(draft / name, folder / name)
+    except OSError as error:
+        raise OutputFailed(
+            f"The folder {folder} cannot be written to ({error.strerror}); choose another or free some space."
+        ) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return tuple(folder / name for name in files)

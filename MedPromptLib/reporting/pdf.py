@@ -1,0 +1,136 @@
+"""A report as PDF, with reportlab.
+
+Latin text is set in DejaVu Sans, which comes with matplotlib and is embedded. Chinese is set in a font file that the
+user names, or else in Adobe's STSong-Light, which is not embedded: PDF readers bring it or something like it.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+from ..errors import InvalidInput, MissingPackage
+from .documents import _has_table, table_rows
+from .writing import Report
+
+INSTALL = "pip install reportlab"
+MARGIN_MM = 18
+
+
+def pdf_bytes(report: Report, picture: bytes | None = None, font: Path | None = None) -> bytes:
+    """The report as a PDF file's content.
+
+    Args:
+        picture: a PNG for below the title.
+        font: a TrueType font file for all of the text.
+
+    Raises:
+        MissingPackage: reportlab or matplotlib is not installed.
+        InvalidInput: the font cannot be used.
+    """
+    try:
+        from reportlab.lib import colors
+        from reportlab.lib.pagesizes import A4
+        from reportlab.lib.styles import ParagraphStyle
+        from reportlab.lib.units import mm
+        from reportlab.platypus import Image, Paragraph, SimpleDocTemplate, Spacer, Table
+    except ImportError as missing:
+        raise MissingPackage(f"Writing a PDF needs the package reportlab: {INSTALL}") from missing
+    plain, bold = _fonts(report.language.code, font)
+    wrap = None if report.language.spaced else "CJK"
+
+    def style(name: str, size: float, face: str = plain, **more: Any) -> Any:
+        return ParagraphStyle(name, fontName=face, fontSize=size, leading=size * 1.4, wordWrap=wrap, **more)
+
+    kinds = {
+        "title": style("title", 16, bold, spaceAfter=6),
+        "heading": style("heading", 11, bold, spaceBefore=8, spaceAfter=2, textColor=colors.HexColor("#24507a")),
+        "body": style("body", 10, spaceAfter=3),
+        "text": style("text", 9, spaceAfter=3, textColor=colors.HexColor("#5b6875")),
+        "last": style("last", 9.5, bold, spaceBefore=8, textColor=colors.HexColor("#a01010")),
+        "cell": style("cell", 6.6),
+        "head": style("head", 6.8, bold),
+    }
+    width = A4[0] - 2 * MARGIN_MM * mm
+    story: list[Any] = []
+    for n, (kind, words) in enumerate(report.parts):
+        last = n == len(report.parts) - 1
+        if last and _has_table(report.style):
+            story += _table(report, kinds, width, Paragraph, Table, colors)
+        story.append(Paragraph(escape(_breakable(words)), kinds["last" if last else kind]))
+        if kind == "title" and picture is not None:
+            drawn = Image(io.BytesIO(picture))
+            scale = min(width / drawn.imageWidth, 105 * mm / drawn.imageHeight)
+            drawn.drawWidth, drawn.drawHeight = drawn.imageWidth * scale, drawn.imageHeight * scale
+            story += [drawn, Spacer(1, 4)]
+    stream = io.BytesIO()
+    document = SimpleDocTemplate(
+        stream,
+        pagesize=A4,
+        leftMargin=MARGIN_MM * mm,
+        rightMargin=MARGIN_MM * mm,
+        topMargin=MARGIN_MM * mm,
+        bottomMargin=MARGIN_MM * mm,
+        title=report.parts[0][1],
+        author="MedPrompt",
+        lang=report.language.code,
+        invariant=1,
+    )
+    document.build(story)
+    return stream.getvalue()
+
+
+def _table(report: Report, kinds: Any, width: float, paragraph: Any, table: Any, colors: Any) -> list[Any]:
+    rows = table_rows(report.findings.facts, report.language)
+    if not rows:
+        return []
+    columns = report.language.table("frame")["table_columns"]
+    cells = [[paragraph(escape(c), kinds["head"]) for c in columns]]
+    cells += [[paragraph(escape(_breakable(c)), kinds["cell"]) for c in row] for row in rows]
+    shares = (0.13, 0.13, 0.12, 0.17, 0.2, 0.12, 0.13)
+    drawn = table(cells, colWidths=[share * width for share in shares], repeatRows=1)
+    drawn.setStyle(
+        [
+            ("VALIGN", (0, 0), (-1, -1), "TOP"),
+            ("LINEBELOW", (0, 0), (-1, -1), 0.4, colors.HexColor("#d5dbe1")),
+            ("BACKGROUND", (0, 0), (-1, 0), colors.HexColor("#eef2f6")),
+            ("LEFTPADDING", (0, 0), (-1, -1), 2),
+            ("RIGHTPADDING", (0, 0), (-1, -1), 2),
+        ]
+    )
+    return [paragraph(escape(report.language.frame("table")), kinds["heading"]), drawn]
+
+
+def _breakable(text: str) -> str:
+    """Narrow spaces are wider ones here, as not every font has them, and long names break after their underscores."""
+    return text.replace("\u202f", "\u00a0")
+
+
+def _fonts(code: str, font: Path | None) -> tuple[str, str]:
+    """Names of a plain and a bold font that are registered with reportlab."""
+    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase.cidfonts import UnicodeCIDFont
+    from reportlab.pdfbase.ttfonts import TTFError, TTFont
+
+    if font is not None:
+        try:
+            pdfmetrics.registerFont(TTFont("given", os.fspath(font)))
+        except (TTFError, OSError) as error:
+            raise InvalidInput(
+                f"The font {font} cannot be used ({error}); give a TrueType file (.ttf or .ttc)."
+            ) from error
+        return "given", "given"
+    if code == "zh":
+        pdfmetrics.registerFont(UnicodeCIDFont("STSong-Light"))
+        return "STSong-Light", "STSong-Light"
+    try:
+        import matplotlib
+    except ImportError as missing:
+        raise MissingPackage("Writing a PDF needs matplotlib's fonts: pip install matplotlib") from missing
+    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    for name, file in (("DejaVu", "DejaVuSans.ttf"), ("DejaVu-Bold", "DejaVuSans-Bold.ttf")):
+        pdfmetrics.registerFont(TTFont(name, os.fspath(folder / file)))
+    return "DejaVu", "DejaVu-Bold"
