@@ -118,7 +118,7 @@ def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) ->
         if report is not None:
             from .reporting.files import write_report_files
 
-            written = (*written, *write_report_files(report, result, out, options.font))
+            written = (*written, *write_report_files(report, result, out, options.font, tell))
         for row in result.provenance.findings:
             print(_finding_line(row))
         print(*written, sep="\n")

@@ -49,7 +49,7 @@ def report(options: argparse.Namespace) -> None:
     catalog = Catalog.load(options.weights)
     run = read_run(options.run_dir, catalog)
     made = make_report(run, catalog, options)
-    written = write_report_files(made, run, options.out or options.run_dir, options.font)
+    written = write_report_files(made, run, options.out or options.run_dir, options.font, tell)
     print(made.text)
     print(*written, sep="\n", file=sys.stderr)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .facts import Change, Fact, FindingsSet, Measure, Remark
+from .facts import Change, Fact, FindingsSet, Measure, Remark, Unit
 
 COMPARED = (Measure.AREA, Measure.VOLUME, Measure.DIAMETER, Measure.CARDIOTHORACIC_RATIO)
 
@@ -16,7 +16,9 @@ def comparisons(facts: Sequence[Fact], prior: FindingsSet, prior_name: str) -> t
     be compared, since a difference would then not be the patient's.
     """
     before = {(f.subject.words, f.quantity.measure): f for f in prior.facts if f.kind == "measurement" and f.quantity}
-    compared, told = [], []
+    compared: list[Fact] = []
+    told: list[Remark] = []
+    pixels = False
     for fact in facts:
         now = fact.quantity
         if fact.kind != "measurement" or now is None or now.measure not in COMPARED:
@@ -30,6 +32,10 @@ def comparisons(facts: Sequence[Fact], prior: FindingsSet, prior_name: str) -> t
             continue
         if then.unit is not now.unit:
             told.append(Remark(kind="other_unit", subject=fact.subject, measure=now.measure))
+            continue
+        if now.unit in (Unit.PIXELS, Unit.VOXELS):
+            # How large a pixel is may differ from one image to the next.
+            pixels = True
             continue
         if then.value <= 0:
             continue
@@ -50,6 +56,8 @@ def comparisons(facts: Sequence[Fact], prior: FindingsSet, prior_name: str) -> t
                 }
             )
         )
+    if pixels:
+        told.append(Remark(kind="pixels"))
     measured = {f.subject.words for f in facts if f.kind == "measurement"}
     missing = {f.subject.words: f.subject for f in before.values() if f.subject.words not in measured}
     told += [Remark(kind="missing_now", subject=subject) for subject in missing.values()]

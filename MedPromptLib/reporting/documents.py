@@ -67,7 +67,7 @@ def markdown(report: Report, picture: str | None = None) -> str:
     last = lines[-2:]
     lines = lines[:-2]
     rows = table_rows(report.findings.facts, report.language)
-    if rows and _has_table(report.style):
+    if rows and has_table(report.style):
         columns = report.language.table("frame")["table_columns"]
         lines += ["", f"## {report.language.frame('table')}", ""]
         lines += [_line(columns), _line(["---"] * len(columns)), *(_line(map(_escaped, row)) for row in rows), ""]
@@ -84,7 +84,8 @@ def _escaped(text: str) -> str:
     return text
 
 
-def _has_table(style: Style) -> bool:
+def has_table(style: Style) -> bool:
+    """Whether a style ends in the table of measurements."""
     return style != "patient"
 
 
@@ -117,7 +118,7 @@ def html_page(report: Report, picture: bytes | None = None) -> str:
 
 def _html_table(report: Report) -> list[str]:
     rows = table_rows(report.findings.facts, report.language)
-    if not rows or not _has_table(report.style):
+    if not rows or not has_table(report.style):
         return []
     say = html.escape
     columns = report.language.table("frame")["table_columns"]

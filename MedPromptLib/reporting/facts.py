@@ -96,6 +96,8 @@ class Quantity(_Strict):
             return 2
         if self.measure is Measure.COMPONENTS:
             return 0
+        if self.measure in (Measure.MEAN, Measure.MAXIMUM) and abs(self.value) >= 1000:
+            return 0
         return DECIMALS.get(self.unit, 1)
 
     def shown(self, value: float | None = None) -> float:
@@ -229,12 +231,12 @@ class Remark(_Strict):
 
     Attributes:
         kind: `no_spacing`: sizes are in pixels; `cardiothoracic`: how the ratio is defined; `asymmetry`: its sign;
-            `mirrored`: a pair's sides contradict the image's geometry; `other_weight`, `other_unit`: why a size is not
-            compared; `missing_now`: measured earlier but not in this run.
+            `mirrored`: a pair's sides contradict the image's geometry; `other_weight`, `other_unit`, `pixels`: why a
+            size is not compared; `missing_now`: measured earlier but not in this run.
     """
 
     kind: Literal[
-        "no_spacing", "cardiothoracic", "asymmetry", "mirrored", "other_weight", "other_unit", "missing_now"
+        "no_spacing", "cardiothoracic", "asymmetry", "mirrored", "other_weight", "other_unit", "pixels", "missing_now"
     ]
     subject: Subject | None = None
     measure: Measure | None = None

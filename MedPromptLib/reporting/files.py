@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import OutputFailed
+from ..errors import InvalidInput, MissingPackage, OutputFailed
 from ..outputs import check_folder
 from ..results import Run
 from .documents import html_page, markdown
@@ -20,12 +20,17 @@ REPORT_NAME = "report"
 PICTURE_NAME = "report.png"
 
 
-def write_report_files(report: Report, run: Run, folder: Path, font: Path | None = None) -> tuple[Path, ...]:
-    """Findings, Markdown, HTML, and PDF where reportlab is installed; older ones are replaced once all are complete.
+def write_report_files(
+    report: Report, run: Run, folder: Path, font: Path | None = None, tell: Callable[[str], None] = lambda line: None
+) -> tuple[Path, ...]:
+    """Findings, Markdown, HTML and PDF; older ones are replaced once all are complete.
+
+    Args:
+        tell: gets a sentence if there is no PDF because reportlab or a font is missing that nobody asked for by name.
 
     Raises:
         OutputFailed: nothing half-written is left behind.
-        InvalidInput: the font cannot be used.
+        InvalidInput: the given font cannot be used.
     """
     from ..overview import panels_picture
 
@@ -37,8 +42,12 @@ def write_report_files(report: Report, run: Run, folder: Path, font: Path | None
         f"{REPORT_NAME}.html": html_page(report, picture).encode(),
         PICTURE_NAME: picture,
     }
-    if font is not None or importlib.util.find_spec("reportlab") is not None:
+    try:
         files[f"{REPORT_NAME}.pdf"] = pdf_bytes(report, picture, font)
+    except (MissingPackage, InvalidInput) as error:
+        if font is not None:
+            raise
+        tell(f"No PDF: {error}")
     draft = Path(tempfile.mkdtemp(prefix=".medprompt-", dir=folder))
     try:
         for name, content in files.items():

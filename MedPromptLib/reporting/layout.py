@@ -10,6 +10,8 @@ from .grammar import Style
 from .languages import Language
 
 Kind = str
+_NOT_SAID = (("patient", "cardiothoracic"), ("patient", "asymmetry"), ("short", "asymmetry"))
+"""Remarks about measures that a style leaves out."""
 _SIZES = (Measure.AREA, Measure.VOLUME, Measure.CARDIOTHORACIC_RATIO)
 
 
@@ -128,7 +130,7 @@ def _closing(findings: FindingsSet, style: Style, language: Language) -> list[Bl
     if findings.remarks:
         blocks += [Line("heading", say("remarks"))] if style == "structured" else []
         for remark in findings.remarks:
-            if style == "patient" and remark.kind in ("cardiothoracic", "asymmetry"):
+            if (style, remark.kind) in _NOT_SAID:
                 continue
             forms = language.forms(remark.subject) if remark.subject else None
             text = str(language.table("remark")[remark.kind])

@@ -1,7 +1,7 @@
-"""A report as PDF, with reportlab.
+"""A report as PDF, with reportlab, all fonts embedded.
 
-Latin text is set in DejaVu Sans, which comes with matplotlib and is embedded. Chinese is set in a font file that the
-user names, or else in Adobe's STSong-Light, which is not embedded: PDF readers bring it or something like it.
+Latin text is set in DejaVu Sans, which comes with matplotlib. Chinese is set in a font file that the user names or in
+one that this computer has; without one there is no Chinese PDF, as it would be blank elsewhere.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from ..errors import InvalidInput, MissingPackage
-from .documents import _has_table, table_rows
+from .documents import has_table, table_rows
 from .writing import Report
 
 INSTALL = "pip install reportlab"
@@ -29,7 +29,7 @@ def pdf_bytes(report: Report, picture: bytes | None = None, font: Path | None = 
 
     Raises:
         MissingPackage: reportlab or matplotlib is not installed.
-        InvalidInput: the font cannot be used.
+        InvalidInput: the font cannot be used, or none is there that has the report's letters.
     """
     try:
         from reportlab.lib import colors
@@ -39,7 +39,7 @@ def pdf_bytes(report: Report, picture: bytes | None = None, font: Path | None = 
         from reportlab.platypus import Image, Paragraph, SimpleDocTemplate, Spacer, Table
     except ImportError as missing:
         raise MissingPackage(f"Writing a PDF needs the package reportlab: {INSTALL}") from missing
-    plain, bold = _fonts(report.language.code, font)
+    plain, bold = _fonts(report, font)
     wrap = None if report.language.spaced else "CJK"
 
     def style(name: str, size: float, face: str = plain, **more: Any) -> Any:
@@ -58,9 +58,9 @@ def pdf_bytes(report: Report, picture: bytes | None = None, font: Path | None = 
     story: list[Any] = []
     for n, (kind, words) in enumerate(report.parts):
         last = n == len(report.parts) - 1
-        if last and _has_table(report.style):
+        if last and has_table(report.style):
             story += _table(report, kinds, width, Paragraph, Table, colors)
-        story.append(Paragraph(escape(_breakable(words)), kinds["last" if last else kind]))
+        story.append(Paragraph(escape(_with_spaces(words)), kinds["last" if last else kind]))
         if kind == "title" and picture is not None:
             drawn = Image(io.BytesIO(picture))
             scale = min(width / drawn.imageWidth, 105 * mm / drawn.imageHeight)
@@ -89,7 +89,7 @@ def _table(report: Report, kinds: Any, width: float, paragraph: Any, table: Any,
         return []
     columns = report.language.table("frame")["table_columns"]
     cells = [[paragraph(escape(c), kinds["head"]) for c in columns]]
-    cells += [[paragraph(escape(_breakable(c)), kinds["cell"]) for c in row] for row in rows]
+    cells += [[paragraph(escape(_with_spaces(c)), kinds["cell"]) for c in row] for row in rows]
     shares = (0.13, 0.13, 0.12, 0.17, 0.2, 0.12, 0.13)
     drawn = table(cells, colWidths=[share * width for share in shares], repeatRows=1)
     drawn.setStyle(
@@ -104,33 +104,56 @@ def _table(report: Report, kinds: Any, width: float, paragraph: Any, table: Any,
     return [paragraph(escape(report.language.frame("table")), kinds["heading"]), drawn]
 
 
-def _breakable(text: str) -> str:
-    """Narrow spaces are wider ones here, as not every font has them, and long names break after their underscores."""
+def _with_spaces(text: str) -> str:
+    """Narrow spaces are wider ones here, as not every font has them."""
     return text.replace("\u202f", "\u00a0")
 
 
-def _fonts(code: str, font: Path | None) -> tuple[str, str]:
+CHINESE_FONTS = ("DroidSansFallback", "wqy", "simsun", "simhei", "msyh", "Deng", "STHeiti", "Songti", "ArialUnicode")
+"""Beginnings of the file names of TrueType fonts with Chinese letters, as systems ship them; reportlab reads no others."""
+
+
+def _fonts(report: Report, font: Path | None) -> tuple[str, str]:
     """Names of a plain and a bold font that are registered with reportlab."""
     from reportlab.pdfbase import pdfmetrics
-    from reportlab.pdfbase.cidfonts import UnicodeCIDFont
     from reportlab.pdfbase.ttfonts import TTFError, TTFont
 
+    if font is None and report.language.code == "zh":
+        font = _chinese_font()
+        if font is None:
+            raise InvalidInput(
+                "This computer has no TrueType font with Chinese letters for the PDF; name one with --font FILE."
+            )
     if font is not None:
         try:
-            pdfmetrics.registerFont(TTFont("given", os.fspath(font)))
-        except (TTFError, OSError) as error:
+            made = TTFont(f"given-{font.stem}", os.fspath(font))
+        except (TTFError, OSError, ValueError) as error:
             raise InvalidInput(
                 f"The font {font} cannot be used ({error}); give a TrueType file (.ttf or .ttc)."
             ) from error
-        return "given", "given"
-    if code == "zh":
-        pdfmetrics.registerFont(UnicodeCIDFont("STSong-Light"))
-        return "STSong-Light", "STSong-Light"
+        letters = {letter for letter in report.text if not letter.isspace()}
+        missing = "".join(sorted(letter for letter in letters if ord(letter) not in made.face.charToGlyph))
+        if missing:
+            raise InvalidInput(
+                f"The font {font} lacks {len(missing)} of the report's letters ({missing[:8]}); give another."
+            )
+        pdfmetrics.registerFont(made)
+        return made.fontName, made.fontName
     try:
         import matplotlib
-    except ImportError as missing:
-        raise MissingPackage("Writing a PDF needs matplotlib's fonts: pip install matplotlib") from missing
+    except ImportError as missing_package:
+        raise MissingPackage("Writing a PDF needs matplotlib's fonts: pip install matplotlib") from missing_package
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     for name, file in (("DejaVu", "DejaVuSans.ttf"), ("DejaVu-Bold", "DejaVuSans-Bold.ttf")):
         pdfmetrics.registerFont(TTFont(name, os.fspath(folder / file)))
     return "DejaVu", "DejaVu-Bold"
+
+
+def _chinese_font() -> Path | None:
+    from matplotlib.font_manager import findSystemFonts
+
+    for beginning in CHINESE_FONTS:
+        for name in sorted(findSystemFonts()):
+            if Path(name).name.lower().startswith(beginning.lower()) and name.lower().endswith((".ttf", ".ttc")):
+                return Path(name)
+    return None

@@ -42,12 +42,18 @@ def plain_text(facts: Sequence[Fact], style: Style, language: Language) -> str:
     for fact in facts:
         said.append(sentences(fact, style, language, previous)[0])
         previous = fact.subject
-    return joined(said, language)
+    return paragraphs(facts, said, style, language)
 
 
-def joined(said: Sequence[str], language: Language) -> str:
-    """Sentences in one paragraph."""
-    return (" " if language.spaced else "").join(said)
+def paragraphs(facts: Sequence[Fact], said: Sequence[str], style: Style, language: Language) -> str:
+    """The sentences of facts, one line for each structure in a structured report, else all in one."""
+    gap = " " if language.spaced else ""
+    text, previous = "", None
+    for fact, sentence in zip(facts, said, strict=True):
+        apart = style == "structured" and fact.subject != previous
+        text += (("\n" if apart else gap) if text else "") + sentence
+        previous = fact.subject
+    return text
 
 
 def request(facts: Sequence[Fact], style: Style, language: Language) -> list[dict[str, str]]:
@@ -101,7 +107,7 @@ class ChoosingWriter:
                     state.go_on(tokens[chosen[kind]])
                 said.append(options[chosen[kind]])
                 previous = fact.subject
-        return joined(said, language)
+        return paragraphs(facts, said, style, language)
 
 
 class FreeWriter:

@@ -26,6 +26,20 @@ _PRESENCE, _OUTLINE, _LOCATION, _COMPARISON, _MEASUREMENT = (
     "comparison",
     "measurement",
 )
+_ONLY_IN = {
+    "certainty": (_PRESENCE,),
+    "suggests": (_PRESENCE,),
+    "outlined": (_OUTLINE, _MEASUREMENT),
+    "place": (_LOCATION,),
+    "lies": (_LOCATION,),
+    "direction": (_COMPARISON,),
+    "time": (_COMPARISON,),
+    "earlier": (_COMPARISON,),
+    "change": (_COMPARISON,),
+    "interval": (_MEASUREMENT,),
+}
+"""Words that belong to statements of some kinds, all of which need them unless they are optional."""
+_OPTIONAL = ("interval", "earlier")
 
 
 @dataclass(frozen=True)
@@ -181,18 +195,14 @@ class Verifier:
         if bool(certainties) != bool(tokens.of("certainty")):
             raise Unreadable("a certainty is incomplete")
         kind = self._kind(tokens, measures)
-        for needed, kinds in (
-            ("certainty", (_PRESENCE,)),
-            ("suggests", (_PRESENCE,)),
-            ("direction", (_COMPARISON,)),
-            ("place", (_LOCATION,)),
-        ):
-            if bool(tokens.of(needed)) != (kind in kinds):
-                raise Unreadable(f"it mixes a {kind} with something else" if tokens.of(needed) else f"no {needed}")
+        for token, kinds in _ONLY_IN.items():
+            said = bool(tokens.of(token))
+            if said and kind not in kinds:
+                raise Unreadable(f"it mixes a {kind} with something else")
+            if not said and kinds == (kind,) and token not in _OPTIONAL:
+                raise Unreadable(f"it is an incomplete {kind}")
         if len(tokens.of("suggests")) > 1 or (kind == _COMPARISON and tokens.of("time") != ["now", "before"]):
             raise Unreadable("its parts do not fit together")
-        if kind != _COMPARISON and tokens.of("time"):
-            raise Unreadable("it speaks of another time")
         if tokens.of("interval") and len(tokens.numbers) != 3:
             raise Unreadable("an interval is incomplete")
         if kind == _MEASUREMENT and len(tokens.numbers) == 3 and not tokens.of("interval"):
@@ -365,7 +375,7 @@ def _common_lexicon(code: str) -> Lexicon:
     def put(phrase: str, kind: str, key: str) -> None:
         out[phrase.lower()] = (kind, key)
 
-    for kind in ("not", "suggests", "outlined", "pronoun", "certainty", "interval", "lies"):
+    for kind in ("not", "suggests", "outlined", "pronoun", "certainty", "interval", "lies", "earlier", "change"):
         for phrase in words[kind]:
             put(phrase, kind, kind)
     for direction in ("larger", "smaller", "unchanged"):

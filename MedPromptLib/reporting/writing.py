@@ -70,21 +70,19 @@ def write_report(findings: FindingsSet, style: Style, language_code: str, writer
 
 
 def _written(findings: FindingsSet, style: Style, chosen: Language, writer: Writer) -> Report:
-    blocks = layout(findings, style, chosen)
-    parts = tuple(
-        _part(block, writer.word(block.facts, style, chosen) if isinstance(block, Body) and block.prose else None, chosen)
-        for block in blocks
-    )
-    return Report(findings, style, chosen, parts, writer.name)
+    parts: list[tuple[str, str]] = []
+    for block in layout(findings, style, chosen):
+        asked = isinstance(block, Body) and block.prose
+        parts += _parts(block, writer.word(block.facts, style, chosen) if asked else None, chosen)  # type: ignore[union-attr]
+    return Report(findings, style, chosen, tuple(parts), writer.name)
 
 
 def _template(findings: FindingsSet, style: Style, chosen: Language, remark: str) -> Report:
-    def plainly(block: Block) -> str | None:
-        return plain_text(block.facts, style, chosen) if isinstance(block, Body) and block.prose else None
-
-    blocks = layout(findings, style, chosen, remark)
-    parts = tuple(_part(block, plainly(block), chosen) for block in blocks)
-    report = Report(findings, style, chosen, parts, "template")
+    parts: list[tuple[str, str]] = []
+    for block in layout(findings, style, chosen, remark):
+        asked = isinstance(block, Body) and block.prose
+        parts += _parts(block, plain_text(block.facts, style, chosen) if asked else None, chosen)  # type: ignore[union-attr]
+    report = Report(findings, style, chosen, tuple(parts), "template")
     check = verify(report.text, findings, style, chosen, remark)
     if not check.accepted:
         first = check.problems[0]
@@ -92,12 +90,9 @@ def _template(findings: FindingsSet, style: Style, chosen: Language, remark: str
     return report
 
 
-def _part(block: Block, words: str | None, chosen: Language) -> tuple[str, str]:
+def _parts(block: Block, words: str | None, chosen: Language) -> list[tuple[str, str]]:
     if isinstance(block, Line):
-        return block.kind, block.text
+        return [(block.kind, block.text)]
     if words is None:
         words = plain_text(block.facts, "short", chosen)
-    # A line break would set words apart from the paragraph that is checked.
-    return "body", " ".join(words.split("\n"))
-
-
+    return [("body", line.strip()) for line in words.split("\n") if line.strip()]
