@@ -72,6 +72,7 @@ class Quantity(_Strict):
     Attributes:
         low, high: interval in the same unit; None where there is none to give.
         uncertainty: how the interval came about, or why there is none.
+        definition: how it was measured and by whose definition, where that is not plain.
     """
 
     measure: Measure
@@ -80,6 +81,7 @@ class Quantity(_Strict):
     low: float | None = None
     high: float | None = None
     uncertainty: str
+    definition: str = ""
 
     @model_validator(mode="after")
     def _interval_holds_the_value(self) -> Quantity:

@@ -54,6 +54,8 @@ def write_report_files(
             (draft / name).write_bytes(content)
         for name in files:
             os.replace(draft / name, folder / name)
+        if f"{REPORT_NAME}.pdf" not in files:
+            (folder / f"{REPORT_NAME}.pdf").unlink(missing_ok=True)  # it would be an earlier report's
     except OSError as error:
         raise OutputFailed(
             f"The folder {folder} cannot be written to ({error.strerror}); choose another or free some space."

@@ -252,10 +252,8 @@ def _ratio(
             value=widths.heart / widths.thorax,
             low=max(0.0, (widths.heart - 2 * step) / (widths.thorax + 2 * step)),
             high=(widths.heart + 2 * step) / max(1.0, widths.thorax - 2 * step),
-            uncertainty=(
-                f"{CARDIOTHORACIC_DEFINITION}; {CARDIOTHORACIC_READING}; interval if all four ends move by "
-                f"{step:.1f} columns"
-            ),
+            uncertainty=f"interval if all four ends move by {step:.2f} columns, half a point of the coarser grid",
+            definition=f"{CARDIOTHORACIC_DEFINITION}; {CARDIOTHORACIC_READING}",
         ),
         source=Source(
             task_id=heart.task_id,
@@ -287,7 +285,8 @@ def _asymmetry(right: Found, left: Found, image: MedicalImage, catalog: Catalog 
             unit=Unit.PERCENT,
             low=min(value, index(a.low, b.high)),
             high=max(value, index(a.high, b.low)),
-            uncertainty="(right − left) over the mean of both; interval if both outlines move against each other",
+            uncertainty="interval if both outlines move against each other",
+            definition="(right − left) over the mean of both, as in morphometry (Kurth et al. 2015, Nat Protoc 10:293)",
         ),
         source=_source(right),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -60,7 +61,7 @@ def pdf_bytes(report: Report, picture: bytes | None = None, font: Path | None = 
         last = n == len(report.parts) - 1
         if last and has_table(report.style):
             story += _table(report, kinds, width, Paragraph, Table, colors)
-        story.append(Paragraph(escape(_with_spaces(words)), kinds["last" if last else kind]))
+        story.append(Paragraph(_marked(words, plain), kinds["last" if last else kind]))
         if kind == "title" and picture is not None:
             drawn = Image(io.BytesIO(picture))
             scale = min(width / drawn.imageWidth, 105 * mm / drawn.imageHeight)
@@ -88,8 +89,8 @@ def _table(report: Report, kinds: Any, width: float, paragraph: Any, table: Any,
     if not rows:
         return []
     columns = report.language.table("frame")["table_columns"]
-    cells = [[paragraph(escape(c), kinds["head"]) for c in columns]]
-    cells += [[paragraph(escape(_with_spaces(c)), kinds["cell"]) for c in row] for row in rows]
+    cells = [[paragraph(_marked(c, kinds["head"].fontName), kinds["head"]) for c in columns]]
+    cells += [[paragraph(_marked(c, kinds["cell"].fontName), kinds["cell"]) for c in row] for row in rows]
     shares = (0.13, 0.13, 0.12, 0.17, 0.2, 0.12, 0.13)
     drawn = table(cells, colWidths=[share * width for share in shares], repeatRows=1)
     drawn.setStyle(
@@ -101,7 +102,7 @@ def _table(report: Report, kinds: Any, width: float, paragraph: Any, table: Any,
             ("RIGHTPADDING", (0, 0), (-1, -1), 2),
         ]
     )
-    return [paragraph(escape(report.language.frame("table")), kinds["heading"]), drawn]
+    return [paragraph(_marked(report.language.frame("table"), kinds["heading"].fontName), kinds["heading"]), drawn]
 
 
 def _with_spaces(text: str) -> str:
@@ -109,6 +110,7 @@ def _with_spaces(text: str) -> str:
     return text.replace("\u202f", "\u00a0")
 
 
+LATIN = "DejaVu"
 CHINESE_FONTS = ("DroidSansFallback", "wqy", "simsun", "simhei", "msyh", "Deng", "STHeiti", "Songti", "ArialUnicode")
 """Beginnings of the file names of TrueType fonts with Chinese letters, as systems ship them; reportlab reads no others."""
 
@@ -118,12 +120,20 @@ def _fonts(report: Report, font: Path | None) -> tuple[str, str]:
     from reportlab.pdfbase import pdfmetrics
     from reportlab.pdfbase.ttfonts import TTFError, TTFont
 
+    try:
+        import matplotlib
+    except ImportError as missing_package:
+        raise MissingPackage("Writing a PDF needs matplotlib's fonts: pip install matplotlib") from missing_package
+    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    for name, file in ((LATIN, "DejaVuSans.ttf"), (f"{LATIN}-Bold", "DejaVuSans-Bold.ttf")):
+        pdfmetrics.registerFont(TTFont(name, os.fspath(folder / file)))
     if font is None and report.language.code == "zh":
         font = _chinese_font()
         if font is None:
             raise InvalidInput(
                 "This computer has no TrueType font with Chinese letters for the PDF; name one with --font FILE."
             )
+    plain, bold = LATIN, f"{LATIN}-Bold"
     if font is not None:
         try:
             made = TTFont(f"given-{font.stem}", os.fspath(font))
@@ -131,22 +141,27 @@ def _fonts(report: Report, font: Path | None) -> tuple[str, str]:
             raise InvalidInput(
                 f"The font {font} cannot be used ({error}); give a TrueType file (.ttf or .ttc)."
             ) from error
-        letters = {letter for letter in report.text if not letter.isspace()}
-        missing = "".join(sorted(letter for letter in letters if ord(letter) not in made.face.charToGlyph))
-        if missing:
-            raise InvalidInput(
-                f"The font {font} lacks {len(missing)} of the report's letters ({missing[:8]}); give another."
-            )
         pdfmetrics.registerFont(made)
-        return made.fontName, made.fontName
-    try:
-        import matplotlib
-    except ImportError as missing_package:
-        raise MissingPackage("Writing a PDF needs matplotlib's fonts: pip install matplotlib") from missing_package
-    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    for name, file in (("DejaVu", "DejaVuSans.ttf"), ("DejaVu-Bold", "DejaVuSans-Bold.ttf")):
-        pdfmetrics.registerFont(TTFont(name, os.fspath(folder / file)))
-    return "DejaVu", "DejaVu-Bold"
+        plain = bold = made.fontName
+    known = {code for name in {plain, LATIN} for code in pdfmetrics.getFont(name).face.charToGlyph}
+    missing = "".join(sorted({letter for letter in _with_spaces(report.text) if ord(letter) not in known} - {"\n"}))
+    if missing:
+        raise InvalidInput(
+            f"The font lacks {len(missing)} of the report's letters ({missing[:8]}); name another one with --font FILE."
+        )
+    return plain, bold
+
+
+def _marked(text: str, face: str) -> str:
+    """Text for reportlab's paragraphs; letters that a font lacks are set in the Latin one."""
+    from reportlab.pdfbase import pdfmetrics
+
+    glyphs = pdfmetrics.getFont(face).face.charToGlyph
+    out = []
+    for own, letters in groupby(_with_spaces(text), lambda letter: ord(letter) in glyphs):
+        run = escape("".join(letters))
+        out.append(run if own else f'<font name="{LATIN}">{run}</font>')
+    return "".join(out)
 
 
 def _chinese_font() -> Path | None:
