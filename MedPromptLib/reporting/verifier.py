@@ -35,11 +35,12 @@ _ONLY_IN = {
     "direction": (_COMPARISON,),
     "time": (_COMPARISON,),
     "earlier": (_COMPARISON,),
+    "compared": (_COMPARISON,),
     "change": (_COMPARISON,),
     "interval": (_MEASUREMENT,),
 }
 """Words that belong to statements of some kinds, all of which need them unless they are optional."""
-_OPTIONAL = ("interval", "earlier")
+_OPTIONAL = ("interval", "earlier", "compared")
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,7 @@ class Verifier:
                 raise Unreadable(f"it mixes a {kind} with something else")
             if not said and kinds == (kind,) and token not in _OPTIONAL:
                 raise Unreadable(f"it is an incomplete {kind}")
-        if len(tokens.of("suggests")) > 1 or (kind == _COMPARISON and tokens.of("time") != ["now", "before"]):
+        if max(len(tokens.of(once)) for once in ("suggests", "earlier", "compared", "change")) > 1 or (kind == _COMPARISON and tokens.of("time") != ["now", "before"]):
             raise Unreadable("its parts do not fit together")
         if tokens.of("interval") and len(tokens.numbers) != 3:
             raise Unreadable("an interval is incomplete")
@@ -375,7 +376,7 @@ def _common_lexicon(code: str) -> Lexicon:
     def put(phrase: str, kind: str, key: str) -> None:
         out[phrase.lower()] = (kind, key)
 
-    for kind in ("not", "suggests", "outlined", "pronoun", "certainty", "interval", "lies", "earlier", "change"):
+    for kind in ("not", "suggests", "outlined", "pronoun", "certainty", "interval", "lies", "earlier", "compared", "change"):
         for phrase in words[kind]:
             put(phrase, kind, kind)
     for direction in ("larger", "smaller", "unchanged"):
