@@ -205,7 +205,9 @@ def add_planner_commands(
     p.add_argument("--minutes", type=float, default=float("inf"), help="stop, with a checkpoint, after this long")
     p.add_argument("--resume", action="store_true", help="go on from the checkpoint")
 
-    bench = commands.add_parser("bench", help="measure speed and correctness").add_subparsers(required=True, metavar="WHAT")
+    bench = commands.add_parser("bench", help="measure speed and correctness").add_subparsers(
+        required=True, metavar="WHAT"
+    )
     p = bench.add_parser("run", parents=[places, device, planning], help="a warm two-task run, prompt to nodes")
     p.set_defaults(do=bench_run)
     p.add_argument("--rounds", type=int, default=10)

@@ -35,7 +35,9 @@ def report_options() -> argparse.ArgumentParser:
         help="who words the findings: the local language model if it is installed (auto), nobody (template), or the "
         "model of --endpoint; every text is checked against the findings",
     )
-    options.add_argument("--prior", type=Path, metavar="DIR", help="an earlier run on the same subject, to compare with")
+    options.add_argument(
+        "--prior", type=Path, metavar="DIR", help="an earlier run on the same subject, to compare with"
+    )
     options.add_argument("--font", type=Path, metavar="FILE", help="a TrueType font for the PDF")
     return options
 

@@ -151,7 +151,9 @@ def parse_filter(name: str, settings: Mapping[str, str] | None = None) -> Any:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         known = ", ".join(n for n in kind.model_fields if n != "name") or "none"
-        raise InvalidInput(f"The filter '{name}' does not take {where} so ({first['msg']}); it has: {known}.") from error
+        raise InvalidInput(
+            f"The filter '{name}' does not take {where} so ({first['msg']}); it has: {known}."
+        ) from error
 
 
 def apply_filter(image: MedicalImage, chosen: Any) -> tuple[MedicalImage, FilterStep]:
@@ -209,7 +211,9 @@ def undo(image: MedicalImage, step: FilterStep) -> MedicalImage:
         InvalidInput: the step lost values, or the image is not its result.
     """
     if not step.invertible:
-        raise InvalidInput(f"The filter '{step.filter.name}' loses values and cannot be undone; use the original image.")
+        raise InvalidInput(
+            f"The filter '{step.filter.name}' loses values and cannot be undone; use the original image."
+        )
     if _digest(image.array) != step.after:
         raise InvalidInput("The image is not the result of this filter, so that it cannot be undone.")
     values = image.array.astype(np.float64) * step.inverse["deviation"] + step.inverse["mean"]

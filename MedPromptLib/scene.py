@@ -293,9 +293,10 @@ def segmentation_to_labels(
 def volume_nodes(scene: Any = None) -> tuple[Any, ...]:
     """The scene's scalar and colour volumes, label maps left out."""
     scene = mrml_scene(scene)
-    nodes = [scene.GetNthNodeByClass(n, "vtkMRMLScalarVolumeNode") for n in range(
-        scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")
-    )]
+    nodes = [
+        scene.GetNthNodeByClass(n, "vtkMRMLScalarVolumeNode")
+        for n in range(scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode"))
+    ]
     return tuple(node for node in nodes if not node.IsA("vtkMRMLLabelMapVolumeNode"))
 
 

@@ -58,9 +58,7 @@ def findings() -> FindingsSet:
             a_fact(3, "measurement", RIGHT_LUNG, quantity=an_area()),
             a_fact(4, "outline", LESION, present=False),
             a_fact(5, "comparison", RIGHT_LUNG, quantity=an_area(), change=change),
-            a_fact(
-                6, "location", RIGHT_LUNG, location=Location(frame="patient", vertical="upper", horizontal="right")
-            ),
+            a_fact(6, "location", RIGHT_LUNG, location=Location(frame="patient", vertical="upper", horizontal="right")),
         ),
         remarks=(Remark(kind="no_spacing"),),
         prior="earlier",
@@ -130,7 +128,11 @@ def test_other_words_for_a_finding_are_accepted(findings: FindingsSet, sentence:
         ("The area of the right lung is 2\u200b5.3 cm².", "en", "not a word"),
         ("The area of the right lung is ２５.3 cm².", "en", "not a word"),
         ("The area of the right lung is 25.3 cm²?", "en", "no end"),
-        ("The centre of the right lung lies in the lower third of the image, on the patient's right.", "en", "findings"),
+        (
+            "The centre of the right lung lies in the lower third of the image, on the patient's right.",
+            "en",
+            "findings",
+        ),
         ("The centre of the right lung lies in the upper third of the image, on the patient's left.", "en", "findings"),
         ("右肺面积不为25.3 cm²。", "zh", "not in the findings"),
         ("左肺面积为25.3 cm²。", "zh", "not a word"),

@@ -89,8 +89,10 @@ def location_of(found: Found, others: Sequence[Found], image: MedicalImage) -> L
         other = others[n]
         vertical, horizontal = _thirds(found.mask, image, frame, cropped(other.mask))
         # An organ with a side has no side of its own within it.
-        return Location(frame="organ", within=other.subject, vertical=vertical) if other.subject.side else Location(
-            frame="organ", within=other.subject, vertical=vertical, horizontal=horizontal
+        return (
+            Location(frame="organ", within=other.subject, vertical=vertical)
+            if other.subject.side
+            else Location(frame="organ", within=other.subject, vertical=vertical, horizontal=horizontal)
         )
     whole = tuple(slice(0, n) for n in image.shape)
     vertical, horizontal = _thirds(found.mask, image, frame, (whole[0], whole[1], whole[2]))
@@ -184,9 +186,7 @@ def cardiothoracic(found: Sequence[Found], image: MedicalImage) -> Cardiothoraci
 
     def of(code: str, side: Side | None) -> Found | None:
         wanted = [
-            f
-            for f in found
-            if f.structure.terminology.type.value == code and f.subject.side is side and f.mask.any()
+            f for f in found if f.structure.terminology.type.value == code and f.subject.side is side and f.mask.any()
         ]
         return wanted[0] if len(wanted) == 1 else None
 
@@ -199,6 +199,4 @@ def cardiothoracic(found: Sequence[Found], image: MedicalImage) -> Cardiothoraci
         return None
     lungs = (right.mask[0] | left.mask[0])[both]
     first, last = lungs.argmax(axis=1), lungs.shape[1] - 1 - lungs[:, ::-1].argmax(axis=1)
-    return Cardiothoracic(
-        int(columns[-1] - columns[0] + 1), int((last - first + 1).max()), (heart, right, left)
-    )
+    return Cardiothoracic(int(columns[-1] - columns[0] + 1), int((last - first + 1).max()), (heart, right, left))

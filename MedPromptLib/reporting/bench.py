@@ -123,9 +123,7 @@ def _location(random_: random.Random, organs: Sequence[Subject]) -> Location:
     horizontal = random_.choice(("left", "middle", "right"))
     if organs and random_.random() < 0.6:
         within = random_.choice(organs)
-        return Location(
-            frame="organ", within=within, vertical=vertical, horizontal=None if within.side else horizontal
-        )
+        return Location(frame="organ", within=within, vertical=vertical, horizontal=None if within.side else horizontal)
     return Location(frame=random_.choice(("patient", "image")), vertical=vertical, horizontal=horizontal)
 
 

@@ -42,7 +42,15 @@ INVENTED = {
         "The area of the liver lobe is 12.0 cm².",
         "A follow-up in 6 months is advised.",
     ),
-    "zh": ("可见少量胸腔积液。", "建议使用抗生素。", "这是恶性肿瘤。", "脾脏增大。", "程序勾画了胰腺。", "患者健康。", "建议6个月后复查。"),
+    "zh": (
+        "可见少量胸腔积液。",
+        "建议使用抗生素。",
+        "这是恶性肿瘤。",
+        "脾脏增大。",
+        "程序勾画了胰腺。",
+        "患者健康。",
+        "建议6个月后复查。",
+    ),
     "de": (
         "Es besteht ein kleiner Pleuraerguss.",
         "Antibiotika werden empfohlen.",
@@ -61,10 +69,32 @@ INVENTED = {
     ),
 }
 CLAUSES = {
-    "en": (", in the earlier run", ", consistent with cancer", ", which is certain", " and probably growing", ", as expected", " approximately", ", on both sides"),
+    "en": (
+        ", in the earlier run",
+        ", consistent with cancer",
+        ", which is certain",
+        " and probably growing",
+        ", as expected",
+        " approximately",
+        ", on both sides",
+    ),
     "zh": ("，先前运行", "，符合癌症", "，这是确定的", "，可能在增长", "，约", "，双侧"),
-    "de": (", im früheren Lauf", ", passend zu Krebs", ", was sicher ist", " und vermutlich wachsend", ", ungefähr", ", beidseits"),
-    "es": (", en la ejecución anterior", ", compatible con cáncer", ", lo que es seguro", " y probablemente en crecimiento", ", aproximadamente", ", bilateral"),
+    "de": (
+        ", im früheren Lauf",
+        ", passend zu Krebs",
+        ", was sicher ist",
+        " und vermutlich wachsend",
+        ", ungefähr",
+        ", beidseits",
+    ),
+    "es": (
+        ", en la ejecución anterior",
+        ", compatible con cáncer",
+        ", lo que es seguro",
+        " y probablemente en crecimiento",
+        ", aproximadamente",
+        ", bilateral",
+    ),
 }
 
 
@@ -165,9 +195,11 @@ def _replaced(words: Callable[[Sentence, Language], list[tuple[str, list[str]]]]
 
 def _units(sentence: Sentence, spoken: Language) -> list[tuple[str, list[str]]]:
     all_ = [spoken.unit(u) for u in Unit if u is not Unit.NONE]
-    return [(f"\u202f{u}", [f"\u202f{o}" for o in all_ if o != u]) for u in all_ if f"\u202f{u}" in sentence.text and not (
-        u == "mm" and "\u202fmm²" in sentence.text
-    )]
+    return [
+        (f"\u202f{u}", [f"\u202f{o}" for o in all_ if o != u])
+        for u in all_
+        if f"\u202f{u}" in sentence.text and not (u == "mm" and "\u202fmm²" in sentence.text)
+    ]
 
 
 def _no_unit(sentence: Sentence, spoken: Language) -> list[tuple[str, list[str]]]:
@@ -200,7 +232,9 @@ def _measures(sentence: Sentence, spoken: Language) -> list[tuple[str, list[str]
     return [(own[0], others)] if own else []
 
 
-def _subject_forms(sentence: Sentence, spoken: Language, wanted: Callable[[Subject, Subject], bool]) -> list[tuple[str, list[str]]]:
+def _subject_forms(
+    sentence: Sentence, spoken: Language, wanted: Callable[[Subject, Subject], bool]
+) -> list[tuple[str, list[str]]]:
     fact = sentence.fact
     if fact is None:
         return []

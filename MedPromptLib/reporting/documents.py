@@ -43,10 +43,10 @@ def table_rows(facts: Sequence[Fact], language: Language) -> list[Row]:
         if quantity.measure is Measure.PROBABILITY and not fact.present:
             label = language.table("measures")["probability"][0]
         else:
-            label = language.table("measures")[quantity.measure.value][-1 if quantity.measure is Measure.PROBABILITY else 0]
-        rows.append(
-            (name, label, language.amount(quantity), interval, how, fact.source.weight_id, fact.source.node)
-        )
+            label = language.table("measures")[quantity.measure.value][
+                -1 if quantity.measure is Measure.PROBABILITY else 0
+            ]
+        rows.append((name, label, language.amount(quantity), interval, how, fact.source.weight_id, fact.source.node))
     return rows
 
 

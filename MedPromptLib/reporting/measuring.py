@@ -124,9 +124,7 @@ def _structures(run: Run) -> Iterator[Found]:
 
 
 def _source(found: Found) -> Source:
-    return Source(
-        task_id=found.task_id, node=found.node, weight_id=found.weight_id, weight_sha256=found.weight_sha256
-    )
+    return Source(task_id=found.task_id, node=found.node, weight_id=found.weight_id, weight_sha256=found.weight_sha256)
 
 
 def _presence(result: Classification, catalog: Catalog | None) -> Fact:
@@ -162,7 +160,9 @@ def _presence(result: Classification, catalog: Catalog | None) -> Fact:
     )
 
 
-def _of_structure(found: Found, others: Sequence[Found], image: MedicalImage, catalog: Catalog | None) -> Iterator[Fact]:
+def _of_structure(
+    found: Found, others: Sequence[Found], image: MedicalImage, catalog: Catalog | None
+) -> Iterator[Fact]:
     base = {"subject": found.subject, "source": _source(found), "id": "f0"}
     present = bool(found.mask.any())
     yield Fact(kind="outline", present=present, **base)

@@ -215,5 +215,3 @@ class _State:
     def go_on(self, tokens: list[int]) -> None:
         """Read on."""
         self._last = self._forward([tokens], self._cache)[0, -1]
-
-

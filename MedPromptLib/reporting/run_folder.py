@@ -68,9 +68,7 @@ def read_provenance(folder: Path) -> Provenance:
     try:
         return Provenance.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(
-            f"{folder} has no readable {RUN_NAME}; give a folder that `medprompt run` wrote."
-        ) from error
+        raise InvalidInput(f"{folder} has no readable {RUN_NAME}; give a folder that `medprompt run` wrote.") from error
     except ValidationError as error:
         raise InvalidInput(
             f"{path} is not the record of a run ({error.errors()[0]['msg']}); give a folder that `medprompt run` wrote."
@@ -130,7 +128,7 @@ def _classification(row: Finding, catalog: Catalog) -> Classification:
     # What belongs to the other positive classes together is all that is asked for later.
     others = [name for name in card.positive if name != row.result]
     left = of_findings - row.probability if positive_result else of_findings
-    probabilities = {name: 0.0 for name in card.classes} | {row.result: row.probability}
+    probabilities = dict.fromkeys(card.classes, 0.0) | {row.result: row.probability}
     probabilities |= {name: max(0.0, left) / len(others) for name in others}
     return Classification(
         task_id=row.task_id,

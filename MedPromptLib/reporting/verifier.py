@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from .facts import Fact, FindingsSet, Measure, Quantity, Unit
 from .grammar import Style
 from .languages import Language
-from .layout import Block, Body, Line, layout
+from .layout import Block, Line, layout
 
 PUNCTUATION = frozenset(".,;:()（），；：。、")
 _CJK = re.compile(r"[㐀-鿿豈-﫿]")
@@ -202,7 +202,9 @@ class Verifier:
                 raise Unreadable(f"it mixes a {kind} with something else")
             if not said and kinds == (kind,) and token not in _OPTIONAL:
                 raise Unreadable(f"it is an incomplete {kind}")
-        if max(len(tokens.of(once)) for once in ("suggests", "earlier", "compared", "change")) > 1 or (kind == _COMPARISON and tokens.of("time") != ["now", "before"]):
+        if max(len(tokens.of(once)) for once in ("suggests", "earlier", "compared", "change")) > 1 or (
+            kind == _COMPARISON and tokens.of("time") != ["now", "before"]
+        ):
             raise Unreadable("its parts do not fit together")
         if tokens.of("interval") and len(tokens.numbers) != 3:
             raise Unreadable("an interval is incomplete")
@@ -376,7 +378,18 @@ def _common_lexicon(code: str) -> Lexicon:
     def put(phrase: str, kind: str, key: str) -> None:
         out[phrase.lower()] = (kind, key)
 
-    for kind in ("not", "suggests", "outlined", "pronoun", "certainty", "interval", "lies", "earlier", "compared", "change"):
+    for kind in (
+        "not",
+        "suggests",
+        "outlined",
+        "pronoun",
+        "certainty",
+        "interval",
+        "lies",
+        "earlier",
+        "compared",
+        "change",
+    ):
         for phrase in words[kind]:
             put(phrase, kind, kind)
     for direction in ("larger", "smaller", "unchanged"):

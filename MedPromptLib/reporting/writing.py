@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import MedPromptError
-from .facts import Fact, FindingsSet
+from .facts import FindingsSet
 from .grammar import Style
 from .languages import Language, language
 from .layout import Block, Body, Line, layout
 from .prose import Writer, plain_text
 from .verifier import Check, verify
+
+NO_OBJECTION = Check()
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Report:
     language: Language
     parts: tuple[tuple[str, str], ...]
     writer: str
-    rejected: Check = Check()
+    rejected: Check = NO_OBJECTION
     rejected_text: str = ""
     failure: str = ""
 
