@@ -98,7 +98,7 @@ def _writer(options: argparse.Namespace, findings: FindingsSet) -> Writer | None
 
 
 def _endpoint(options: argparse.Namespace, findings: FindingsSet) -> Any:
-    """The endpoint, once the user has agreed that findings are sent there; what is sent is shown before the first use."""
+    """The endpoint, once the user has agreed that findings are sent there and has seen which."""
     from .planner import EndpointPlanner
     from .planner.consent import Consents, identifiers
     from .reporting.languages import language

@@ -59,7 +59,7 @@ class NonLocalMeans(_Strict):
 
 
 class Clahe(_Strict):
-    """Local contrast (contrast-limited adaptive histogram equalisation as ITK's AdaptiveHistogramEqualization, Stark 2000).
+    """Local contrast: limited adaptive histogram equalisation (ITK AdaptiveHistogramEqualization, Stark 2000).
 
     Attributes:
         alpha: 0 is full equalisation, 1 unsharp masking. beta: 1 keeps the image. radius: of the neighbourhood, voxels.
@@ -283,7 +283,8 @@ def _window(chosen: Window, image: MedicalImage) -> Array:
     import SimpleITK as sitk
 
     level, width = WINDOWS[chosen.preset] if chosen.preset else (chosen.level, chosen.width)
-    assert level is not None and width is not None
+    assert level is not None
+    assert width is not None
     low, high = level - width / 2, level + width / 2
     return _back(sitk.IntensityWindowing(_sitk(image), low, high, 0.0, 255.0), image)
 

@@ -16,11 +16,11 @@ from MedPromptLib.images import MedicalImage, read_image
 
 @pytest.fixture(scope="module")
 def a_mr_slice() -> MedicalImage:
-    """A shoulder or abdomen MR slice of pydicom's samples, cut to a quarter."""
+    """A shoulder or abdomen MR slice of pydicom's samples, cut to its middle."""
     from pydicom.data import get_testdata_file
 
     image = read_image(str(get_testdata_file("examples_overlay.dcm", download=False)))
-    return replace(image, array=np.ascontiguousarray(image.array[:, 60:220:1, 100:260]))
+    return replace(image, array=np.ascontiguousarray(image.array[:, 100:180, 140:220]))
 
 
 def noisy(image: MedicalImage) -> MedicalImage:
@@ -31,7 +31,7 @@ def noisy(image: MedicalImage) -> MedicalImage:
 @pytest.mark.parametrize("name", ["curvature-flow", "non-local-means"])
 def test_denoising_brings_a_noisy_slice_nearer_to_the_clean_one(a_mr_slice: MedicalImage, name: str) -> None:
     before = noisy(a_mr_slice)
-    after, _ = apply_filter(before, parse_filter(name, {"iterations": "3"}))
+    after, _ = apply_filter(before, parse_filter(name, {"iterations": "2"}))
     clean = a_mr_slice.array.astype(np.float64)
     assert np.abs(after.array - clean).mean() < 0.8 * np.abs(before.array - clean).mean()
 
@@ -68,13 +68,13 @@ def test_what_loses_values_cannot_be_undone(a_mr_slice: MedicalImage) -> None:
 def test_n4_flattens_a_bias_field(a_mr_slice: MedicalImage) -> None:
     ramp = np.linspace(0.7, 1.3, a_mr_slice.shape[2])[None, None]
     phantom = np.where(np.indices(a_mr_slice.shape).sum(axis=0) % 37 < 30, 400.0, 340.0)
-    phantom[:, :20] = 0
+    phantom[:, :10] = 0
     biased = replace(a_mr_slice, array=(phantom * ramp).astype(np.float32))
     after, _ = apply_filter(biased, parse_filter("n4"))
 
     def slope(array: np.ndarray) -> float:
-        inside = array[0, 30:, :]
-        return float(abs(np.log(inside[:, -40:].mean() / inside[:, :40].mean())))
+        inside = array[0, 15:, :]
+        return float(abs(np.log(inside[:, -20:].mean() / inside[:, :20].mean())))
 
     assert slope(after.array) < 0.5 * slope(biased.array)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..catalog import Structure
 from ..images import MedicalImage
-from .facts import Location, Side, Subject
+from .facts import Horizontal, Location, Side, Subject, Vertical
 from .geometry import Mask, cropped
 
 LESION_CATEGORY = "49755003"
@@ -19,7 +19,9 @@ _SIDES = {"24028007": Side.RIGHT, "7771000": Side.LEFT}
 _LUNG, _HEART = "39607008", "80891009"
 _PROJECTIONS = ("x-ray", "radiograph", "mammogra")
 _VOLUMES = ("ct", "mr")
-_THIRDS = ("upper", "middle", "lower")
+_THIRDS: tuple[Vertical, ...] = ("upper", "middle", "lower")
+_TO_LEFT: tuple[Horizontal, ...] = ("right", "middle", "left")
+_TO_RIGHT: tuple[Horizontal, ...] = ("left", "middle", "right")
 HALF = 0.5
 """Share of a structure that has to lie in another one for it to be said to lie there (our reading)."""
 
@@ -88,18 +90,17 @@ def location_of(found: Found, others: Sequence[Found], image: MedicalImage) -> L
     if share >= HALF and frame != "picture":
         other = others[n]
         vertical, horizontal = _thirds(found.mask, image, frame, cropped(other.mask))
-        # An organ with a side has no side of its own within it.
-        return (
-            Location(frame="organ", within=other.subject, vertical=vertical)
-            if other.subject.side
-            else Location(frame="organ", within=other.subject, vertical=vertical, horizontal=horizontal)
-        )
+        # Within an organ that has a side, the patient's other side means nothing.
+        across = None if other.subject.side else horizontal
+        return Location(frame="organ", within=other.subject, vertical=vertical, horizontal=across)
     whole = tuple(slice(0, n) for n in image.shape)
     vertical, horizontal = _thirds(found.mask, image, frame, (whole[0], whole[1], whole[2]))
     return Location(frame="image" if frame == "picture" else "patient", vertical=vertical, horizontal=horizontal)
 
 
-def _thirds(mask: Mask, image: MedicalImage, frame: str, box: tuple[slice, slice, slice]) -> tuple[str | None, ...]:  # type: ignore[type-arg]
+def _thirds(
+    mask: Mask, image: MedicalImage, frame: str, box: tuple[slice, slice, slice]
+) -> tuple[Vertical, Horizontal]:
     """The vertical and horizontal third of a box that hold the centre of a mask."""
     centre = [float(indices.mean()) for indices in np.nonzero(mask)]
 
@@ -111,12 +112,11 @@ def _thirds(mask: Mask, image: MedicalImage, frame: str, box: tuple[slice, slice
 
     if frame == "volume":
         (across, to_left), (along, up) = _axis(image, 0), _axis(image, 2)
-        # RAS: the first coordinate grows to the right … of the reader's page means: R is positive.
         lateral = share(across) if to_left else 1 - share(across)
         upward = share(along) if not up else 1 - share(along)
-        return _THIRDS[third(upward)], ("right", "middle", "left")[third(lateral)]
+        return _THIRDS[third(upward)], _TO_LEFT[third(lateral)]
     # A film's columns grow towards the patient's left, a picture's towards its own right.
-    words = ("right", "middle", "left") if frame == "projection" else ("left", "middle", "right")
+    words = _TO_LEFT if frame == "projection" else _TO_RIGHT
     return _THIRDS[third(share(1))], words[third(share(2))]
 
 
@@ -174,8 +174,8 @@ CARDIOTHORACIC_DEFINITION = (
 )
 CARDIOTHORACIC_READING = (
     "our reading: the heart's width is that of its whole outline, and the thorax reaches from the outermost point of "
-    "one lung to that of the other in the row where they are farthest apart, as ribs are not outlined; it has its usual "
-    "meaning only on an upright film taken from back to front"
+    "one lung to that of the other in the row where they are farthest apart, as ribs are not outlined; it has its "
+    "usual meaning only on an upright film taken from back to front"
 )
 
 

@@ -129,7 +129,8 @@ def _location(random_: random.Random, organs: Sequence[Subject]) -> Location:
 
 def _change(random_: random.Random, now: Quantity) -> Change:
     factor = random_.choice((1.0, random_.uniform(0.4, 0.8), random_.uniform(1.3, 2.5)))
-    assert now.low is not None and now.high is not None
+    assert now.low is not None
+    assert now.high is not None
     before = now.model_copy(update={"value": now.value / factor, "low": now.low / factor, "high": now.high / factor})
     percent = 100 * (factor - 1)
     return Change(

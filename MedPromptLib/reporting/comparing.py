@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .facts import Change, Fact, FindingsSet, Measure, Remark, Unit
+from .facts import Change, Direction, Fact, FindingsSet, Measure, Quantity, Remark, Unit
 
 COMPARED = (Measure.AREA, Measure.VOLUME, Measure.DIAMETER, Measure.CARDIOTHORACIC_RATIO)
 
@@ -39,10 +39,7 @@ def comparisons(facts: Sequence[Fact], prior: FindingsSet, prior_name: str) -> t
             continue
         if then.value <= 0:
             continue
-        apart = None not in (now.low, now.high, then.low, then.high) and (
-            now.low > then.high or now.high < then.low  # type: ignore[operator]
-        )
-        direction = "unchanged" if not apart else "larger" if now.value > then.value else "smaller"
+        direction = _direction(now, then)
         compared.append(
             fact.model_copy(
                 update={
@@ -50,7 +47,7 @@ def comparisons(facts: Sequence[Fact], prior: FindingsSet, prior_name: str) -> t
                     "change": Change(
                         before=then,
                         percent=100 * (now.value - then.value) / then.value,
-                        direction=direction,  # type: ignore[arg-type]
+                        direction=direction,
                         prior=prior_name,
                     ),
                 }
@@ -62,3 +59,11 @@ def comparisons(facts: Sequence[Fact], prior: FindingsSet, prior_name: str) -> t
     missing = {f.subject.words: f.subject for f in before.values() if f.subject.words not in measured}
     told += [Remark(kind="missing_now", subject=subject) for subject in missing.values()]
     return compared, told
+
+
+def _direction(now: Quantity, then: Quantity) -> Direction:
+    if now.low is None or now.high is None or then.low is None or then.high is None:
+        return "unchanged"
+    if now.low > then.high:
+        return "larger"
+    return "smaller" if now.high < then.low else "unchanged"

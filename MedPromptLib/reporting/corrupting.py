@@ -292,7 +292,8 @@ def _other_direction(said: list[Sentence], report: Report, random_: random.Rando
     if at is None:
         return None
     fact = said[at].fact
-    assert fact is not None and fact.change is not None
+    assert fact is not None
+    assert fact.change is not None
     other = random_.choice([d for d in ("larger", "smaller", "unchanged") if d != fact.change.direction])
     turned = fact.model_copy(update={"change": fact.change.model_copy(update={"direction": other})})
     return _with(said, at, random_.choice(sentences(turned, report.style, report.language)))

@@ -129,6 +129,11 @@ class Subject(_Strict):
         return f"{self.side.value} {self.name}" if self.side else self.name
 
 
+Vertical = Literal["upper", "middle", "lower"]
+Horizontal = Literal["left", "middle", "right"]
+Direction = Literal["larger", "smaller", "unchanged"]
+
+
 class Location(_Strict):
     """Where a structure lies.
 
@@ -142,8 +147,8 @@ class Location(_Strict):
 
     frame: Literal["organ", "patient", "image"]
     within: Subject | None = None
-    vertical: Literal["upper", "middle", "lower"] | None = None
-    horizontal: Literal["left", "middle", "right"] | None = None
+    vertical: Vertical | None = None
+    horizontal: Horizontal | None = None
 
 
 class Change(_Strict):
@@ -157,7 +162,7 @@ class Change(_Strict):
 
     before: Quantity
     percent: float
-    direction: Literal["larger", "smaller", "unchanged"]
+    direction: Direction
     prior: str
 
 
@@ -217,7 +222,7 @@ class Fact(_Strict):
 
 
 def certainty_of(probability: float) -> Certainty:
-    """The word for a calibrated probability of what is stated: from 0.9 high, from 0.7 moderate, else low (our bands)."""
+    """The word for a calibrated probability: from 0.9 high, from 0.7 moderate, else low (our bands)."""
     return "high" if probability >= 0.9 else "moderate" if probability >= 0.7 else "low"
 
 

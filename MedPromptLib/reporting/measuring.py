@@ -163,7 +163,7 @@ def _presence(result: Classification, catalog: Catalog | None) -> Fact:
 def _of_structure(
     found: Found, others: Sequence[Found], image: MedicalImage, catalog: Catalog | None
 ) -> Iterator[Fact]:
-    base = {"subject": found.subject, "source": _source(found), "id": "f0"}
+    base: dict[str, Any] = {"subject": found.subject, "source": _source(found), "id": "f0"}
     present = bool(found.mask.any())
     yield Fact(kind="outline", present=present, **base)
     if not present:

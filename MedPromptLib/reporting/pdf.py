@@ -112,7 +112,7 @@ def _with_spaces(text: str) -> str:
 
 LATIN = "DejaVu"
 CHINESE_FONTS = ("DroidSansFallback", "wqy", "simsun", "simhei", "msyh", "Deng", "STHeiti", "Songti", "ArialUnicode")
-"""Beginnings of the file names of TrueType fonts with Chinese letters, as systems ship them; reportlab reads no others."""
+"""How the file names of TrueType fonts with Chinese letters begin, as systems ship them."""
 
 
 def _fonts(report: Report, font: Path | None) -> tuple[str, str]:

@@ -71,7 +71,7 @@ def request(facts: Sequence[Fact], style: Style, language: Language) -> list[dic
 
 
 class ChoosingWriter:
-    """The local SmolLM2 under the grammar: of each fact's sentences it takes the one most probable after the text so far.
+    """The local SmolLM2 under the grammar: of a fact's sentences it takes the most probable after the text so far.
 
     Whatever the model prefers, the text is made of sentences that say the facts. Probabilities are per token, so that
     length does not count. The choice is made once for each kind of sentence, so that both lungs are described alike,

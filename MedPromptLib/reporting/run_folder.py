@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
-from ..catalog import Catalog, Structure
+from ..catalog import Catalog, Structure, WeightCard
 from ..errors import InvalidInput
 from ..outputs import RUN_NAME, SCENE_NAME
 from ..results import Classification, Finding, Provenance, Run, Segmentation
@@ -83,10 +84,10 @@ def _by_task(findings: Sequence[Finding], kind: str) -> dict[int, list[Finding]]
     return out
 
 
-def _segmentation_node(scene: object, task_id: int, folder: Path) -> object:
-    count = scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")  # type: ignore[attr-defined]
+def _segmentation_node(scene: Any, task_id: int, folder: Path) -> Any:
+    count = scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")
     for n in range(count):
-        node = scene.GetNthNodeByClass(n, "vtkMRMLSegmentationNode")  # type: ignore[attr-defined]
+        node = scene.GetNthNodeByClass(n, "vtkMRMLSegmentationNode")
         if node.GetAttribute("MedPrompt.TaskID") == str(task_id):
             return node
     raise InvalidInput(f"{folder / SCENE_NAME} lacks the segmentation of task {task_id}; write the run again.")
@@ -98,7 +99,7 @@ def _structures(rows: Sequence[Finding], catalog: Catalog) -> tuple[Structure, .
     return tuple(s for s in card.structures if s.name in names)
 
 
-def _card(row: Finding, catalog: Catalog):  # type: ignore[no-untyped-def]
+def _card(row: Finding, catalog: Catalog) -> WeightCard:
     if row.weight_id not in catalog or catalog.card(row.weight_id).file.sha256 != row.weight_sha256:
         raise InvalidInput(
             f"The weight '{row.weight_id}' of this run is not installed as it was then; install it, or make the report "

@@ -73,16 +73,18 @@ def write_report(findings: FindingsSet, style: Style, language_code: str, writer
 def _written(findings: FindingsSet, style: Style, chosen: Language, writer: Writer) -> Report:
     parts: list[tuple[str, str]] = []
     for block in layout(findings, style, chosen):
-        asked = isinstance(block, Body) and block.prose
-        parts += _parts(block, writer.word(block.facts, style, chosen) if asked else None, chosen)  # type: ignore[union-attr]
+        facts = block.facts if isinstance(block, Body) and block.prose else None
+        words = None if facts is None else writer.word(facts, style, chosen)
+        parts += _parts(block, words, chosen)
     return Report(findings, style, chosen, tuple(parts), writer.name)
 
 
 def _template(findings: FindingsSet, style: Style, chosen: Language, remark: str) -> Report:
     parts: list[tuple[str, str]] = []
     for block in layout(findings, style, chosen, remark):
-        asked = isinstance(block, Body) and block.prose
-        parts += _parts(block, plain_text(block.facts, style, chosen) if asked else None, chosen)  # type: ignore[union-attr]
+        facts = block.facts if isinstance(block, Body) and block.prose else None
+        words = None if facts is None else plain_text(facts, style, chosen)
+        parts += _parts(block, words, chosen)
     report = Report(findings, style, chosen, tuple(parts), "template")
     check = verify(report.text, findings, style, chosen, remark)
     if not check.accepted:
