@@ -1,4 +1,4 @@
-"""The command line: `medprompt run | plan | weights | demo | train | train-planner | evaluate | bench | schema`.
+"""The command line: `medprompt run | report | plan | weights | filter | demo | train | evaluate | bench | schema | …`.
 
 Exit codes are those of `errors`: 0 done, 2 unusable input, 3 nothing that can be run, 4 a broken weight, 5 the
 planner's endpoint failed, 6 the output could not be written, 7 a package is missing, 70 a defect in this program,
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .cli_planner import add_planner_commands, chosen_planner, confirmed, planning_options, read_text, tell
+from .cli_reports import add_report_commands, make_report, report_options
 from .cli_weights import add_weight_commands
 from .errors import InvalidInput, MedPromptError
 from .outputs import write_lines
@@ -106,7 +107,18 @@ def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) ->
         for omission in plan.omissions:
             tell(f'Left out "{omission.text}": {omission.reason}')
         out = options.out / Path(name).stem if len(names) > 1 else options.out
-        written = write_outputs(result, out)
+        report = None
+        if getattr(options, "report", False):
+            try:
+                report = make_report(result, session.catalog, options)
+            except MedPromptError:
+                write_outputs(result, out)  # what was computed is not lost with the report
+                raise
+        written = write_outputs(result, out, report.text if report else None)
+        if report is not None:
+            from .reporting.files import write_report_files
+
+            written = (*written, *write_report_files(report, result, out, options.font, tell))
         for row in result.provenance.findings:
             print(_finding_line(row))
         print(*written, sep="\n")
@@ -210,9 +222,15 @@ def schema(options: argparse.Namespace) -> None:
     """Print the JSON schema of a value object."""
     from .catalog import WeightCard
     from .plan import Plan
+    from .reporting.facts import FindingsSet
     from .results import Provenance
 
-    models: dict[str, type[BaseModel]] = {"plan": Plan, "card": WeightCard, "run": Provenance}
+    models: dict[str, type[BaseModel]] = {
+        "plan": Plan,
+        "card": WeightCard,
+        "run": Provenance,
+        "findings": FindingsSet,
+    }
     model = models[options.of]
     print(json.dumps(model.model_json_schema(), indent=1))
 
@@ -246,7 +264,9 @@ def _parser() -> argparse.ArgumentParser:
     device.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     planning = planning_options()
 
-    p = commands.add_parser("run", parents=[places, device, planning], help="do what a prompt asks on images")
+    p = commands.add_parser(
+        "run", parents=[places, device, planning, report_options()], help="do what a prompt asks on images"
+    )
     p.set_defaults(do=run)
     p.add_argument("--prompt")
     p.add_argument("--plan", type=Path, help="a plan saved with `medprompt plan --json` instead of a prompt")
@@ -259,6 +279,7 @@ def _parser() -> argparse.ArgumentParser:
         help="run although an image does not look like those a weight was made for",
     )
     p.add_argument("--modality", help="what the images are, where their files do not say")
+    p.add_argument("--report", action="store_true", help="also write a report (see `medprompt report --help`)")
     p.add_argument("--out", type=Path, required=True, metavar="DIR")
 
     p = commands.add_parser("plan", parents=[places, planning], help="show the plan of a prompt; nothing runs")
@@ -281,11 +302,12 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--out", type=Path, default=Path("weights"), metavar="DIR")
 
     add_weight_commands(commands, places, device)
-    add_planner_commands(commands, places, device, planning, bench_run)
+    bench = add_planner_commands(commands, places, device, planning, bench_run)
+    add_report_commands(commands, bench, places, planning)
 
     p = commands.add_parser("schema", help="print a JSON schema")
     p.set_defaults(do=schema)
-    p.add_argument("of", choices=("plan", "card", "run"))
+    p.add_argument("of", choices=("plan", "card", "run", "findings"))
     return parser
 
 

@@ -190,8 +190,8 @@ def add_planner_commands(
     device: argparse.ArgumentParser,
     planning: argparse.ArgumentParser,
     bench_run: Callable[..., None],
-) -> None:
-    """`train-planner` and `bench`."""
+) -> Any:
+    """`train-planner` and `bench`; returns what further benches are added to."""
     from .cli_cards import add_bench_weights
 
     p = commands.add_parser("train-planner", help="fine-tune the planner's language model on synthetic requests")
@@ -205,7 +205,9 @@ def add_planner_commands(
     p.add_argument("--minutes", type=float, default=float("inf"), help="stop, with a checkpoint, after this long")
     p.add_argument("--resume", action="store_true", help="go on from the checkpoint")
 
-    bench = commands.add_parser("bench", help="measure speed").add_subparsers(required=True, metavar="WHAT")
+    bench = commands.add_parser("bench", help="measure speed and correctness").add_subparsers(
+        required=True, metavar="WHAT"
+    )
     p = bench.add_parser("run", parents=[places, device, planning], help="a warm two-task run, prompt to nodes")
     p.set_defaults(do=bench_run)
     p.add_argument("--rounds", type=int, default=10)
@@ -223,3 +225,4 @@ def add_planner_commands(
     p.add_argument("--catalog", type=Path, required=True, help="a JSON list of cards")
     p.add_argument("--gold", type=Path, required=True, help="JSON lines with id, category, prompt and gold plan")
     p.add_argument("--wrong", action="store_true", help="list what went wrong")
+    return bench

@@ -31,8 +31,11 @@ def check_folder(folder: Path) -> None:
         raise _failed(folder, error) from error
 
 
-def write_outputs(run: Run, folder: Path) -> tuple[Path, ...]:
+def write_outputs(run: Run, folder: Path, report_text: str | None = None) -> tuple[Path, ...]:
     """Write all files of a run; files of an earlier run with the same names are replaced only once all are complete.
+
+    Args:
+        report_text: becomes a text node of the scene, beside the image.
 
     Returns:
         The files, in the order a reader wants them.
@@ -42,13 +45,15 @@ def write_outputs(run: Run, folder: Path) -> tuple[Path, ...]:
     """
     from .headless import headless_scene, save_scene_bundle, save_segmentation, save_table
     from .overview import overview_picture
-    from .scene import write_run
+    from .scene import write_run, write_text
 
     check_folder(folder)
     draft = Path(tempfile.mkdtemp(prefix=".medprompt-", dir=folder))
     try:
         with headless_scene() as scene:
             nodes = write_run(run, scene=scene)
+            if report_text is not None:
+                write_text(report_text, scene, f"{nodes.volume.GetName()} MedPrompt report", nodes.volume)
             for result, node in zip(run.segmentations, nodes.segmentations, strict=True):
                 save_segmentation(node, draft / f"{result.task_id}_{result.weight_id}.seg.nrrd")
             save_table(nodes.table, draft / TABLE_NAME)

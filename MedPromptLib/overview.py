@@ -43,6 +43,37 @@ def overview_picture(run: Run, path: str | os.PathLike[str]) -> Path:
     return save_figure(_figure(run), path)
 
 
+def panels_picture(run: Run) -> bytes:
+    """The image and the structures over it, side by side with their names, as a PNG for a document.
+
+    Raises:
+        MissingPackage: matplotlib is not installed.
+    """
+    import io
+
+    k = _slice_to_show(run)
+    _, j, i = run.image.shape
+    _, row_mm, column_mm = run.image.spacing
+    legend = _legend(run, k)
+    panel_width = (WIDTH - 3 * MARGIN) / 2
+    panel_height = float(np.clip(panel_width * (j * row_mm) / (i * column_mm), 2.2, 6.0))
+    names = (len(legend) + 1) // 2 * LINE + (0.1 if legend else 0.0)
+    total = panel_height + names + 2 * MARGIN
+    figure = new_figure(WIDTH, total)
+    for side, segmentations in enumerate(((), run.segmentations)):
+        left = MARGIN + side * (panel_width + MARGIN)
+        place = (left / WIDTH, (MARGIN + names) / total, panel_width / WIDTH, panel_height / total)
+        _draw_slice(figure.add_axes(place), run.image, k, segmentations)
+    for n, (text, color) in enumerate(legend):
+        x, y = MARGIN + (n % 2) * (panel_width + MARGIN), MARGIN + names - 0.25 - n // 2 * LINE
+        if color is not None:
+            figure.text(x / WIDTH, y / total, "■", fontsize=12, color=color)
+        figure.text((x + 0.25) / WIDTH, y / total, text.replace("$", r"\$"), fontsize=10.5)
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png")
+    return stream.getvalue()
+
+
 def new_figure(width: float, height: float) -> Any:
     """An empty `matplotlib.figure.Figure` with an Agg canvas, in inches; pyplot's global state is not touched.
 

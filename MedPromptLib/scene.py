@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .catalog import Code, Terminology
+from .catalog import Code, Structure, Terminology
 from .errors import InvalidInput, OutputFailed
 from .headless import (
     HeadlessScene,
@@ -42,12 +42,15 @@ __all__ = [
     "save_scene_bundle",
     "save_segmentation",
     "save_table",
+    "segmentation_to_labels",
     "serialize_terminology",
+    "volume_nodes",
     "volume_to_image",
     "write_provenance",
     "write_run",
     "write_segmentation",
     "write_table",
+    "write_text",
 ]
 
 BINARY_LABELMAP = "Binary labelmap"
@@ -274,6 +277,35 @@ def write_segmentation(
     return node
 
 
+def segmentation_to_labels(
+    segmentation_node: Any, volume_node: Any, structures: Sequence[Structure]
+) -> npt.NDArray[np.uint8]:
+    """(k, j, i) label map of a segmentation node on a volume's grid; structures without a segment stay empty.
+
+    Args:
+        structures: segments are found by their names and get these labels.
+    """
+    k, j, i = volume_node.GetImageData().GetDimensions()[::-1]
+    labels = np.zeros((k, j, i), np.uint8)
+    segments = segmentation_node.GetSegmentation()
+    for structure in structures:
+        segment_id = segments.GetSegmentIdBySegmentName(structure.name)
+        if segment_id:
+            inside = slicer.util.arrayFromSegmentBinaryLabelmap(segmentation_node, segment_id, volume_node)
+            labels[inside.reshape(labels.shape) > 0] = structure.label
+    return labels
+
+
+def volume_nodes(scene: Any = None) -> tuple[Any, ...]:
+    """The scene's scalar and colour volumes, label maps left out."""
+    scene = mrml_scene(scene)
+    nodes = [
+        scene.GetNthNodeByClass(n, "vtkMRMLScalarVolumeNode")
+        for n in range(scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode"))
+    ]
+    return tuple(node for node in nodes if not node.IsA("vtkMRMLLabelMapVolumeNode"))
+
+
 def _oriented_labels(segmentation: Segmentation, volume_node: Any) -> Any:
     """`vtkOrientedImageData` with the labels that were asked for, on the volume's own (untransformed) grid."""
     from vtk.util.numpy_support import vtk_to_numpy
@@ -388,9 +420,17 @@ def _cell(text: str) -> str:
 
 def write_provenance(provenance: Provenance, scene: Any = None, name: str = "MedPrompt provenance") -> Any:
     """A new text node with the run's provenance as indented JSON."""
+    text = json.dumps(provenance.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    return write_text(text, scene, name)
+
+
+def write_text(text: str, scene: Any = None, name: str = "MedPrompt report", beside: Any = None) -> Any:
+    """A new text node, beside another node in the subject hierarchy if one is given."""
     node = mrml_scene(scene).AddNewNodeByClass("vtkMRMLTextNode", name)
     node.SetEncoding(vtk.VTK_ENCODING_UTF_8)
-    node.SetText(json.dumps(provenance.model_dump(mode="json"), indent=2, ensure_ascii=False))
+    node.SetText(text)
+    if beside is not None:
+        _place(node, beside)
     return node
 
 

@@ -78,23 +78,25 @@ class Consents:
 
     Args:
         path: default: `$MEDPROMPT_CONFIG/endpoints.json`, else in the user's configuration folder.
+        what: what is sent; prompts, unless it says otherwise. Each kind is agreed to by itself.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, what: str = "") -> None:
         self.path = path or configuration_folder() / "endpoints.json"
+        self._what = f" {what}" if what else ""
         self._agreements = Agreements(self.path, "endpoints")
 
     def given(self, planner: EndpointPlanner) -> bool:
         """Whether the user has agreed to this address and model."""
-        return self._agreements.given(_key(planner))
+        return self._agreements.given(_key(planner) + self._what)
 
     def give(self, planner: EndpointPlanner) -> None:
         """Remember the agreement."""
-        self._agreements.give(_key(planner))
+        self._agreements.give(_key(planner) + self._what)
 
     def take_back(self, planner: EndpointPlanner) -> None:
         """Forget the agreement."""
-        self._agreements.take_back(_key(planner))
+        self._agreements.take_back(_key(planner) + self._what)
 
 
 def _key(planner: EndpointPlanner) -> str:

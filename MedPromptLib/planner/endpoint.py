@@ -96,6 +96,14 @@ class EndpointPlanner:
         except _FormatRejected as error:
             raise EndpointFailed(str(error)) from error
 
+    def answer(self, talk: list[dict[str, str]]) -> str:
+        """The model's answer to a conversation, as it is; for texts that something else checks.
+
+        Raises:
+            EndpointFailed: no connection, too slow, an HTTP error or no text.
+        """
+        return self._ask(talk, None)
+
     # -- the wire -----------------------------------------------------------------------------------------------------
 
     def _ask(self, talk: list[dict[str, str]], form: dict[str, Any] | None) -> str:

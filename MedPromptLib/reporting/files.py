@@ -1,0 +1,65 @@
+"""Writes a report's files beside a run's, all of them or none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from ..errors import InvalidInput, MissingPackage, OutputFailed
+from ..outputs import check_folder
+from ..results import Run
+from .documents import html_page, markdown
+from .pdf import pdf_bytes
+from .writing import Report
+
+FINDINGS_NAME = "findings.json"
+REPORT_NAME = "report"
+PICTURE_NAME = "report.png"
+
+
+def write_report_files(
+    report: Report, run: Run, folder: Path, font: Path | None = None, tell: Callable[[str], None] = lambda line: None
+) -> tuple[Path, ...]:
+    """Findings, Markdown, HTML and PDF; older ones are replaced once all are complete.
+
+    Args:
+        tell: gets a sentence if there is no PDF because reportlab or a font is missing that nobody asked for by name.
+
+    Raises:
+        OutputFailed: nothing half-written is left behind.
+        InvalidInput: the given font cannot be used.
+    """
+    from ..overview import panels_picture
+
+    check_folder(folder)
+    picture = panels_picture(run)
+    files: dict[str, bytes] = {
+        FINDINGS_NAME: (report.findings.model_dump_json(indent=1) + "\n").encode(),
+        f"{REPORT_NAME}.md": markdown(report, PICTURE_NAME).encode(),
+        f"{REPORT_NAME}.html": html_page(report, picture).encode(),
+        PICTURE_NAME: picture,
+    }
+    try:
+        files[f"{REPORT_NAME}.pdf"] = pdf_bytes(report, picture, font)
+    except (MissingPackage, InvalidInput) as error:
+        if font is not None:
+            raise
+        tell(f"No PDF: {error}")
+    draft = Path(tempfile.mkdtemp(prefix=".medprompt-", dir=folder))
+    try:
+        for name, content in files.items():
+            (draft / name).write_bytes(content)
+        for name in files:
+            os.replace(draft / name, folder / name)
+        if f"{REPORT_NAME}.pdf" not in files:
+            (folder / f"{REPORT_NAME}.pdf").unlink(missing_ok=True)  # it would be an earlier report's
+    except OSError as error:
+        raise OutputFailed(
+            f"The folder {folder} cannot be written to ({error.strerror}); choose another or free some space."
+        ) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return tuple(folder / name for name in files)
