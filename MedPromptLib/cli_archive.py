@@ -348,10 +348,16 @@ def add_archive_commands(commands: Any) -> None:
     p = action("search", archive_search, "findings by words, sizes and decisions", found)
     p.add_argument("words", nargs="*", metavar="WORDS", help='such as "left pleural nodule > 10 mm, accepted"')
     for name, text in (
-        ("weight", "id of the weight"), ("reviewer", "who decided"), ("modality", "such as 'chest x-ray'"),
-        ("project", "label"), ("run", "beginning of a run's name"), ("subject", "a pseudonym"),
-        ("subject-id", "the identifier itself"), ("since", "date or time, of the run"), ("until", "date (the whole day) or time"),
-    ):  # fmt: skip
+        ("weight", "id of the weight"),
+        ("reviewer", "who decided"),
+        ("modality", "such as 'chest x-ray'"),
+        ("project", "label"),
+        ("run", "beginning of a run's name"),
+        ("subject", "a pseudonym"),
+        ("subject-id", "the identifier itself"),
+        ("since", "date or time, of the run"),
+        ("until", "date (the whole day) or time"),
+    ):
         p.add_argument(f"--{name}", default="", help=text)
     p.add_argument("--tag", action="append", default=[], metavar="KIND:VALUE", help="repeatable; all must be there")
     p = action("similar", archive_similar, "runs on similar images, or similar findings", found)

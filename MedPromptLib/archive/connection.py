@@ -58,6 +58,7 @@ def connect(path: Path, file_key: bytes | None = None, salt: bytes = b"", *, rea
         connection.row_factory = driver.Row
         try:
             if file_key is not None:
+                connection.execute("PRAGMA cipher_log_level = NONE")  # what is wrong is said in our own words
                 connection.execute(f"PRAGMA key = \"x'{file_key.hex()}{salt.hex()}'\"")
             # In WAL mode only FULL makes each commit durable: an acknowledged filing survives a power failure.
             connection.execute("PRAGMA synchronous = FULL")

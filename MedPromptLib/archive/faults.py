@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -90,9 +91,12 @@ def file_read_only(path: Path) -> None:
     Raises:
         OutputFailed: as it should.
     """
-    folder = path.parent / "read-only"
-    folder.mkdir(exist_ok=True)
-    copy = Path(shutil.copy(path, folder / path.name))
+    with tempfile.TemporaryDirectory(prefix="medprompt-bench-") as place:
+        _file_read_only(Path(shutil.copy(path, place)))
+
+
+def _file_read_only(copy: Path) -> None:
+    folder = copy.parent
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         copy.chmod(0o444)
         folder.chmod(0o555)
@@ -102,10 +106,7 @@ def file_read_only(path: Path) -> None:
             folder.chmod(0o755)
         return
     # Permissions do not bind the superuser: a child without privileges does it.
-    for reachable in (folder, *folder.parents):
-        if not os.access(reachable, os.X_OK) or not reachable.stat().st_mode & 0o001:
-            with contextlib.suppress(OSError):
-                reachable.chmod(reachable.stat().st_mode | 0o055)
+    folder.chmod(0o755)
     code = (
         f"import os; from pathlib import Path; from MedPromptLib.archive import faults; os.setuid({NOBODY}); "
         f"print(faults.sentence_of_filing(Path({os.fspath(copy)!r})))"
