@@ -90,8 +90,12 @@ def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) ->
     if not plan.pipeline:
         session.route(plan)  # says why there is nothing to run, before any image is read
     if options.archive:
+        from .archive.privacy import check_source
+
         with open_archive(options.archive, make=True) as archive:
             _ = archive.keys  # says what is wrong with it before anything expensive runs
+        for path in options.input:
+            check_source(path)
     for name, path in zip(names, options.input, strict=True):
         image = read_image(path)
         if options.modality:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 BRIGHT = 0.85
 """Share of the brightest value from which a pixel may belong to a character (burned-in text is drawn at full level)."""
+STROKE, CONTRAST = 4, 0.25
+"""Strokes are at most twice so many pixels wide, and so much brighter than what is around them."""
 HEIGHTS = (6, 64)
 CHARACTERS = 4
 SLICES = 3
@@ -70,9 +72,8 @@ def _rows(x: npt.NDArray[np.float32], k: int) -> list[Text]:
     """Rows of bright character-like shapes: neighbours of like height, on one line, close together."""
     import SimpleITK as sitk
 
-    mask = x >= BRIGHT
-    if not 0 < mask.mean() < 0.25:  # characters cover little; a bright background is looked at inverted
-        return []
+    thin = sitk.GetArrayFromImage(sitk.WhiteTopHat(sitk.GetImageFromArray(x), [STROKE, STROKE]))
+    mask = (x >= BRIGHT) & (thin >= CONTRAST)
     labels = sitk.ConnectedComponent(sitk.GetImageFromArray(mask.astype(np.uint8)), True)
     shapes = sitk.LabelShapeStatisticsImageFilter()
     shapes.Execute(labels)

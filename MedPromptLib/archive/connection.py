@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,9 @@ APPLICATION_ID = 0x4D645072
 PLAIN_HEADER = b"SQLite format 3\0"
 WAIT_SECONDS = 120.0
 """How long a writer waits for others before it gives up."""
+
+LONGEST_JOURNAL = 32 * 2**20
+"""Bytes of the write-ahead log from which it is moved into the file."""
 
 
 def is_encrypted(path: Path) -> bool:
@@ -95,6 +99,16 @@ def transaction(connection: Any, path: Path) -> Iterator[None]:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+    _shorten_journal(connection, path)
+
+
+def _shorten_journal(connection: Any, path: Path) -> None:
+    """Move a long write-ahead log into the file: while many write without a pause, SQLite never finds the moment to."""
+    journal = path.with_name(f"{path.name}-wal")
+    # What was written is safe already, so that whatever hinders this is no failure.
+    with contextlib.suppress(Exception):
+        if journal.stat().st_size > LONGEST_JOURNAL:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
@@ -106,13 +106,13 @@ def record_of(
     stored = _clean_provenance(provenance, scrubber, name, digest)
     findings = documents if documents is not None else [f.model_dump(mode="json") for f in provenance.findings]
     cleaned = without_identifiers(header, keys, profile) if header is not None else None
-    modality = _modality(provenance, image)
     from .burned_in import warning
 
     with tempfile.TemporaryDirectory(prefix="medprompt-") as place:
         bundle = folder / SCENE_NAME
         if image is None and bundle.is_file():
             image = _image_in(bundle)
+        modality = _modality(provenance, image)
         warnings = [warning(image, header)]
         paths = sorted(folder.iterdir()) if written is None else sorted(written)
         files = _clean_files(paths, Path(place), scrubber, provenance.input_name, name, stored, with_scene, warnings)
@@ -319,10 +319,12 @@ def _image_in(bundle: Path) -> MedicalImage | None:
             else {}
         )
         storage = next((n for n in root.iter() if n.get("id") == references.get("storage")), None)
-        if storage is None:
+        if volume is None or storage is None:
             return None
         member = str(PurePosixPath(scenes[0]).parent / unquote(storage.get("fileName") or ""))
         with tempfile.TemporaryDirectory(prefix="medprompt-") as place:
             file = Path(place) / f"volume{PurePosixPath(member).suffix}"
             file.write_bytes(source.read(member))
-            return read_image(file)
+            image = read_image(file)
+    noted = dict(a.split(":", 1) for a in volume.get("attributes", "").split(";") if ":" in a)
+    return replace(image, modality=noted.get("MedPrompt.Modality") or image.modality)

@@ -96,6 +96,16 @@ def dicom_header(source: Path) -> Dataset | None:
     return None
 
 
+def check_source(source: Path) -> None:
+    """Make sure that a run on these files can be filed, before anything expensive runs.
+
+    Raises:
+        MissingPackage: it is a DICOM image, and the package that knows its identifiers is not installed.
+    """
+    if dicom_header(source) is not None:
+        _profile_table()
+
+
 @functools.cache
 def _profile_table() -> tuple[dict[tuple[int, int], str], tuple[tuple[int, int, int, int], ...]]:
     """(tag → `U` for a UID that is replaced, else `X`), and masks (group, element, group mask, element mask) of `X`."""
