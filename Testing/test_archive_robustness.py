@@ -90,16 +90,16 @@ def test_a_read_only_archive_can_be_searched(tmp_path: Path) -> None:
 
 
 def test_the_journal_stays_short(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("MedPromptLib.archive.connection.LONGEST_JOURNAL", 200_000)
+    monkeypatch.setattr("MedPromptLib.archive.connection.LONGEST_JOURNAL", 150_000)
     path = tmp_path / "archive.db"
     with an_archive(path) as archive, closing(sqlite3.connect(path)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM runs").fetchone()  # an open reader hinders SQLite's own shortening
-        for number in range(30):
+        for number in range(12):
             archive.file(synthetic_record(number))
         reader.execute("ROLLBACK")
-        archive.file(synthetic_record(30))
-        assert (tmp_path / "archive.db-wal").stat().st_size < 200_000
+        archive.file(synthetic_record(12))
+        assert (tmp_path / "archive.db-wal").stat().st_size < 150_000
         assert not archive.check()
 
 
@@ -122,8 +122,6 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[4096 * 3 : 4096 * 12] = bytes(4096 * 9)
     path.write_bytes(data)
-    with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchone()[0] != "ok", "this is damage"
     said = []
     try:
         with Archive.open(path, secret=faults.SECRET) as archive:

@@ -108,7 +108,11 @@ def _shorten_journal(connection: Any, path: Path) -> None:
     # What was written is safe already, so that whatever hinders this is no failure.
     with contextlib.suppress(Exception):
         if journal.stat().st_size > LONGEST_JOURNAL:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            connection.execute("PRAGMA busy_timeout = 250")  # an open reader hinders it; then the next writer tries
+            try:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                connection.execute(f"PRAGMA busy_timeout = {1000 * WAIT_SECONDS:.0f}")
 
 
 @contextmanager
