@@ -94,6 +94,20 @@ def test_what_a_finding_says_is_taken_from_any_document() -> None:
     assert ("equivalent diameter", "length") not in found.measures
 
 
+def test_a_statement_about_a_subject_is_understood() -> None:
+    found = described(
+        {
+            "kind": "measurement",
+            "subject": {"name": "lung", "side": "left"},
+            "present": True,
+            "quantity": {"measure": "longest diameter", "value": 14.0, "unit": "mm"},
+        },
+        "ct",
+    )
+    assert (found.what, found.result, found.phrase) == ("left lung", "present", "left lung, present, ct")
+    assert found.measures == {("longest diameter", "length"): 14.0}
+
+
 def test_an_area_or_a_volume_has_the_diameter_of_a_circle_or_a_ball() -> None:
     assert described({"area_mm2": np.pi * 25}).measures["equivalent diameter", "length"] == pytest.approx(10)
     assert described({"volume_ml": 4 / 3 * np.pi * 0.125}).measures["equivalent diameter", "length"] == pytest.approx(
@@ -240,7 +254,7 @@ def test_a_run_is_filed_once_with_scene_table_and_tags(archive: Archive, a_run: 
     tags = {tuple(t) for t in archive.connection.execute("SELECT kind, value FROM tags")}
     assert {("structure", "left lung"), ("class", "tuberculosis"), ("modality", "ct")} <= tags
     assert ("structure", "heart") not in tags, "nothing of it was found"
-    assert len(archive.search("lung")) == 2
+    assert len(archive.search("what:lung -heart")) == 2
     Provenance.model_validate(archive.provenance(row["id"]))
 
 

@@ -94,6 +94,15 @@ def test_a_name_that_is_a_common_word_takes_nothing_else_out(a_run: Run, tmp_pat
         assert not any(n.startswith("lung ") or n == "lung" for n in names)
 
 
+def test_a_picture_named_after_somebody_is_named_nowhere(a_run: Run, tmp_path: Path) -> None:
+    folder = a_run_folder(a_run, tmp_path / "run", name="okonkwo film")
+    (folder / "report.md").write_text("# Okonkwo film\n\nLeft lung outlined.\n", encoding="utf-8")
+    with an_archive(tmp_path / "archive.db") as archive:
+        archive.add_run(folder)
+        stored = everything_in(archive)
+    assert b"konkwo" not in stored and b"Left lung outlined" in stored
+
+
 def test_runs_of_one_subject_meet_and_others_do_not(a_run: Run, tmp_path: Path) -> None:
     with an_archive(tmp_path / "archive.db") as archive:
         subjects = []

@@ -1,7 +1,8 @@
 """A finding's JSON document as what a search looks at: words, measures with units, a phrase for likeness.
 
 It knows no class of findings: strings are words, and numbers are measures by their name (`area_mm2`, `volume_ml`,
-`probability`) or as objects with `value` and `unit`. Findings of another shape are therefore found as well.
+`probability`) or as objects with `value`, `unit` and `name` or `measure`. What a finding is about is its `structure`
+and `target`, or the `side` and `name` of its `subject`; what it says is its `result`, or whether it is `present`.
 """
 
 from __future__ import annotations
@@ -38,14 +39,19 @@ class Described:
     """What of a finding is searched.
 
     Attributes:
+        target, structure, outcome, weight: as the document says; empty where it does not.
         what: target and structure.
-        result: the reported class or outcome, and `positive` or `negative` where the document says from when on.
+        result: the outcome, and `positive` or `negative` where the document says from when on.
         rest: all other words.
         measures: (name, dimension) → value in the dimension's own unit.
         phrase: the finding in words, without numbers.
         log_size: natural logarithm of its volume (mm³), area (mm²) or length (mm), or None.
     """
 
+    target: str
+    structure: str
+    outcome: str
+    weight: str
     what: str
     result: str
     rest: str
@@ -61,6 +67,11 @@ def described(document: Mapping[str, Any], modality: str = "") -> Described:
     `> 10 mm` has an answer; its name is `equivalent diameter`.
     """
     target, structure, result = (_text(document, name) for name in ("target", "structure", "result"))
+    subject = document.get("subject")
+    if not (target or structure) and isinstance(subject, Mapping):
+        structure = " ".join(part for part in (_text(subject, "side"), _text(subject, "name")) if part)
+    if not result and isinstance(document.get("present"), bool):
+        result = "present" if document["present"] else "absent"
     what = " ".join(dict.fromkeys(part for part in (structure, target) if part))
     named = {target, structure, result}
     rest = " ".join(dict.fromkeys(word for word in _strings(document) if word not in named))
@@ -72,7 +83,12 @@ def described(document: Mapping[str, Any], modality: str = "") -> Described:
         length = 2 * (3 * volume / (4 * math.pi)) ** (1 / 3) if volume else 2 * math.sqrt((area or 0.0) / math.pi)
         measures["equivalent diameter", "length"] = length
     size = volume or area or length
+    source = document.get("source")
     return Described(
+        target=target,
+        structure=structure,
+        outcome=result,
+        weight=_text(document, "weight_id") or (_text(source, "weight_id") if isinstance(source, Mapping) else ""),
         what=what,
         result=f"{result} {_sign(measures)}".strip(),
         rest=f"{rest} {modality}".strip(),
@@ -100,7 +116,7 @@ def _strings(value: object) -> Iterator[str]:
             yield value
     elif isinstance(value, Mapping):
         for name, item in value.items():
-            if name != "decision":  # decisions change; they are searched where they are kept
+            if name not in ("decision", "weight_id"):  # they have columns of their own
                 yield from _strings(item)
     elif isinstance(value, (list, tuple)):
         for item in value:
@@ -116,7 +132,10 @@ def _measures(value: object) -> Iterator[tuple[tuple[str, str], float]]:
     number, unit = value.get("value"), value.get("unit")
     if number is not None and _is_number(number) and isinstance(unit, str):
         dimension, factor = UNITS.get(unit.strip().lower(), ("number", 1.0))
-        yield (str(value.get("name") or dimension).lower().replace("_", " "), dimension), float(number) * factor
+        yield (
+            (str(value.get("name") or value.get("measure") or dimension).lower().replace("_", " "), dimension),
+            float(number) * factor,
+        )
         return
     for name, item in value.items():
         if _is_number(item) and name not in _NOT_A_MEASURE:

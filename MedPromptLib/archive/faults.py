@@ -97,8 +97,8 @@ def file_read_only(path: Path) -> None:
 
 def _file_read_only(copy: Path) -> None:
     folder = copy.parent
+    copy.chmod(0o444)
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        copy.chmod(0o444)
         folder.chmod(0o555)
         try:
             _file_one(copy)

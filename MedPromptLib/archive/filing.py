@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
     from ..images import MedicalImage
 
-REPORT_STEM = "report"
+REPORT_STEM, FINDINGS_NAME = "report", "findings.json"
+_OFTEN = ("image", "volume", "scan", "film", "picture", "ct", "mr", "mri", "cr", "dx", "us", "test", "input", "series")
 TEXT_SUFFIXES = (".txt", ".md", ".html", ".json", ".tsv", ".csv", ".mrml", ".xml")
 
 
@@ -99,8 +101,8 @@ def record_of(
     provenance = _provenance(folder)
     header = dicom_header(source) if source is not None else None
     hidden = () if profile.file_names else (provenance.input_name,)
-    # A name such as "image" would take ordinary words out of texts; where names stand they are replaced as a whole.
-    scrubber = Scrubber(profile, header, [subject, *(n for n in hidden if any(c.isdigit() or c in "_^" for c in n))])
+    # A name such as "lung" would take ordinary words out of texts; where names stand they are replaced as a whole.
+    scrubber = Scrubber(profile, header, [subject, *(n for n in hidden if not _words(n) <= _common_words(provenance))])
     digest = keys.pseudonym("image", provenance.input_sha256)
     name = scrubber.text(provenance.input_name) if profile.file_names else f"image {digest[:8]}"
     stored = _clean_provenance(provenance, scrubber, name, digest)
@@ -133,6 +135,19 @@ def record_of(
             files=files,
             warnings=tuple(w for w in warnings if w),
         )
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"[a-z]+|\d+", text.lower()))
+
+
+def _common_words(provenance: Provenance) -> set[str]:
+    """Words that tell nobody's name: those of findings and tasks, and what files are often called."""
+    texts = [text for f in provenance.findings for text in (f.target, f.structure, f.result)]
+    texts += [
+        text for task in provenance.plan.pipeline for text in (task.target, task.modality or "", *task.structures)
+    ]
+    return _words(" ".join((*texts, *_OFTEN)))
 
 
 def _provenance(folder: Path) -> Provenance:
@@ -214,21 +229,35 @@ def _clean_files(
     files = {}
     for path in paths:
         target = place / path.name
+        if not path.is_file():
+            continue
         if path.name == SCENE_NAME:
             if with_scene:
                 _clean_bundle(path, target, scrubber, old, new, stored)
                 files[path.name] = target
-        elif path.name.endswith(".seg.nrrd") or path.name == TABLE_NAME or path.stem.startswith(REPORT_STEM):
-            if path.suffix not in TEXT_SUFFIXES and not path.name.endswith(".nrrd"):
+        elif (
+            path.name.endswith(".seg.nrrd")
+            or path.name in (TABLE_NAME, FINDINGS_NAME)
+            or path.stem.startswith(REPORT_STEM)
+        ):
+            data = path.read_bytes()
+            try:
+                target.write_bytes(data if path.suffix == ".nrrd" else _clean_text(path.name, data, scrubber))
+            except ValueError:
                 warnings.append(f"{path.name} was not filed, because identifiers in it cannot be found and removed.")
                 continue
-            data = path.read_bytes()
-            target.write_bytes(scrubber.text(data.decode("utf-8")).encode() if path.suffix in TEXT_SUFFIXES else data)
             _must_tell_nothing(path.name, _readable(path.name, target.read_bytes()), scrubber)
             files[path.name] = target
         elif path.name == PICTURE_NAME:
             continue  # the input's name and the prompt are drawn on it
     return files
+
+
+def _clean_text(name: str, data: bytes, scrubber: Scrubber) -> bytes:
+    """A text without identifiers; a ValueError if it is none."""
+    if not name.endswith(TEXT_SUFFIXES):
+        raise ValueError(name)
+    return scrubber.text(data.decode("utf-8")).encode()
 
 
 def _clean_bundle(path: Path, target: Path, scrubber: Scrubber, old: str, new: str, stored: Mapping[str, Any]) -> None:

@@ -65,7 +65,8 @@ CREATE TABLE decisions (
 );
 
 CREATE TABLE tags (run INTEGER NOT NULL REFERENCES runs, kind TEXT NOT NULL, value TEXT NOT NULL,
-  PRIMARY KEY (kind, value, run)) WITHOUT ROWID;
+  PRIMARY KEY (run, kind, value)) WITHOUT ROWID;
+CREATE INDEX tags_by_value ON tags (value, kind, run);
 
 CREATE TABLE files (run INTEGER NOT NULL REFERENCES runs, name TEXT NOT NULL, sha256 TEXT NOT NULL,
   bytes INTEGER NOT NULL, PRIMARY KEY (run, name)) WITHOUT ROWID;

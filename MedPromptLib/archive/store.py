@@ -100,6 +100,7 @@ class Archive:
             connection = connect(draft, keys.file if encrypted else None, salt)
             with contextlib.closing(connection):
                 _furnish(connection, draft, keys, salt, privacy or PrivacyProfile())
+            draft.chmod(0o600)  # whoever is to share it can be given leave
             os.link(draft, path)  # unlike a renaming, this never replaces what another process made meanwhile
         except FileExistsError as error:
             raise InvalidInput(f"{path} exists already; another process has just made it.") from error
@@ -259,7 +260,7 @@ class Archive:
 
     def _insert_finding(self, run: int, number: int, document: Mapping[str, Any], modality: str) -> int:
         do, found = self.connection.execute, described(document, modality)
-        text = [str(document.get(name) or "") for name in ("target", "structure", "result", "weight_id")]
+        text = (found.target, found.structure, found.outcome, found.weight)
         finding = do(
             "INSERT INTO findings (run, number, target, structure, result, weight, document, phrase, log_size) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

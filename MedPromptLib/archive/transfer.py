@@ -127,6 +127,8 @@ def _read_run(
     place.mkdir()
     files = {}
     for n, (file, sha256) in enumerate(data["files"].items()):
+        if Path(file).name != file or file in ("", ".", ".."):
+            raise InvalidInput(f"The file name {file!r} in {source} is none that an export has; nothing was filed.")
         path = place / str(n)  # never a name out of the file
         digest = hashlib.sha256()
         with bundle.open(f"{name}/files/{file}") as packed, path.open("wb") as stream:
@@ -135,10 +137,12 @@ def _read_run(
                 stream.write(piece)
         if digest.hexdigest() != sha256:
             raise InvalidInput(f"The file {file} of run {name} in {source} is damaged; nothing was filed.")
-        files[Path(file).name] = path
+        files[file] = path
     record = Record(
-        started=data["started"], image=data["image"], provenance=data["provenance"], findings=tuple(data["findings"]),
-        project=project or data["project"], subject=data["subject"], study=data["study"], modality=data["modality"],
+        started=str(data["started"]), image=str(data["image"]), subject=str(data["subject"]), study=str(data["study"]),
+        modality=str(data["modality"]),
+        provenance=dict(data["provenance"]), findings=tuple(dict(f) for f in data["findings"]),
+        project=project or str(data["project"]),
         header=data["header"], descriptor=bytes.fromhex(data["descriptor"]) if data["descriptor"] else None,
         tags=tuple((str(kind), str(value)) for kind, value in data["tags"]), files=files,
     )  # fmt: skip
