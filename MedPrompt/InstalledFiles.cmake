@@ -191,6 +191,7 @@ set(MEDPROMPT_LIBRARY_DATA
 
 set(MEDPROMPT_RESOURCES
   "Resources/Docs/add-a-weight.md"
+  "Resources/Docs/privacy-and-audit.md"
   "Resources/Icons/MedPrompt.png"
   "Resources/UI/MedPrompt.ui"
   "Resources/requirements-language-model.txt"
