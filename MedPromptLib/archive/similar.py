@@ -71,11 +71,11 @@ class Likeness:
         self._read_new()
         if not len(self._runs):
             return []
-        mean, scale = self._scale
         if self._scaled is None:
-            self._scaled = ((self._vectors - mean) * scale).astype(np.float32)
+            self._mean, self._weights = self._scale()
+            self._scaled = ((self._vectors - self._mean) * self._weights).astype(np.float32)
             self._squares = np.einsum("ij,ij->i", self._scaled, self._scaled)
-        query = ((descriptor - mean) * scale).astype(np.float32)
+        query = ((descriptor - self._mean) * self._weights).astype(np.float32)
         squared = np.maximum(self._squares - 2 * (self._scaled @ query) + query @ query, 0)
         count = min(limit, len(squared))
         best = np.argpartition(squared, count - 1)[:count]
@@ -83,8 +83,8 @@ class Likeness:
         names = self._names([int(self._runs[n]) for n in best])
         return [(names[int(self._runs[n])], math.exp(-math.sqrt(float(squared[n])) / 2)) for n in best]
 
-    @property
     def _scale(self) -> tuple[Floats, Floats]:
+        """Mean (87,) and what each number is multiplied by (87,)."""
         deviation = np.maximum(self._vectors.std(axis=0), LEAST_DEVIATION)
         parts = np.concatenate([np.full(length, (length * len(GROUPS)) ** -0.5) for length in GROUPS])
         return self._vectors.mean(axis=0), (parts / deviation).astype(np.float32)
