@@ -250,8 +250,8 @@ def _told(what: str, times: _Times, limit: float) -> tuple[str, bool]:
     """A line; judged by the processor's time, as the clock also counts what other programs do meanwhile."""
     busy = statistics.median(times.processor)
     return (
-        f"{what}: median {busy:.1f} ms of the processor (limit {limit:g}), slowest {max(times.processor):.1f} ms; on the "
-        f"clock {statistics.median(times):.1f} and {max(times):.1f} ms; n = {len(times)}",
+        f"{what}: median {busy:.1f} ms of the processor (limit {limit:g}), slowest {max(times.processor):.1f} ms; "
+        f"on the clock {statistics.median(times):.1f} and {max(times):.1f} ms; n = {len(times)}",
         busy <= limit,
     )
 
