@@ -1,4 +1,4 @@
-"""The command line: `medprompt run | report | plan | weights | filter | demo | train | evaluate | bench | schema | …`.
+"""The command line: `medprompt run | report | plan | weights | archive | audit | filter | demo | train | evaluate | …`.
 
 Exit codes are those of `errors`: 0 done, 2 unusable input, 3 nothing that can be run, 4 a broken weight, 5 the
 planner's endpoint failed, 6 the output could not be written, 7 a package is missing, 70 a defect in this program,
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .cli_archive import add_archive_commands, add_filing_options, open_archive, say_filed
 from .cli_planner import add_planner_commands, chosen_planner, confirmed, planning_options, read_text, tell
 from .cli_reports import add_report_commands, make_report, report_options
 from .cli_weights import add_weight_commands
@@ -89,6 +90,13 @@ def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) ->
         raise InvalidInput("Two inputs have the same name, so their results would overwrite each other; rename one.")
     if not plan.pipeline:
         session.route(plan)  # says why there is nothing to run, before any image is read
+    if options.archive:
+        from .archive.privacy import check_source
+
+        with open_archive(options.archive, make=True) as archive:
+            _ = archive.keys  # says what is wrong with it before anything expensive runs
+        for path in options.input:
+            check_source(path)
     for name, path in zip(names, options.input, strict=True):
         image = read_image(path)
         if options.modality:
@@ -122,6 +130,18 @@ def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) ->
         for row in result.provenance.findings:
             print(_finding_line(row))
         print(*written, sep="\n")
+        if options.archive:
+            with open_archive(options.archive) as archive:
+                filed = archive.add_run(
+                    out,
+                    image=image,
+                    source=Path(path),
+                    subject=options.subject_id,
+                    project=options.project,
+                    with_scene=not options.without_scene,
+                    written=written,
+                )
+            say_filed(filed)
 
 
 def _finding_line(row: Finding) -> str:
@@ -281,6 +301,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--modality", help="what the images are, where their files do not say")
     p.add_argument("--report", action="store_true", help="also write a report (see `medprompt report --help`)")
     p.add_argument("--out", type=Path, required=True, metavar="DIR")
+    add_filing_options(p)
 
     p = commands.add_parser("plan", parents=[places, planning], help="show the plan of a prompt; nothing runs")
     p.set_defaults(do=plan)
@@ -293,6 +314,7 @@ def _parser() -> argparse.ArgumentParser:
     p = commands.add_parser("demo", parents=[places, device, planning], help="run on a real chest radiograph")
     p.set_defaults(do=demo, modality=None, accept_unusual_input=False)
     p.add_argument("--out", type=Path, default=Path("medprompt-demo"), metavar="DIR")
+    add_filing_options(p)
 
     p = commands.add_parser("train", parents=[device], help="train a weight from a recipe (resumable)")
     p.set_defaults(do=train)
@@ -304,6 +326,7 @@ def _parser() -> argparse.ArgumentParser:
     add_weight_commands(commands, places, device)
     bench = add_planner_commands(commands, places, device, planning, bench_run)
     add_report_commands(commands, bench, places, planning)
+    add_archive_commands(commands)
 
     p = commands.add_parser("schema", help="print a JSON schema")
     p.set_defaults(do=schema)

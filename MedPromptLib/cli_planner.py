@@ -51,8 +51,14 @@ def chosen_planner(options: argparse.Namespace, abilities: Sequence[Ability]) ->
         return AgreementPlanner.default()
     if not options.endpoint or not options.model:
         raise InvalidInput("The endpoint planner needs an address and a model; give --endpoint URL and --model NAME.")
+    from .cli_archive import observer
+
     endpoint = EndpointPlanner(
-        options.endpoint, options.model, api_key=os.environ.get(KEY_VARIABLE), timeout=options.timeout
+        options.endpoint,
+        options.model,
+        api_key=os.environ.get(KEY_VARIABLE),
+        timeout=options.timeout,
+        observe=observer(options),
     )
     _agree_to_send(endpoint, getattr(options, "prompt", None), abilities, options)
     return AgreementPlanner(model=endpoint)
@@ -158,7 +164,10 @@ def bench_planner(options: argparse.Namespace) -> None:
 
 def planning_options() -> argparse.ArgumentParser:
     """Options of every command that plans."""
+    from .cli_archive import add_archive_option
+
     planning = argparse.ArgumentParser(add_help=False)
+    add_archive_option(planning, "file the run in this archive, and log what is sent to an endpoint")
     planning.add_argument(
         "--planner",
         choices=("agreement", "rules", "local", "endpoint"),
@@ -192,6 +201,7 @@ def add_planner_commands(
     bench_run: Callable[..., None],
 ) -> Any:
     """`train-planner` and `bench`; returns what further benches are added to."""
+    from .cli_archive import add_bench_archive
     from .cli_cards import add_bench_weights
 
     p = commands.add_parser("train-planner", help="fine-tune the planner's language model on synthetic requests")
@@ -212,6 +222,9 @@ def add_planner_commands(
     p.set_defaults(do=bench_run)
     p.add_argument("--rounds", type=int, default=10)
     add_bench_weights(bench.add_parser("weights", parents=[places], help="each weight on one image, on the CPU"))
+    add_bench_archive(
+        bench.add_parser("archive", help="an archive under many writers, killed ones too, and its searches")
+    )
     p = bench.add_parser("planner", parents=[places], help="each planner and the policy, cold and warm")
     p.set_defaults(do=bench_planner)
     p.add_argument("--catalog", type=Path, help="a JSON list of cards instead of the installed weights")

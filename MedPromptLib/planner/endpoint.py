@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,9 +36,18 @@ class EndpointPlanner:
         model: the model's name at that address.
         api_key: sent as a bearer token if given; never shown in messages or plans.
         timeout: in seconds, for each of at most three requests.
+        observe: told of every request before it is sent (`endpoint call`) and of how it ended (`endpoint answer`), with
+            what is needed for a log: host, model, number of bytes and their SHA-256. If it raises, nothing is sent.
     """
 
-    def __init__(self, url: str, model: str, api_key: str | None = None, timeout: float = 60.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        api_key: str | None = None,
+        timeout: float = 60.0,
+        observe: Callable[[str, dict[str, object]], None] | None = None,
+    ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise InvalidInput(
@@ -49,6 +59,7 @@ class EndpointPlanner:
         self.timeout = timeout
         self.name = f"endpoint:{model}"
         self._key = api_key
+        self._observe = observe or _unobserved
         self._host = parts.hostname
         handlers: list[urllib.request.BaseHandler] = [_SameHostOnly()]
         if is_loopback(parts.hostname):
@@ -107,6 +118,15 @@ class EndpointPlanner:
     # -- the wire -----------------------------------------------------------------------------------------------------
 
     def _ask(self, talk: list[dict[str, str]], form: dict[str, Any] | None) -> str:
+        try:
+            text = self._exchange(talk, form)
+        except (EndpointFailed, _FormatRejected) as error:
+            self._observe("endpoint answer", {"host": self._host, "error": str(error)})
+            raise
+        self._observe("endpoint answer", {"host": self._host, "bytes": len(text.encode())})
+        return text
+
+    def _exchange(self, talk: list[dict[str, str]], form: dict[str, Any] | None) -> str:
         body: dict[str, Any] = {"model": self.model, "messages": talk, "temperature": 0, "stream": False}
         if form is not None:
             body["response_format"] = {
@@ -116,7 +136,10 @@ class EndpointPlanner:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
-        request = urllib.request.Request(self.url, json.dumps(body).encode(), headers, method="POST")
+        data = json.dumps(body).encode()
+        told: dict[str, object] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        self._observe("endpoint call", {"host": self._host, "model": self.model, **told})
+        request = urllib.request.Request(self.url, data, headers, method="POST")
         deadline = time.monotonic() + self.timeout
         raw = b""
         try:
@@ -185,6 +208,10 @@ class _SameHostOnly(urllib.request.HTTPRedirectHandler):
         if code in (307, 308) and req.get_method() == "POST":
             return urllib.request.Request(newurl, data=req.data, headers=dict(req.header_items()), method="POST")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _unobserved(event: str, details: dict[str, object]) -> None:
+    """Where nobody keeps a log."""
 
 
 def is_loopback(host: str) -> bool:

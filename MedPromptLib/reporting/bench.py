@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from .corrupting import MUTATIONS, Sentence, as_text, sentences_of
 from .facts import (
@@ -119,8 +119,9 @@ def _sizes(random_: random.Random, spacing: bool, volume: bool) -> Iterator[Quan
 
 
 def _location(random_: random.Random, organs: Sequence[Subject]) -> Location:
-    vertical = random_.choice(("upper", "middle", "lower"))
-    horizontal = random_.choice(("left", "middle", "right"))
+    verticals: tuple[Literal["upper", "middle", "lower"], ...] = ("upper", "middle", "lower")
+    horizontals: tuple[Literal["left", "middle", "right"], ...] = ("left", "middle", "right")
+    vertical, horizontal = random_.choice(verticals), random_.choice(horizontals)
     if organs and random_.random() < 0.6:
         within = random_.choice(organs)
         return Location(frame="organ", within=within, vertical=vertical, horizontal=None if within.side else horizontal)

@@ -28,7 +28,7 @@ th { background: #eef2f6; } td.number { white-space: nowrap; }
 
 def table_rows(facts: Sequence[Fact], language: Language) -> list[Row]:
     """The cells of the table of measurements: every number with its interval, its uncertainty and its source."""
-    rows = []
+    rows: list[Row] = []
     for fact in facts:
         quantity = fact.quantity
         if quantity is None or fact.kind == "comparison":
