@@ -31,7 +31,7 @@ def noisy(image: MedicalImage) -> MedicalImage:
 @pytest.mark.parametrize("name", ["curvature-flow", "non-local-means"])
 def test_denoising_brings_a_noisy_slice_nearer_to_the_clean_one(a_mr_slice: MedicalImage, name: str) -> None:
     before = noisy(a_mr_slice)
-    after, _ = apply_filter(before, parse_filter(name, {"iterations": "2"}))
+    after, _ = apply_filter(before, parse_filter(name, {}))
     clean = a_mr_slice.array.astype(np.float64)
     assert np.abs(after.array - clean).mean() < 0.8 * np.abs(before.array - clean).mean()
 
