@@ -321,6 +321,7 @@ class Provenance(_Strict):
         also: further sets that joined it in training, measured as well.
         unlabelled: sets whose images took part without labels.
         same_kind: sets of the same kind of images, which are no counter-examples for the input check.
+        held_out: cases of the training split that stood in for the validation split that the data set lacks.
         splits: how many images each split of it has.
         subgroups: the column of its `split.csv` whose values are measured apart; empty for none.
         training: what is known of the run.
@@ -336,6 +337,7 @@ class Provenance(_Strict):
     also: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
     same_kind: tuple[str, ...] = ()
+    held_out: tuple[str, ...] = ()
     splits: dict[str, int] = {}
     subgroups: str = ""
     command: str

@@ -218,7 +218,7 @@ def _measure(
     found = measure(weight, folder, options.split, command, subgroups=subgroups, worst=options.worst)
     card = found.on(card)
     if own:
-        provenance = card.provenance.model_copy(update={"splits": count_splits(folder)})
+        provenance = card.provenance.model_copy(update={"splits": count_splits(folder, card.provenance.held_out)})
         card = card.model_copy(update={"provenance": provenance})
     if not options.no_card:
         write_card(catalog.folder(card.id), card)

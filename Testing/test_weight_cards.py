@@ -22,7 +22,7 @@ from MedPromptLib.inference.engine import load_weight
 from MedPromptLib.measured import OperatingPoint
 from MedPromptLib.networks import build
 from MedPromptLib.training.across_sources import pure_sources
-from MedPromptLib.training.case_record import Evaluation
+from MedPromptLib.training.case_record import Evaluation, count_splits
 from MedPromptLib.training.config import CardText, DataSource, OperatingRule, Recipe, Schedule
 from MedPromptLib.training.data import read_cases
 from MedPromptLib.training.evaluation import evaluate
@@ -224,6 +224,19 @@ def test_sources_that_hold_one_label_each_are_measured_in_pairs_beside_their_fra
     line = zoo_table([card], "test").splitlines()[-1]
     assert line.index("worst pair of sources") < line.index("accuracy"), "the worst figure comes first"
     assert "frame of the image alone on that pair" in line
+
+
+def test_cases_held_out_of_the_training_are_its_validation_split(a_data_set, tmp_path):
+    table = a_data_set / "split.csv"
+    table.write_text(table.read_text().replace(",val,", ",train,"))
+    weight = loaded(tmp_path, one_structure("spot_seg_cxr"))
+    with pytest.raises(InvalidInput, match="has no split 'val'"):
+        evaluate(weight, a_data_set, "val", "")
+    origin = weight.card.provenance.model_copy(update={"dataset": a_data_set.name, "held_out": ("1", "3", "4")})
+    weight = replace(weight, card=weight.card.model_copy(update={"provenance": origin}))
+    found = {m.metric: m.images for m in evaluate(weight, a_data_set, "val", "").measurements}
+    assert (found["Dice"], found["Dice of the mean shape"]) == (2, 2), "two of the three have the structure"
+    assert count_splits(a_data_set, origin.held_out) == {"train": 17, "val": 3, "test": 20}
 
 
 def test_sources_that_hold_both_labels_are_not_paired():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -158,12 +159,12 @@ def _diagram(quantity: str, sums: PixelBins, stamp: Stamp) -> Reliability:
     return Reliability.model_validate({**stamp, "quantity": quantity, "bins": bins, "ece": round(ece, 4)})
 
 
-def count_splits(folder: Path) -> dict[str, int]:
-    """How many images each split of a data set has."""
+def count_splits(folder: Path, held_out: Collection[str] = ()) -> dict[str, int]:
+    """How many images each split of a data set has; cases held out of the training split count as `val`."""
     from collections import Counter
 
     from .data import read_table
 
-    found = Counter(row.get("split", "") for row in read_table(folder))
+    found = Counter("val" if row["id"] in held_out else row.get("split", "") for row in read_table(folder))
     order = {"train": 0, "val": 1, "test": 2}
     return dict(sorted(found.items(), key=lambda item: (order.get(item[0], 3), item[0])))

@@ -163,12 +163,19 @@ def training_cases(root: Path, source: DataSource) -> dict[str, Cases]:
     if not source.held_out:
         val = join([read_cases(folder, "val", binary_mask=source.binary_mask) for folder in folders])
         return {"train": train, "val": val}
-    unknown = sorted(set(source.held_out) - set(train.ids))
+    return hold_out(train, source.held_out)
+
+
+def hold_out(train: Cases, names: Sequence[str]) -> dict[str, Cases]:
+    """A training split as `train` and `val`: the named cases are validated on and not trained on.
+
+    Raises:
+        InvalidInput: the split lacks some of them.
+    """
+    unknown = sorted(set(names) - set(train.ids))
     if unknown:
-        raise InvalidInput(f"The recipe holds out {unknown}, which the training split of {folders[0]} does not have.")
-    kept, held = (
-        [i for i, name in enumerate(train.ids) if (name in source.held_out) is wanted] for wanted in (False, True)
-    )
+        raise InvalidInput(f"The recipe holds out {unknown}, which the training split of {train.folder} does not have.")
+    kept, held = ([i for i, name in enumerate(train.ids) if (name in names) is wanted] for wanted in (False, True))
     return {"train": choose(train, kept, "train"), "val": choose(train, held, "val")}
 
 

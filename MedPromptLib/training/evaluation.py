@@ -20,7 +20,7 @@ from ..measured import Measurement
 from ..plan import Intent
 from ..results import decided_class
 from .case_record import CaseRecord, Evaluation
-from .data import Cases, NoSuchSplit
+from .data import Cases, NoSuchSplit, hold_out
 from .floors import segmentation_floors, thumbnail_probabilities
 from .metrics import (
     Estimate,
@@ -100,6 +100,14 @@ def evaluate(
 
 
 def _cases(card: WeightCard, folder: Path, split: str) -> Cases:
+    held_out = card.provenance.held_out
+    if held_out and split in ("train", "val") and folder.name == card.provenance.dataset:
+        parts = hold_out(_read(card, folder, "train"), held_out)
+        return parts[split]
+    return _read(card, folder, split)
+
+
+def _read(card: WeightCard, folder: Path, split: str) -> Cases:
     return read_for(card.dimension, card.preprocessing, folder, split, binary_mask=len(card.structures) == 1)
 
 

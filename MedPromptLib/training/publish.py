@@ -55,7 +55,9 @@ def publish(
     The folder appears complete or not at all. What int8 storage changes on the validation split is written on the card.
     """
     card = _draft(recipe, command, config_sha256)
-    provenance = card.provenance.model_copy(update={"training": training, "splits": count_splits(validation.folder)})
+    provenance = card.provenance.model_copy(
+        update={"training": training, "splits": count_splits(validation.folder, recipe.data.held_out)}
+    )
     card = card.model_copy(update={"provenance": provenance})
     cpu = torch.device("cpu")
     exact = build(recipe.network)
@@ -120,6 +122,7 @@ def _draft(recipe: Recipe, command: str, config_sha256: str) -> WeightCard:
             also=recipe.data.also,
             unlabelled=recipe.data.unlabelled,
             same_kind=recipe.data.same_kind,
+            held_out=recipe.data.held_out,
             subgroups=recipe.data.subgroups,
             command=command,
             seed=recipe.schedule.seed,
