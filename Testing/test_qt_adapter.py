@@ -175,6 +175,7 @@ def test_nothing_of_the_application_is_left_afterwards() -> None:
         import qt  # noqa: F401
 
         assert slicer.app.testingEnabled()
-    assert not {"qt", "ctk", "slicer.packaging", "slicer.parameterNodeWrapper"} & set(sys.modules)
+    left = {"qt", "ctk", "slicer.packaging", "slicer.parameterNodeWrapper"} & set(sys.modules)
+    assert not left
     assert not hasattr(slicer, "app")
     assert not hasattr(slicer, "qMRMLWidget")

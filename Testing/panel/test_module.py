@@ -198,16 +198,17 @@ def test_slicer_5_10_asks_before_it_installs(
 ) -> None:
     packages = the_module.MedPromptLogic().packages
     monkeypatch.setattr(packages, "missing", lambda: ["pydantic>=2.7"])
-    monkeypatch.setitem(sys.modules, "slicer.packaging", None)
     asked: list[str] = []
     installed: list[Any] = []
-    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda text: bool(asked.append(text)))
-    monkeypatch.setattr(slicer.util, "pip_install", installed.append, raising=False)
-    with pytest.raises(RuntimeError, match="were not installed"):
+    with monkeypatch.context() as older:  # undone before the application goes
+        older.setitem(sys.modules, "slicer.packaging", None)
+        older.setattr(slicer.util, "confirmOkCancelDisplay", lambda text: bool(asked.append(text)))
+        older.setattr(slicer.util, "pip_install", installed.append, raising=False)
+        with pytest.raises(RuntimeError, match="were not installed"):
+            packages.install()
+        assert asked == ["Install pydantic>=2.7?"]
+        older.setattr(slicer.util, "confirmOkCancelDisplay", lambda text: True)
         packages.install()
-    assert asked == ["Install pydantic>=2.7?"]
-    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda text: True)
-    packages.install()
     assert installed == [["pydantic>=2.7"]]
 
 
