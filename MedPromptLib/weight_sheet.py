@@ -177,7 +177,7 @@ def _side_by_side(diagrams: Sequence[Reliability]) -> Iterator[str]:
         yield (f"  {lower:.2f}–{upper:.2f}   " + " ".join(f"{text:{width}}" for text, width in texts)).rstrip()
 
 
-SUBGROUP_WIDTHS = (19, 27, 21, 21, 6)
+SUBGROUP_WIDTHS = (27, 20, 20, 21, 6)
 
 
 def _subgroups(card: WeightCard) -> Iterator[str]:

@@ -74,25 +74,13 @@ def evaluate(
     run = _segmentation if card.intent is Intent.SEGMENTATION else _classification
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     stamp = {"dataset": folder.name, "split": split, "date": today, "command": command}
-    measurements = []
     rows = run(weight, cases, report, record) + _floors(card, cases)
-    for metric, subject, estimate, images in rows:
-        measurements.append(
-            Measurement(
-                dataset=folder.name,
-                split=split,
-                metric=metric,
-                subject=subject,
-                value=round(estimate.value, 4),
-                low=round(estimate.low, 4),
-                high=round(estimate.high, 4),
-                images=images,
-                date=today,
-                command=command,
-            )
-        )
+    measurements = tuple(
+        Measurement(**estimate.stamped(stamp), metric=metric, subject=subject, images=images)
+        for metric, subject, estimate, images in rows
+    )
     return Evaluation(
-        measurements=tuple(measurements),
+        measurements=measurements,
         subgroups=subgroup_rows(record, subgroups, stamp) if subgroups else (),
         reliability=record.reliability(stamp),
         worst=record.worst(worst),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,10 @@ class Estimate:
     value: float
     low: float
     high: float
+
+    def stamped(self, stamp: Mapping[str, str]) -> dict[str, Any]:
+        """What a measurement on a card holds of it: the stamp, and its numbers with four decimals."""
+        return {**stamp, "value": round(self.value, 4), "low": round(self.low, 4), "high": round(self.high, 4)}
 
 
 def bootstrap(groups: Sequence[str], statistic: Callable[[npt.NDArray[np.intp]], float], seed: int = 0) -> Estimate:

@@ -67,12 +67,9 @@ def subgroup_rows(record: CaseRecord, column: str, stamp: Stamp) -> tuple[Subgro
             found.append((pair, (metric, "finding against none", estimate, images)))
     return tuple(
         SubgroupMeasurement(
-            **stamp,
+            **estimate.stamped(stamp),
             metric=metric,
             subject=subject,
-            value=round(estimate.value, 4),
-            low=round(estimate.low, 4),
-            high=round(estimate.high, 4),
             images=images,
             column=column,
             group=group,
