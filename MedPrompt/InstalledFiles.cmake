@@ -3,6 +3,9 @@
 set(MEDPROMPT_PANEL_SCRIPTS
   "MedPromptWidgets/__init__.py"
   "MedPromptWidgets/analysis_page.py"
+  "MedPromptWidgets/archive_access.py"
+  "MedPromptWidgets/archive_form.py"
+  "MedPromptWidgets/archive_page.py"
   "MedPromptWidgets/background.py"
   "MedPromptWidgets/logic.py"
   "MedPromptWidgets/maps_section.py"
@@ -11,6 +14,7 @@ set(MEDPROMPT_PANEL_SCRIPTS
   "MedPromptWidgets/planning.py"
   "MedPromptWidgets/prompt_box.py"
   "MedPromptWidgets/question_box.py"
+  "MedPromptWidgets/report_section.py"
   "MedPromptWidgets/reporting.py"
   "MedPromptWidgets/resources.py"
   "MedPromptWidgets/results_view.py"
@@ -37,6 +41,7 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/archive/keys.py"
   "MedPromptLib/archive/privacy.py"
   "MedPromptLib/archive/query.py"
+  "MedPromptLib/archive/reviewed.py"
   "MedPromptLib/archive/schema.py"
   "MedPromptLib/archive/search.py"
   "MedPromptLib/archive/similar.py"
@@ -152,6 +157,7 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/planner/wholes.py"
   "MedPromptLib/planner/words.py"
   "MedPromptLib/preview.py"
+  "MedPromptLib/quiet_imports.py"
   "MedPromptLib/reporting/__init__.py"
   "MedPromptLib/reporting/advice.py"
   "MedPromptLib/reporting/anatomy.py"
@@ -168,6 +174,7 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/reporting/measuring.py"
   "MedPromptLib/reporting/pdf.py"
   "MedPromptLib/reporting/prose.py"
+  "MedPromptLib/reporting/reviewed.py"
   "MedPromptLib/reporting/run_folder.py"
   "MedPromptLib/reporting/verifier.py"
   "MedPromptLib/reporting/writing.py"
@@ -213,6 +220,7 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/training/volume_profile.py"
   "MedPromptLib/training/volume_training.py"
   "MedPromptLib/user_folders.py"
+  "MedPromptLib/weight_facts.py"
   "MedPromptLib/weight_sheet.py"
   )
 
@@ -269,8 +277,6 @@ set(MEDPROMPT_RESOURCES
   )
 
 set(MEDPROMPT_WEIGHTS
-  "weights/brain_tumor_seg_mri/card.json"
-  "weights/brain_tumor_seg_mri/model.safetensors"
   "weights/brain_tumor_type_cls_mri/card.json"
   "weights/brain_tumor_type_cls_mri/model.safetensors"
   "weights/breast_lesion_cls_us/card.json"
