@@ -16,6 +16,7 @@ SCENE_NAME = "scene.mrb"
 TABLE_NAME = "results.tsv"
 RUN_NAME = "run.json"
 PICTURE_NAME = "overview.png"
+FILTERED_NAME = "filtered.nrrd"
 
 
 def check_folder(folder: Path) -> None:
@@ -44,6 +45,7 @@ def write_outputs(run: Run, folder: Path, report_text: str | None = None) -> tup
         OutputFailed: nothing half-written is left behind.
     """
     from .headless import headless_scene, save_scene_bundle, save_segmentation, save_table
+    from .images_writing import write_volume
     from .overview import overview_picture
     from .scene import write_run, write_text
 
@@ -58,6 +60,8 @@ def write_outputs(run: Run, folder: Path, report_text: str | None = None) -> tup
                 save_segmentation(node, draft / f"{result.task_id}_{result.weight_id}.seg.nrrd")
             save_table(nodes.table, draft / TABLE_NAME)
             save_scene_bundle(draft / SCENE_NAME, scene)
+        if run.filtered is not None:
+            write_volume(run.filtered, draft / FILTERED_NAME)
         (draft / RUN_NAME).write_text(run.provenance.model_dump_json(indent=1) + "\n", encoding="utf-8")
         overview_picture(run, draft / PICTURE_NAME)
         written = sorted(draft.iterdir())

@@ -9,11 +9,13 @@ Everything else (ids, structures, status, omissions, text spans) is ours.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_serializer
+from pydantic.functional_serializers import SerializerFunctionWrapHandler
 
 from .errors import PlanRejected
+from .filter_steps import Filter
 
 PLAN_VERSION: Literal[1] = 1
 
@@ -92,6 +94,18 @@ class Task(_Strict):
     span: str = ""
 
 
+class Preprocessing(_Strict):
+    """A filter that the image passes before the tasks look at it.
+
+    Attributes:
+        filter: with its parameters.
+        span: the words of the prompt it came from.
+    """
+
+    filter: Filter
+    span: str = ""
+
+
 class Omission(_Strict):
     """A part of the request that did not become a task.
 
@@ -110,6 +124,7 @@ class Plan(_Strict):
     Attributes:
         prompt: the request as typed.
         status: how much of it became tasks.
+        preprocessing: filters, in order, that all tasks' image passes first; most plans have none.
         pipeline: the tasks, each after the tasks it refers to.
         omissions: what was left out and why.
         message: the question (`clarify`) or explanation (`refuse`) for the user.
@@ -119,10 +134,19 @@ class Plan(_Strict):
     version: Literal[1] = PLAN_VERSION
     prompt: str
     status: Status
+    preprocessing: tuple[Preprocessing, ...] = ()
     pipeline: tuple[Task, ...] = ()
     omissions: tuple[Omission, ...] = ()
     message: str = ""
     planner: str = ""
+
+    @model_serializer(mode="wrap")
+    def _without_empty_preprocessing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A plan without filters is written as it always was, so that records of older runs keep their hashes."""
+        written: dict[str, Any] = handler(self)
+        if not self.preprocessing:
+            written.pop("preprocessing", None)
+        return written
 
     @field_validator("pipeline")
     @classmethod

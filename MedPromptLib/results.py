@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_serializer
+from pydantic.functional_serializers import SerializerFunctionWrapHandler
 
 from .catalog import Structure
+from .filter_steps import FilterStep
 from .images import MedicalImage
 from .plan import Plan
 
@@ -165,7 +167,11 @@ class TaskRecord(_Record):
 
 
 class Provenance(_Record):
-    """Everything needed to repeat a run; the scene's text node holds it as JSON."""
+    """Everything needed to repeat a run; the scene's text node holds it as JSON.
+
+    Attributes:
+        preprocessing: the filters that the image passed, with their parameters and the voxels' hashes.
+    """
 
     prompt: str
     plan: Plan
@@ -179,14 +185,29 @@ class Provenance(_Record):
     device: str
     started: str
     seconds: float
+    preprocessing: tuple[FilterStep, ...] = ()
     disclaimer: str = "Model output for research use only; not for diagnosis."
+
+    @model_serializer(mode="wrap")
+    def _without_empty_preprocessing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As `plan.Plan` does: an archive knows a run by the hash of its record."""
+        written: dict[str, Any] = handler(self)
+        if not self.preprocessing:
+            written.pop("preprocessing", None)
+        return written
 
 
 @dataclass(frozen=True)
 class Run:
-    """All results of one plan on one image."""
+    """All results of one plan on one image.
+
+    Attributes:
+        image: as it was read; sizes and intensities are measured in it.
+        filtered: what the tasks looked at, if the plan has filters; on the same grid.
+    """
 
     image: MedicalImage
     segmentations: tuple[Segmentation, ...]
     classifications: tuple[Classification, ...]
     provenance: Provenance
+    filtered: MedicalImage | None = None
