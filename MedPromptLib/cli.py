@@ -1,4 +1,4 @@
-"""The command line: `medprompt run | report | dicom | plan | weights | archive | audit | filter | demo | train | evaluate | …`.
+"""The command line: `medprompt run | report | dicom | plan | weights | archive | audit | filter | demo | train | …`.
 
 Exit codes are those of `errors`: 0 done, 2 unusable input, 3 nothing that can be run, 4 a broken weight, 5 the
 planner's endpoint failed, 6 the output could not be written, 7 a package is missing, 70 a defect in this program,

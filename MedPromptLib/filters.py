@@ -1,7 +1,7 @@
 """Denoising, contrast, bias field and standardisation: an image in, a new image on the same grid out.
 
-Every filter is one function of parameters that are written down in `filter_steps.FilterStep`, so that `apply_steps` repeats what
-was done; `undo` inverts those that lose nothing. The filters themselves are SimpleITK's.
+Every filter is one function of parameters that are written down in `filter_steps.FilterStep`, so that `apply_steps`
+repeats what was done; `undo` inverts those that lose nothing. The filters themselves are SimpleITK's.
 """
 
 from __future__ import annotations

@@ -36,6 +36,7 @@ from .results import Finding, Provenance, Run, Segmentation
 __all__ = [
     "HeadlessScene",
     "RunNodes",
+    "dicom_files_of_volume",
     "headless_scene",
     "image_to_volume",
     "open_scene_bundle",
@@ -174,6 +175,19 @@ def image_to_volume(image: MedicalImage, scene: Any = None, name: str | None = N
     display.SetWindowLevel(max(high - low, 1e-6), (high + low) / 2)
     _place(node, None)
     return node
+
+
+def dicom_files_of_volume(volume_node: Any) -> tuple[str, ...]:
+    """The files that 3D Slicer's DICOM module loaded a volume from; empty if it came from elsewhere.
+
+    With them, `reporting.dicom_out.write_dicom` puts a run's results into the study of the volume.
+    """
+    database = getattr(slicer, "dicomDatabase", None)
+    instances = str(volume_node.GetAttribute("DICOM.instanceUIDs") or "").split()
+    if database is None:
+        return ()
+    files = [str(database.fileForInstance(uid) or "") for uid in instances]
+    return tuple(files) if all(files) else ()
 
 
 def _storable(array: Array) -> Array:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import highdicom
 import numpy as np
@@ -148,7 +149,9 @@ def test_dcmqi_reads_the_same_voxels_and_codes(a_ct_series: Path, three_structur
     subprocess.run([*command, "--mergeSegments"], check=True, capture_output=True)
     again = read_image(tmp_path / "1.nrrd")
     assert np.array_equal(labels_on_grid(again, run.image), run.segmentations[0].labels)
-    segments = [entry for group in json.loads((tmp_path / "meta.json").read_text())["segmentAttributes"] for entry in group]
+    segments = [
+        entry for group in json.loads((tmp_path / "meta.json").read_text())["segmentAttributes"] for entry in group
+    ]
     assert [(s["SegmentLabel"], s["SegmentedPropertyTypeCodeSequence"]["CodeValue"]) for s in segments] == [
         ("right lung", "39607008"),
         ("left lung", "39607008"),
@@ -244,6 +247,24 @@ def test_voxels_that_an_application_turned_come_back_to_their_files(a_ct_series:
     other = replace(shown, array=shown.array + np.int16(50))
     with pytest.raises(InvalidInput, match="was not read from these"):
         labels_on_source(turn(labels), other, source)
+
+
+def test_a_volume_of_a_slicer_scene_goes_back_into_its_study(
+    a_ct_series: Path, a_slicer_scene, three_structures, tmp_path: Path, monkeypatch
+) -> None:
+    import slicer
+
+    from MedPromptLib.scene import dicom_files_of_volume, image_to_volume, volume_to_image
+
+    node = image_to_volume(replace(read_image(a_ct_series), sha256=""), a_slicer_scene)
+    assert dicom_files_of_volume(node) == ()
+    instances = {str(pydicom.dcmread(path).SOPInstanceUID): str(path) for path in sorted(a_ct_series.iterdir())}
+    node.SetAttribute("DICOM.instanceUIDs", " ".join(instances))
+    database = SimpleNamespace(fileForInstance=instances.get)
+    monkeypatch.setattr(slicer, "dicomDatabase", database, raising=False)
+    run = a_run(volume_to_image(node), three_structures)
+    written = write_dicom(run, dicom_files_of_volume(node), tmp_path)
+    assert np.array_equal(labels_of(written[0], run, a_ct_series), run.segmentations[0].labels)
 
 
 def test_identity_is_the_images_own_and_burned_in_text_is_said(tmp_path: Path, three_structures) -> None:

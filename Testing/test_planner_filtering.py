@@ -91,7 +91,9 @@ def test_a_filter_alone_is_refused_with_what_to_do() -> None:
 
 def test_a_plan_says_its_filters_and_one_without_them_is_written_as_before() -> None:
     plan = planned("Remove the noise, apply CLAHE, then segment the heart on the chest x-ray.")[2]
-    assert describe(plan, CARDS).startswith("First: denoise by curvature flow.\nFirst: enhance local contrast (CLAHE).\n1.")
+    assert describe(plan, CARDS).startswith(
+        "First: denoise by curvature flow.\nFirst: enhance local contrast (CLAHE).\n1."
+    )
     assert load_plan(plan.model_dump_json()) == plan
     assert plan.preprocessing == (
         Preprocessing(filter=CurvatureFlow(), span="Remove the noise"),

@@ -16,11 +16,16 @@ from ..plan import Omission, Plan, Preprocessing, Status
 from .text import MARKS
 
 ALONE = (
-    "A filter alone is no analysis; say what to outline or to look for in the filtered image, or use `medprompt filter`."
+    "A filter alone is no analysis; say what to outline or look for in the filtered image, or use `medprompt filter`."
 )
-_IMAGE = r"(?:image|images|scan|scans|volume|volumes|picture|slice|slices|film|data)"
-_OF_IMAGE = rf"(?:the |this |my )?{_IMAGE}"
-_USE = r"(?:apply|use|using|set|choose|with|in|switch to|wende|nutze|verwende|mit|im|aplica|usa|usando|con|applique[rz]?|utilise[rz]?|avec|aplique|use|usando|com)"
+
+
+def _any(phrases: str) -> str:
+    """One pattern of phrases that stand a line each."""
+    return "(?:" + "|".join(line.strip() for line in phrases.splitlines() if line.strip()) + ")"
+
+
+_OF_IMAGE = r"(?:the |this |my )?(?:image|scan|volume|picture|slice|film|data)s?"
 _PRESETS = {
     "lung": r"lung|pulmonary|lungen|pulmón|pulmonar|pulmonaire|肺",
     "bone": r"bone|bony|knochen|ósea|osea|hueso|osseuse|óssea|骨",
@@ -29,9 +34,112 @@ _PRESETS = {
     "mediastinum": r"mediastinal|mediastinum|mediastínica|mediastino|médiastinale|soft[ -]tissue|weichteil|纵隔|縦隔",
     "abdomen": r"abdominal|abdomen|bauch|腹部|腹",
 }
-_ANY_PRESET = "|".join(_PRESETS.values())
+_PRESET = f"(?P<preset>{'|'.join(_PRESETS.values())})"
+_USE = _any(
+    """
+    apply|use|using|set|choose|with|switch to
+    wende|nutze|verwende|mit
+    aplica|usa|usando|con
+    applique[rz]?|utilise[rz]?|avec
+    aplique|com
+    """
+)
 _NUMBER = r"(?P<{}>[-−]?\d{{1,4}}(?:\.\d+)?)(?: ?HU)?"
-_FIRST, _SECOND = _NUMBER.format("a"), _NUMBER.format("b")
+
+_NON_LOCAL_MEANS = _any(
+    rf"""
+    (?:denois(?:e|ing) (?:(?:it|{_OF_IMAGE}) )?(?:with|using|by|via) )?non-?local[ -]means(?: (?:denoising|filter))?
+    nlm[ -](?:filter|denoising)
+    nicht-?lokale mittelwerte
+    非局部均值(?:去噪|滤波)?
+    """
+)
+_DENOISE = _any(
+    rf"""
+    denois(?:e|ing)
+    (?:reduce|remove|suppress|filter out|lower) (?:the |its )?noise
+    noise (?:reduction|removal|suppression)
+    smooth(?:en|ing)? (?:it|{_OF_IMAGE})
+    curvature[ -]flow(?: (?:filter(?:ing)?|denoising|smoothing))?
+    entrausch(?:en|e)
+    rausch(?:unterdrückung|reduktion|minderung)
+    (?:entferne|reduziere|mindere|unterdrücke)n? (?:das |bitte das )?rauschen
+    rauschen (?:zu )?(?:entfernen|reduzieren|mindern|unterdrücken)
+    (?:elimina|quita|reduce|suprime|filtra)r? (?:el )?ruido
+    reducción de(?:l)? ruido
+    débruit(?:e|er|ez|age)\b
+    (?:réduis|réduire|réduisez|supprime[rz]?|enlève[rz]?) le bruit
+    réduction du bruit
+    (?:remova|remover|reduza|reduzir|elimine) o ruído
+    redução d[eo] ruído
+    (?:对图像|对影像|给图像|将图像)?(?:进行)?(?:去噪声?|降噪|除噪|消噪)(?:处理)?
+    去除噪[声音]
+    ノイズ(?:を)?(?:除去|低減)(?:し)?
+    """
+)
+_CONTRAST = _any(
+    r"""
+    clahe\b
+    (?:contrast[ -]limited )?adaptive histogram equali[sz]ation
+    local contrast enhancement
+    (?:enhance|improve|boost|increase|raise) (?:the |its )?(?:local )?contrast(?! agent)
+    (?:verstärke|erhöhe|verbessere)n? den (?:lokalen )?kontrast
+    den (?:lokalen )?kontrast (?:zu )?(?:verstärken|erhöhen|verbessern)
+    histogrammausgleich
+    (?:mejora|aumenta|realza)r? el contraste
+    ecualización (?:adaptativa )?del? histograma
+    (?:améliore|augmente|rehausse)[rz]? le contraste
+    égalisation (?:adaptative )?d['’]histogramme
+    (?:melhore|melhorar|aumente|aumentar) o contraste
+    (?:自适应)?直方图均衡化?
+    (?:增强|提高)(?:局部)?对比度
+    对比度增强
+    コントラスト(?:を)?強調(?:し)?
+    """
+)
+_BIAS_FIELD = _any(
+    r"""
+    (?:correct|remove|fix)(?:ing)? (?:for )?(?:the |its )?(?:bias[ -]?field|(?:intensity )?inhomogeneit(?:y|ies))
+    (?:n4(?:itk)? )?bias[ -]?field correction
+    n4(?:itk)? (?:correction|filter)
+    inhomogeneity correction
+    (?<=apply )n4(?:itk)?\b
+    (?<=run )n4(?:itk)?\b
+    n4itk\b
+    (?:korrigiere|entferne)n? das bias-?feld
+    bias-?feld-?korrektur
+    das bias-?feld (?:zu )?korrigieren
+    inhomogenitätskorrektur
+    (?:corrige|corregir) el campo de (?:sesgo|bias)
+    corrección del (?:campo de )?(?:sesgo|bias)
+    corrige[rz]? le champ de biais
+    correction du champ de biais
+    (?:corrija|corrigir) o campo de (?:viés|bias)
+    correção do campo de (?:viés|bias)
+    (?:进行|做)?(?:n4)?偏[置差]?场校正
+    校正偏[置差]?场
+    バイアス(?:場|フィールド)(?:を)?補正(?:し)?
+    """
+)
+_STANDARDISE = _any(
+    rf"""
+    (?:standardi[sz]|normali[sz])(?:e|ing) (?:the |its )?(?:intensit(?:y|ies)|gr[ea]y values|{_OF_IMAGE})
+    z-?score (?:normali[sz]ation|standardi[sz]ation)
+    intensity (?:normali[sz]ation|standardi[sz]ation)
+    (?:standardisiere|normalisiere|normiere)n? (?:das bild|die intensitäten|die grauwerte)
+    (?:normaliza|estandariza)r? (?:la imagen|las intensidades|la intensidad)
+    normalise[rz]? (?:l['’]image|les intensités)
+    (?:normalize|padronize) as? (?:imagem|intensidades)
+    (?:强度|灰度|图像)?(?:标准化|归一化)
+    """
+)
+_WINDOWS = (
+    rf"{_USE} (?:an? |the |das |ein |la |el |una |une |o )?{_PRESET}[ -]?(?:window(?:ing)?|fenster)",
+    rf"{_USE} (?:la |una |une |a |uma )?(?:ventana|fenêtre|janela) (?:de |del |d[eo] )?{_PRESET}",
+    rf"(?:用|使用|采用|应用|调[到至为]|设为){_PRESET}窗口?",
+    rf"(?:(?:use|apply|set|with) (?:a )?)?(?:window )?(?P<order>level|width) (?:of |to )?{_NUMBER.format('a')},? "
+    rf"(?:and )?(?:a )?(?:window )?(?:level|width) (?:of |to )?{_NUMBER.format('b')}",
+)
 
 
 def _window(match: re.Match[str]) -> Window:
@@ -41,103 +149,75 @@ def _window(match: re.Match[str]) -> Window:
         word = said["preset"].lower()
         return Window(preset=next(name for name, words in _PRESETS.items() if re.fullmatch(words, word)))
     first, second = (float(said[key].replace("−", "-")) for key in ("a", "b"))
-    level, width = (first, second) if match.group("order").lower() == "level" else (second, first)
+    level, width = (first, second) if said["order"].lower() == "level" else (second, first)
     return Window(level=level, width=width)
 
 
-_ASKS: tuple[tuple[str, Callable[[re.Match[str]], Any]], ...] = (
-    (
-        rf"(?:denois(?:e|ing) (?:(?:it|{_OF_IMAGE}) )?(?:with|using|by|via) )?non-?local[ -]means(?: (?:denoising|filter(?:ing)?))?|nlm[ -](?:filter|denoising)|"
-        r"nicht-?lokale mittelwerte|非局部均值(?:去噪|滤波)?",
-        lambda _: NonLocalMeans(),
-    ),
-    (
-        rf"denois(?:e|ing)|(?:reduce|remove|suppress|filter out|lower) (?:the |its )?noise|noise (?:reduction|removal|"
-        rf"suppression)|smooth(?:en|ing)? (?:it|{_OF_IMAGE})|curvature[ -]flow(?: (?:filter(?:ing)?|denoising|smoothing))?"
-        r"|entrausch(?:en|e)|rausch(?:unterdrückung|reduktion|minderung)|(?:entferne|reduziere|mindere|unterdrücke)n? "
-        r"(?:das |bitte das )?rauschen|rauschen (?:zu )?(?:entfernen|reduzieren|mindern|unterdrücken)"
-        r"|(?:elimina|quita|reduce|suprime|filtra)r? (?:el )?ruido|reducción de(?:l)? ruido"
-        r"|débruit(?:e|er|ez|age)\b|(?:réduis|réduire|réduisez|supprime[rz]?|enlève[rz]?) le bruit|réduction du bruit"
-        r"|(?:remova|remover|remove|reduza|reduzir|elimine) o ruído|redução d[eo] ruído"
-        r"|(?:对图像|对影像|给图像|将图像)?(?:进行)?(?:去噪声?|降噪|除噪|消噪)(?:处理)?|去除噪[声音]|ノイズ(?:を)?(?:除去|低減)(?:し)?",
-        lambda _: CurvatureFlow(),
-    ),
-    (
-        r"clahe\b|(?:contrast[ -]limited )?adaptive histogram equali[sz]ation|local contrast enhancement|"
-        r"(?:enhance|improve|boost|increase|raise) (?:the |its )?(?:local )?contrast(?! agent)"
-        r"|(?:verstärke|erhöhe|verbessere)n? den (?:lokalen )?kontrast|den (?:lokalen )?kontrast (?:zu )?(?:verstärken|"
-        r"erhöhen|verbessern)|histogrammausgleich|(?:mejora|aumenta|realza)r? el contraste|ecualización (?:adaptativa )?"
-        r"del? histograma|(?:améliore|augmente|rehausse)[rz]? le contraste|égalisation (?:adaptative )?d['’]histogramme"
-        r"|(?:melhore|melhorar|aumente|aumentar) o contraste|(?:自适应)?直方图均衡化?|(?:增强|提高)(?:局部)?对比度|对比度增强|"
-        r"コントラスト(?:を)?強調(?:し)?",
-        lambda _: Clahe(),
-    ),
-    (
-        r"(?:correct|remove|fix|correcting|removing) (?:for )?(?:the |its )?(?:bias[ -]?field|intensity inhomogeneit(?:y|ies)"
-        r"|inhomogeneit(?:y|ies))|(?:n4(?:itk)? )?bias[ -]?field correction|n4(?:itk)? (?:correction|filter)|inhomogeneity "
-        r"correction|(?<=apply )n4(?:itk)?\b|(?<=run )n4(?:itk)?\b|n4itk\b"
-        r"|(?:korrigiere|entferne)n? das bias-?feld|bias-?feld-?korrektur|das bias-?feld (?:zu )?korrigieren|"
-        r"inhomogenitätskorrektur|(?:corrige|corregir) el campo de (?:sesgo|bias)|corrección del (?:campo de )?(?:sesgo|bias)"
-        r"|(?:corrige[rz]?) le champ de biais|correction du champ de biais|(?:corrija|corrigir) o campo de (?:viés|bias)"
-        r"|correção do campo de (?:viés|bias)|(?:进行|做)?(?:n4)?偏[置差]?场校正|校正偏[置差]?场|バイアス(?:場|フィールド)(?:を)?補正(?:し)?",
-        lambda _: BiasField(),
-    ),
-    (
-        rf"(?<={{use}})(?:an? |the |das |ein |la |el |una |une |a |o )?(?P<preset>{_ANY_PRESET})[ -]?(?:window(?:ing)?|fenster)",
-        _window,
-    ),
-    (
-        rf"(?<={{use}})(?:la |una |une |a |uma )?(?:ventana|fenêtre|janela) (?:de |del |d[eo] )?(?P<preset>{_ANY_PRESET})",
-        _window,
-    ),
-    (
-        rf"(?:(?:use|apply|set|with) (?:a )?)?(?:window )?(?P<order>level|width) (?:of |to )?{_FIRST},? (?:and )?(?:a )?"
-        rf"(?:window )?(?:level|width) (?:of |to )?{_SECOND}",
-        _window,
-    ),
-    (rf"(?:用|使用|采用|应用|调[到至为]|设为)(?P<preset>{_ANY_PRESET})窗口?", _window),
-    (
-        rf"(?:standardi[sz]e|standardi[sz]ing|normali[sz]e|normali[sz]ing) (?:the |its )?(?:intensit(?:y|ies)|grey values|"
-        rf"gray values|{_OF_IMAGE})|z-?score (?:normali[sz]ation|standardi[sz]ation)|intensity (?:normali[sz]ation|"
-        r"standardi[sz]ation)|(?:standardisiere|normalisiere|normiere)n? (?:das bild|die intensitäten|die grauwerte)|"
-        r"(?:normaliza|estandariza)r? (?:la imagen|las intensidades|la intensidad)|(?:normalise[rz]?) (?:l['’]image|les "
-        r"intensités)|(?:normalize|padronize) a(?:s)? (?:imagem|intensidades)|(?:强度|灰度|图像)?(?:标准化|归一化)",
-        lambda _: Standardise(),
-    ),
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """A whole word or more; "denoised" and "bias-corrected" only describe."""
+    return re.compile(rf"(?<![A-Za-zÀ-ÿ])(?:{pattern})(?!(?:d\b|[ -]corrected\b))", re.IGNORECASE)
+
+
+_ASKS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Any]], ...] = (
+    (_compiled(_NON_LOCAL_MEANS), lambda _: NonLocalMeans()),
+    (_compiled(_DENOISE), lambda _: CurvatureFlow()),
+    (_compiled(_CONTRAST), lambda _: Clahe()),
+    (_compiled(_BIAS_FIELD), lambda _: BiasField()),
+    (_compiled(_STANDARDISE), lambda _: Standardise()),
+    *((_compiled(pattern), _window) for pattern in _WINDOWS),
 )
-_WHOLE = r"(?<![\w]){}(?![\w])"
-_BEFORE = re.compile(
-    rf"(?:(?:please|first|also|kindly|把|bitte|zuerst|zunächst|por favor|primero|d['’]abord|primeiro|请|先|首先|after|nach|"
-    rf"después de|tras|après|depois de|apply|applying|use|using|run|perform|do|with|by|wende|führe|nutze|mit|aplica|"
-    rf"aplicar|usa|haz|con|applique[rz]?|fais|avec|aplique|faça|com|对图像|进行|做|用|使用|应用|but|and|a|an|the|eine|einen|die|"
-    rf"una|un|la|une|uma|in|im|set|to|switch|choose|verwende|utilise[rz]?|usando)\s*)+$",
-    re.IGNORECASE,
+_LEADING = _any(
+    """
+    please|first|also|kindly|but|and|a|an|the|by|with|in|set|to|switch|choose
+    after|apply|applying|use|using|run|perform|do
+    bitte|zuerst|zunächst|nach|wende|führe|nutze|verwende|mit|im|eine|einen|die
+    por favor|primero|tras|después de|aplica|aplicar|usa|usando|haz|con|una|un|la
+    d['’]abord|après|applique[rz]?|utilise[rz]?|fais|avec|une
+    primeiro|depois de|aplique|faça|com|uma
+    请|先|首先|把|对图像|进行|做|用|使用|应用
+    """
 )
+_BEFORE = re.compile(rf"(?<![^\W\d_])(?:{_LEADING}\s*)+$", re.IGNORECASE)
 _AFTER = re.compile(
     rf"\s*(?:(?:(?:to|on|of|for|auf|an) )?(?:it|them|{_OF_IMAGE}|das bild|die aufnahme|la imagen|l['’]image|a imagem)\b"
-    r"|(?:图像|影像)|first\b|zuerst\b|primero\b|durch\b|an\b|(?:to|on|of)\b)*",
+    r"|(?:图像|影像)|(?:first|zuerst|primero|durch|an|to|on|of)\b)*",
     re.IGNORECASE,
 )
-_JOINTS = re.compile(
-    r"^\s*(?:(?:[,;:.→>]|-+>|and\b|then\b|afterwards\b|before\b|prior to\b|und\b|dann\b|danach\b|anschließend\b|bevor\b|"
-    r"y\b|luego\b|después\b|et\b|puis\b|ensuite\b|e\b|depois\b|em seguida\b|然后|再|之后|后|并且|并|，|。|、|次に|それから|て)\s*)+",
-    re.IGNORECASE,
+_JOINT = _any(
+    r"""
+    [,;:.→>]|-+>
+    (?:and|then|afterwards|before|prior to)\b
+    (?:und|dann|danach|anschließend|bevor)\b
+    (?:y|luego|después|et|puis|ensuite|e|depois|em seguida)\b
+    然后|再|之后|后|并且|并|，|。|、|次に|それから|て
+    """
+)
+_JOINTS = re.compile(rf"^\s*(?:{_JOINT}\s*)+", re.IGNORECASE)
+_NO = _any(
+    """
+    do not|don['’]?t|never|without|no|not|skip|avoid|instead of|rather than|before
+    ohne|keine?n?|nicht|vor
+    sin|sans|pas(?: de)?|ne|sem|não|nunca
+    """
 )
 _DENIED = re.compile(
-    r"(?:\b(?:do not|don['’]?t|never|without|no|not|skip|avoid|instead of|rather than|before|ohne|keine?n?|nicht|vor|sin|no|"
-    r"sans|pas(?: de)?|ne|sem|não|nunca)\b(?: (?:the|any|apply|applying|use|using|need to|to|a|an|de|du|la|el))*|不要|不用|不需要|无需|别|勿)\s*$",
+    rf"(?:\b{_NO}\b(?: (?:the|any|apply|applying|use|using|need to|to|a|an|de|du|la|el))*"
+    r"|不要|不用|不需要|无需|别|勿)\s*$",
     re.IGNORECASE,
 )
-_DENIED_AFTER = re.compile(r"^\s*(?:it |the image |das bild |im bild )?(?:(?:not|nicht)\b|しない|しなくて)", re.IGNORECASE)
-_CONDITION = re.compile(
-    r"(?:\b(?:if|unless|when|whether|should|falls|wenn|ob|si|cuando|quand|se|caso|can|could you tell|does|is|was|were|has|"
-    r"have|had|already|bereits|schon|ya|déjà|já|why|what|how|explain)\b|如果|若|是否|已经?|もし)",
-    re.IGNORECASE,
+_DENIED_AFTER = re.compile(
+    r"^\s*(?:it |the image |das bild |im bild )?(?:(?:not|nicht)\b|しない|しなくて)", re.IGNORECASE
 )
+_OPEN = _any(
+    """
+    if|unless|when|whether|should|can|could you tell|does|is|was|were|has|have|had|already|why|what|how|explain
+    falls|wenn|ob|bereits|schon
+    si|cuando|quand|se|caso|ya|déjà|já
+    """
+)
+_CONDITION = re.compile(rf"(?:\b{_OPEN}\b|如果|若|是否|已经?|もし)", re.IGNORECASE)
 _POLITE = re.compile(r"\b(?:can|could|would|will) (?:you|we|i)\b(?: please)?", re.IGNORECASE)
-_ALREADY = re.compile(
-    r"^\W*(?:(?:was|were|has|have|had|is|are|ist|wurde|está|est|foi)\b|已)", re.IGNORECASE
-)
+_ALREADY = re.compile(r"^\W*(?:(?:was|were|has|have|had|is|are|ist|wurde|está|est|foi)\b|已)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -156,7 +236,7 @@ def without_filters(text: str) -> Asked:
     """
     found: list[tuple[int, int, Preprocessing]] = []
     spans: list[tuple[int, int]] = []
-    for pattern, make in _COMPILED:
+    for pattern, make in _ASKS:
         for match in pattern.finditer(text):
             start, end = match.span()
             if any(start < b and a < end for a, b in spans):
@@ -213,13 +293,3 @@ def alone(plan: Plan, asked: Asked) -> Plan:
     if asked.steps and not plan.pipeline and plan.status is Status.REFUSED:
         return plan.model_copy(update={"message": ALONE})
     return plan
-
-
-def _compiled(pattern: str) -> re.Pattern[str]:
-    if "{use}" in pattern:
-        # A look-behind has one width: the word that uses a window stands before the pattern instead.
-        pattern = pattern.replace("(?<={use})", rf"(?:{_USE}) ")
-    return re.compile(rf"(?<![A-Za-zÀ-ÿ])(?:{pattern})(?!(?:d\b|[ -]corrected\b))", re.IGNORECASE)
-
-
-_COMPILED = tuple((_compiled(pattern), make) for pattern, make in _ASKS)

@@ -117,9 +117,7 @@ def _makers(run: Run, catalog: Catalog | None) -> dict[str, Maker]:
         known = f"{card.version} " if card is not None and card.file.sha256 == sha else ""
         makers[weight] = Maker(__version__, weight, f"{known}sha256 {sha[:16]}")
     for result in (*run.segmentations, *run.classifications):
-        makers.setdefault(
-            result.weight_id, Maker(__version__, result.weight_id, f"sha256 {result.weight_sha256[:16]}")
-        )
+        makers.setdefault(result.weight_id, Maker(__version__, result.weight_id, f"sha256 {result.weight_sha256[:16]}"))
     return makers
 
 

@@ -126,9 +126,7 @@ def make_seg(
             "SegmentIdentificationSequence"
         )
         frames[int(items[0].ReferencedSegmentNumber)].append(number)
-    return Seg(
-        made, {s.name: n for n, s in enumerate(found, 1)}, {n: tuple(f) for n, f in frames.items()}, tracking
-    )
+    return Seg(made, {s.name: n for n, s in enumerate(found, 1)}, {n: tuple(f) for n, f in frames.items()}, tracking)
 
 
 def placeable(source: SourceSeries) -> bool:

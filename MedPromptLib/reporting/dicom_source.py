@@ -180,7 +180,7 @@ def labels_on_source(labels: Labels, image: MedicalImage, source: SourceSeries) 
 
 
 def _turned(array: npt.NDArray[Any], turned: npt.NDArray[np.int_]) -> npt.NDArray[Any]:
-    """An array (k, j, i[, c]) with axes permuted and mirrored: column a of `turned` says where its axis i, j or k goes."""
+    """An array (k, j, i[, c]) with axes permuted and mirrored; a column of `turned` says where axis i, j or k goes."""
     axes = [2 - int(np.flatnonzero(turned[2 - new])[0]) for new in range(3)]
     moved = np.transpose(array, (*axes, *range(3, array.ndim)))
     backwards = tuple(new for new in range(3) if turned[2 - new].sum() < 0)

@@ -132,9 +132,7 @@ class _Builder:
         target = concept_of(result.target)
         evaluations = []
         if result.positive:
-            evaluations.append(
-                QualitativeEvaluation(target, codes.SCT.Present if fact.present else codes.SCT.Absent)
-            )
+            evaluations.append(QualitativeEvaluation(target, codes.SCT.Present if fact.present else codes.SCT.Absent))
         if not result.positive or len(result.positive) > 1 or result.label != result.target:
             evaluations.append(QualitativeEvaluation(own("reported class"), concept_of(result.label)))
         numbers = [self._measurement(fact)]
