@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_serializer
+from pydantic.functional_serializers import SerializerFunctionWrapHandler
 
 
 class Strict(BaseModel):
@@ -115,3 +116,17 @@ class FilterStep(Strict):
     before: str
     after: str
     dtype: str
+
+
+class OmitsNoFilters(BaseModel):
+    """Writes the field `preprocessing` only where there are filters.
+
+    What has none looks as it did before there were any: an archive knows a run by the hash of its record.
+    """
+
+    @model_serializer(mode="wrap")
+    def _omit(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = handler(self)
+        if not written.get("preprocessing", True):
+            del written["preprocessing"]
+        return written

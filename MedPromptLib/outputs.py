@@ -29,7 +29,7 @@ def check_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        raise _failed(folder, error) from error
+        raise not_writable(folder, error) from error
 
 
 def write_outputs(run: Run, folder: Path, report_text: str | None = None) -> tuple[Path, ...]:
@@ -70,12 +70,13 @@ def write_outputs(run: Run, folder: Path, report_text: str | None = None) -> tup
         order = {SCENE_NAME: 0, TABLE_NAME: 2, RUN_NAME: 3, PICTURE_NAME: 4}
         return tuple(sorted((folder / p.name for p in written), key=lambda p: (order.get(p.name, 1), p.name)))
     except OSError as error:
-        raise _failed(folder, error) from error
+        raise not_writable(folder, error) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _failed(folder: Path, error: OSError) -> OutputFailed:
+def not_writable(folder: Path, error: OSError) -> OutputFailed:
+    """What is said where a folder's files could not be written."""
     reason = error.strerror or str(error)
     return OutputFailed(f"The folder {folder} cannot be written to ({reason}); choose another or free some space.")
 

@@ -9,13 +9,12 @@ Everything else (ids, structures, status, omissions, text spans) is ours.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_serializer
-from pydantic.functional_serializers import SerializerFunctionWrapHandler
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from .errors import PlanRejected
-from .filter_steps import Filter
+from .filter_steps import Filter, OmitsNoFilters
 
 PLAN_VERSION: Literal[1] = 1
 
@@ -118,7 +117,7 @@ class Omission(_Strict):
     reason: str
 
 
-class Plan(_Strict):
+class Plan(OmitsNoFilters, _Strict):
     """A request as data: it can be shown, edited, saved, replayed without a language model and compared in a test.
 
     Attributes:
@@ -139,14 +138,6 @@ class Plan(_Strict):
     omissions: tuple[Omission, ...] = ()
     message: str = ""
     planner: str = ""
-
-    @model_serializer(mode="wrap")
-    def _without_empty_preprocessing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A plan without filters is written as it always was, so that records of older runs keep their hashes."""
-        written: dict[str, Any] = handler(self)
-        if not self.preprocessing:
-            written.pop("preprocessing", None)
-        return written
 
     @field_validator("pipeline")
     @classmethod

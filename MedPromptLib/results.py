@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, model_serializer
-from pydantic.functional_serializers import SerializerFunctionWrapHandler
+from pydantic import BaseModel, ConfigDict
 
 from .catalog import Structure
-from .filter_steps import FilterStep
+from .filter_steps import FilterStep, OmitsNoFilters
 from .images import MedicalImage
 from .plan import Plan
 
@@ -166,7 +165,7 @@ class TaskRecord(_Record):
     seconds: float = 0.0
 
 
-class Provenance(_Record):
+class Provenance(OmitsNoFilters, _Record):
     """Everything needed to repeat a run; the scene's text node holds it as JSON.
 
     Attributes:
@@ -187,14 +186,6 @@ class Provenance(_Record):
     seconds: float
     preprocessing: tuple[FilterStep, ...] = ()
     disclaimer: str = "Model output for research use only; not for diagnosis."
-
-    @model_serializer(mode="wrap")
-    def _without_empty_preprocessing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """As `plan.Plan` does: an archive knows a run by the hash of its record."""
-        written: dict[str, Any] = handler(self)
-        if not self.preprocessing:
-            written.pop("preprocessing", None)
-        return written
 
 
 @dataclass(frozen=True)

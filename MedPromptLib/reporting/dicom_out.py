@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InvalidInput, OutputFailed
-from ..outputs import check_folder
+from ..errors import InvalidInput
+from ..outputs import check_folder, not_writable
 from .dicom_pdf import make_pdf
 from .dicom_seg import NO_FRAMES, Maker, Seg, make_seg, placeable
 from .dicom_source import SourceSeries, labels_on_source, read_source
@@ -152,9 +152,7 @@ def _save(objects: dict[str, Any], folder: Path) -> tuple[Path, ...]:
             if path.name not in objects:
                 path.unlink()
     except OSError as error:
-        raise OutputFailed(
-            f"The folder {folder} cannot be written to ({error.strerror}); choose another or free some space."
-        ) from error
+        raise not_writable(folder, error) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return tuple(folder / name for name in objects)
