@@ -504,9 +504,6 @@ def _write_filtered(run: Run, filtered: MedicalImage, volume: Any) -> Any:
     """A new volume with what a plan's filters made, beside the volume it was made from."""
     node = image_to_volume(filtered, volume.GetScene(), f"{volume.GetName()} filtered")
     node.SetAttribute(FILTERED, json.dumps([step.filter.model_dump() for step in run.provenance.preprocessing]))
-    if volume.GetParentTransformNode() is not None:
-        # The image lies in the world; the volume's own transform must not move it again.
-        node.SetAndObserveTransformNodeID(None)
     _place(node, volume)
     return node
 

@@ -6,7 +6,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from ..errors import InvalidInput
 from ..outputs import check_folder, not_writable
 from .dicom_pdf import make_pdf
 from .dicom_seg import NO_FRAMES, Maker, Seg, make_seg, placeable
-from .dicom_source import SourceSeries, labels_on_source, read_source
+from .dicom_source import SourceSeries, labels_on_source, new_uid, read_source
 from .dicom_sr import make_sr
 from .measuring import measure
 
@@ -68,7 +67,7 @@ def write_dicom(
     objects: dict[str, Dataset] = {}
     segs: dict[int, Seg] = {}
     numbers = _series_numbers(series)
-    seg_uid, sr_uid, pdf_uid = (_new_uid() for _ in range(3))
+    seg_uid, sr_uid, pdf_uid = (new_uid() for _ in range(3))
     if run.segmentations and not placeable(series):
         tell(NO_FRAMES)
     for segmentation in run.segmentations:
@@ -99,7 +98,7 @@ def write_dicom(
         objects["report.dcm"] = make_pdf(
             pdf,
             series,
-            replace(next(iter(makers.values())), weight=""),
+            makers[""],
             series_number=numbers[2],
             series_uid=pdf_uid,
             title="MedPrompt report (model output, research use only)",
@@ -109,6 +108,7 @@ def write_dicom(
 
 
 def _makers(run: Run, catalog: Catalog | None) -> dict[str, Maker]:
+    """Weight's id → what made its results; the empty id stands for this program."""
     from .. import __version__
 
     makers = {"": Maker(__version__)}
@@ -129,12 +129,6 @@ def _series_numbers(series: SourceSeries) -> tuple[int, int, int]:
         own = 0
     first = own * 100 + 91 if 0 < own < 10_000_000 else 9091
     return first, first + 1, first + 2
-
-
-def _new_uid() -> str:
-    from pydicom.uid import generate_uid
-
-    return str(generate_uid(prefix=None))
 
 
 def _save(objects: dict[str, Any], folder: Path) -> tuple[Path, ...]:

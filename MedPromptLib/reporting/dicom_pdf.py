@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .dicom_seg import Maker
-from .dicom_source import SourceSeries
+from .dicom_source import SourceSeries, new_uid
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -31,14 +31,14 @@ def make_pdf(
     """
     from highdicom.base import SOPClass
     from pydicom import Dataset
-    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+    from pydicom.uid import ExplicitVRLittleEndian
 
     first = source.first
     made = SOPClass(
         study_instance_uid=first.StudyInstanceUID,
         series_instance_uid=series_uid,
         series_number=series_number,
-        sop_instance_uid=str(generate_uid(prefix=None)),
+        sop_instance_uid=new_uid(),
         sop_class_uid=ENCAPSULATED_PDF,
         instance_number=1,
         modality="DOC",

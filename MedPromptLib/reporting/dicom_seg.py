@@ -11,7 +11,7 @@ import numpy as np
 from ..catalog import Structure
 from ..errors import InvalidInput
 from .dicom_codes import PRIVATE, of_card, scheme_identification
-from .dicom_source import Labels, SourceSeries
+from .dicom_source import Labels, SourceSeries, new_uid
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -94,7 +94,7 @@ def make_seg(
     renumbered = np.zeros(int(labels.max()) + 1, np.uint16 if len(found) > 255 else np.uint8)
     for number, structure in enumerate(found, 1):
         renumbered[structure.label] = number
-    tracking = {s.name: (_new_uid(), f"{maker.weight}: {s.name}"[:64]) for s in found}
+    tracking = {s.name: (new_uid(), f"{maker.weight}: {s.name}"[:64]) for s in found}
     try:
         made = Segmentation(
             source_images=source.headers,
@@ -103,7 +103,7 @@ def make_seg(
             segment_descriptions=[_description(n, s, maker, tracking[s.name]) for n, s in enumerate(found, 1)],
             series_instance_uid=series_uid,
             series_number=series_number,
-            sop_instance_uid=_new_uid(),
+            sop_instance_uid=new_uid(),
             instance_number=instance_number,
             content_label="MEDPROMPT",
             content_description=description[:64] or None,
@@ -174,9 +174,3 @@ def _has_own_codes(structures: Sequence[Structure]) -> bool:
         for s in structures
         for entry in (s.terminology.category, s.terminology.type, s.terminology.region)
     )
-
-
-def _new_uid() -> str:
-    from pydicom.uid import generate_uid
-
-    return str(generate_uid(prefix=None))

@@ -187,6 +187,13 @@ def _turned(array: npt.NDArray[Any], turned: npt.NDArray[np.int_]) -> npt.NDArra
     return np.flip(moved, backwards)
 
 
+def new_uid() -> str:
+    """A UID that nobody has had before."""
+    from pydicom.uid import generate_uid
+
+    return str(generate_uid(prefix=None))
+
+
 def derived_uid(what: str, of: str) -> str:
     """A UID made from another one (PS3.5 B.2: `2.25.` and the integer of a UUID)."""
     return f"2.25.{uuid.uuid5(NAMESPACE, f'{what} {of}').int}"

@@ -10,7 +10,7 @@ from ..results import Classification, Run
 from .anatomy import subject_of
 from .dicom_codes import code, concept_of, measured, of_card, own, scheme_identification, site_of
 from .dicom_seg import Maker, Seg
-from .dicom_source import SourceSeries, derived_uid
+from .dicom_source import SourceSeries, derived_uid, new_uid
 from .facts import DISCLAIMER, Fact, FindingsSet
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def make_sr(
 
     Args:
         segs: task's id → its SEG; a task without one refers to the images alone.
-        makers: weight's id → what made its results.
+        makers: weight's id → what made its results; the empty id stands for this program.
 
     Returns:
         None if there is nothing to say.
@@ -47,9 +47,8 @@ def make_sr(
         ObserverContext,
     )
     from pydicom.sr.codedict import codes
-    from pydicom.uid import generate_uid
 
-    maker = next(iter(makers.values()), Maker(""))
+    maker = makers[""]
     builder = _Builder(source, makers, str(source.first.get("Modality") or ""))
     groups = [
         *(builder.answer(c, fact) for c in run.classifications if (fact := _presence(findings, c)) is not None),
@@ -86,7 +85,7 @@ def make_sr(
         content=report,
         series_instance_uid=series_uid,
         series_number=series_number,
-        sop_instance_uid=str(generate_uid(prefix=None)),
+        sop_instance_uid=new_uid(),
         instance_number=1,
         is_complete=True,
         is_final=False,
@@ -267,9 +266,12 @@ class _Builder:
         from highdicom.sr import AlgorithmIdentification
         from pydicom.sr.codedict import codes
 
-        maker = self.makers.get(weight) or next(iter(self.makers.values()))
+        # A measure of several structures names all weights that it takes.
+        versions = [self.makers[name].weight_version for name in weight.split("+") if name in self.makers]
         return AlgorithmIdentification(
-            name=weight, version=maker.weight_version, family=codes.DCM.ArtificialIntelligence
+            name=weight,
+            version=" + ".join(versions) or self.makers[""].version,
+            family=codes.DCM.ArtificialIntelligence,
         )
 
     def _images(self) -> list[Any]:
@@ -284,9 +286,8 @@ class _Builder:
     @staticmethod
     def _tracking(identifier: str, known: tuple[str, str] | None = None) -> Any:
         from highdicom.sr import TrackingIdentifier
-        from pydicom.uid import generate_uid
 
-        uid, name = known or (str(generate_uid(prefix=None)), identifier[:64])
+        uid, name = known or (new_uid(), identifier[:64])
         return TrackingIdentifier(uid=uid, identifier=name)
 
     @staticmethod
