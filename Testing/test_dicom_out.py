@@ -97,7 +97,7 @@ def labels_of(seg_file: Path, run: Run, source: Path) -> np.ndarray:
         k = next(
             n
             for n, f in enumerate(series.frames)
-            if f.header.SOPInstanceUID == origin.ReferencedSOPInstanceUID
+            if series.header_of(n).SOPInstanceUID == origin.ReferencedSOPInstanceUID
             and (not series.multiframe or f.index + 1 == origin.ReferencedFrameNumber)
         )
         if series.placed:
@@ -290,16 +290,35 @@ def test_what_cannot_be_derived_from_is_refused_in_one_sentence(
     run = a_run(read_image(a_ct_series), three_structures)
     with pytest.raises(InvalidInput, match="was not read from these DICOM files"):
         write_dicom(run, sample("CT_small.dcm"), tmp_path / "out")
-    header = pydicom.dcmread(sample("CT_small.dcm"))
-    del header.StudyInstanceUID
-    header.save_as(tmp_path / "no_study.dcm")
-    with pytest.raises(InvalidInput, match="without StudyInstanceUID, it belongs to no study"):
-        read_source(tmp_path / "no_study.dcm")
+    header = pydicom.dcmread(sample("CT_small.dcm"), stop_before_pixels=False)
+    del header.SOPInstanceUID
+    del header.file_meta.MediaStorageSOPInstanceUID
+    header.save_as(tmp_path / "no_name.dcm", enforce_file_format=False)
+    with pytest.raises(InvalidInput, match="without SOPInstanceUID, it cannot be referred to"):
+        read_source(tmp_path / "no_name.dcm")
     picture = tmp_path / "picture.png"
     picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(200))
     with pytest.raises(InvalidInput, match="is not DICOM"):
         read_source(picture)
     assert not (tmp_path / "out").exists()
+
+
+def test_images_whose_identifiers_were_emptied_get_results_that_fit_each_other(
+    a_ct_series: Path, three_structures, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    for path in a_ct_series.iterdir():
+        header = pydicom.dcmread(path)
+        header.StudyInstanceUID = header.SeriesInstanceUID = header.SOPInstanceUID = header.SOPClassUID = ""
+        header.save_as(tmp_path / "in" / path.name)
+    told: list[str] = []
+    run = a_run(read_image(tmp_path / "in"), three_structures)
+    seg, sr = write_dicom(run, tmp_path / "in", tmp_path / "out", tell=told.append)
+    assert len(told) == 2 and "name no study" in told[0] and "name no series" in told[1]
+    assert errors_of(seg) == [] and errors_of(sr) == []
+    assert np.array_equal(labels_of(seg, run, tmp_path / "in"), run.segmentations[0].labels)
+    studies = {str(pydicom.dcmread(path).StudyInstanceUID) for path in (seg, sr)}
+    assert studies == {str(read_source(tmp_path / "in").first.StudyInstanceUID)}
 
 
 def test_frames_without_a_place_give_measurements_alone(three_structures, tmp_path: Path) -> None:

@@ -24,11 +24,10 @@ Labels = npt.NDArray[np.unsignedinteger[Any]]
 NAMESPACE = uuid.UUID("5a7ff5a4-7f0c-4c6f-9d35-0f6b9f1d3f52")
 """Of identifiers that are made from others: the same for the same original."""
 NEEDED = {
-    "StudyInstanceUID": "it belongs to no study",
-    "SeriesInstanceUID": "it belongs to no series",
-    "SOPInstanceUID": "it cannot be referred to",
-    "SOPClassUID": "it does not say what kind of object it is",
+    "SOPInstanceUID": ("MediaStorageSOPInstanceUID", "it cannot be referred to"),
+    "SOPClassUID": ("MediaStorageSOPClassUID", "it does not say what kind of object it is"),
 }
+"""Attribute → its copy in the file's preamble, and what is not possible without it."""
 MAY_BE_EMPTY = (
     "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate",
     "StudyTime", "ReferringPhysicianName",
@@ -106,11 +105,12 @@ def read_source(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]
         )
     notes: list[str] = []
     placed = all(frame.position is not None and frame.orientation is not None for frame in frames)
-    headers = tuple(_completed(frame.header, frame.path, placed, notes) for frame in files)
+    headers = tuple(_completed(frame.header, frame.path, notes) for frame in files)
+    _place(headers, placed, notes)
     return SourceSeries(image, frames, headers, placed, tuple(dict.fromkeys(notes)))
 
 
-def _completed(header: Dataset, path: Path, placed: bool, notes: list[str]) -> Dataset:
+def _completed(header: Dataset, path: Path, notes: list[str]) -> Dataset:
     """A copy with what every DICOM object has; private attributes stay behind, as nobody knows whom they name.
 
     Raises:
@@ -118,15 +118,17 @@ def _completed(header: Dataset, path: Path, placed: bool, notes: list[str]) -> D
     """
     from pydicom import Dataset
 
-    for keyword, reason in NEEDED.items():
-        if not header.get(keyword):
-            raise InvalidInput(f"DICOM results cannot be written for {path}: without {keyword}, {reason}.")
     # Strings are taken out of the file's own character set, as what is written has another one.
     header.decode()
     copy = Dataset()
     for element in header:
         if not element.tag.is_private and element.tag.group > 0x0002:
             copy.add(element)
+    for keyword, (other, reason) in NEEDED.items():
+        value = header.get(keyword) or getattr(header, "file_meta", Dataset()).get(other)
+        if not value:
+            raise InvalidInput(f"DICOM results cannot be written for {path}: without {keyword}, {reason}.")
+        setattr(copy, keyword, value)
     for keyword in MAY_BE_EMPTY:
         if copy.get(keyword) is None:
             setattr(copy, keyword, "")
@@ -135,10 +137,21 @@ def _completed(header: Dataset, path: Path, placed: bool, notes: list[str]) -> D
         copy.PatientSex = ""
     if "PixelSpacing" in copy and not _is_spacing(copy.PixelSpacing):
         del copy.PixelSpacing  # what is derived would repeat it
-    if placed and not copy.get("FrameOfReferenceUID"):
-        copy.FrameOfReferenceUID = derived_uid("frame of reference", str(copy.SeriesInstanceUID))
-        notes.append("The series names no frame of reference; the results have one of their own.")
     return copy
+
+
+def _place(headers: Sequence[Dataset], placed: bool, notes: list[str]) -> None:
+    """Give the headers a study, a series and a frame of reference, where an anonymiser has emptied theirs."""
+    known = min(str(header.SOPInstanceUID) for header in headers)
+    needed = {"StudyInstanceUID": "study", "SeriesInstanceUID": "series"}
+    if placed:
+        needed["FrameOfReferenceUID"] = "frame of reference"
+    for keyword, words in needed.items():
+        if all(header.get(keyword) for header in headers):
+            continue
+        for header in headers:
+            setattr(header, keyword, derived_uid(words, known))
+        notes.append(f"The images name no {words}; the results name one that is made from the images' identifiers.")
 
 
 def _is_spacing(value: Any) -> bool:
