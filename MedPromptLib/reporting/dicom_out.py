@@ -116,8 +116,9 @@ def _makers(run: Run, catalog: Catalog | None) -> dict[str, Maker]:
         card = catalog.card(weight) if catalog is not None and weight in catalog else None
         known = f"{card.version} " if card is not None and card.file.sha256 == sha else ""
         makers[weight] = Maker(__version__, weight, f"{known}sha256 {sha[:16]}")
-    for result in (*run.segmentations, *run.classifications):
-        makers.setdefault(result.weight_id, Maker(__version__, result.weight_id, f"sha256 {result.weight_sha256[:16]}"))
+    used = [(r.weight_id, r.weight_sha256) for r in run.segmentations]
+    for weight, sha in (*used, *((r.weight_id, r.weight_sha256) for r in run.classifications)):
+        makers.setdefault(weight, Maker(__version__, weight, f"sha256 {sha[:16]}"))
     return makers
 
 

@@ -35,7 +35,7 @@ class Maker:
     weight_version: str = ""
 
     @property
-    def equipment(self) -> dict[str, str]:
+    def equipment(self) -> dict[str, Any]:
         """What highdicom asks for of the equipment."""
         return {
             "manufacturer": "MedPrompt",
@@ -91,7 +91,8 @@ def make_seg(
     found = [s for s in structures if np.any(labels == s.label)]
     if not found or not placeable(source):
         return None
-    renumbered = np.zeros(int(labels.max()) + 1, np.uint16 if len(found) > 255 else np.uint8)
+    numbers: type[np.unsignedinteger[Any]] = np.uint16 if len(found) > 255 else np.uint8
+    renumbered: Labels = np.zeros(int(labels.max()) + 1, numbers)
     for number, structure in enumerate(found, 1):
         renumbered[structure.label] = number
     tracking = {s.name: (new_uid(), f"{maker.weight}: {s.name}"[:64]) for s in found}
