@@ -332,7 +332,8 @@ def test_frames_without_a_place_give_measurements_alone(three_structures, tmp_pa
 
 def test_the_commands_write_dicom_beside_a_run(medprompt, a_radiograph_file, tmp_path) -> None:  # noqa: F811
     film, out = a_small_film(tmp_path, a_radiograph_file), tmp_path / "run"
-    command = ["run", "--prompt", "Segment the lungs on this chest x-ray and check for tuberculosis.", "--out", out]
+    prompt = "Segment the lungs on this chest x-ray and check for tuberculosis."
+    command = ["run", "--planner", "rules", "--prompt", prompt, "--out", out]
     options = ["--report", "--prose", "template", "--dicom-out"]
     code, shown, err = medprompt(*command, "--input", film, *options)
     assert code == 0, err
