@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import InvalidInput, MissingPackage
+from ..errors import InvalidInput, MissingPackage, OutputFailed
 from ..outputs import check_folder, not_writable
 from ..results import Run
 from .documents import html_page, markdown
