@@ -52,8 +52,6 @@ _ALONE = tuple(
 """Words that mean a T1 only where nothing else than sequences is named: "pre.nii.gz", "the contrast series"."""
 _SERIES = r"(?:mri|mr|image|images|series|sequence|scan|scans|volume|one)"
 _DENIED = re.compile(r"\b(?:not|no|without|except|ignore|instead of|rather than|never)(?: the| use| using)* $")
-    r"(?:\bnot|\bno|\bwithout|\bexcept|\bignore|\binstead of|\brather than|\bnever)(?: the| use| using)* $"
-)
 
 
 @dataclass(frozen=True)

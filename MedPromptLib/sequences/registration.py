@@ -1,8 +1,8 @@
 """Whether two images of one examination lie over one another, and the rigid motion that brings them there.
 
-Both use the same search: Mattes' mutual information (Mattes et al. 2003) over rigid motions, with SimpleITK, on grids
-of a few millimetres. Two images are taken for unregistered if the best motion moves the head noticeably and tells more of
-one image from the other. How often that errs is measured by `medprompt bench sequences`.
+Both use the same search: Mattes' mutual information (Mattes et al. 2003) over rigid motions, with SimpleITK, on
+grids of a few millimetres. Two images are taken for unregistered if the best motion moves the head noticeably and tells
+more of one image from the other. How often that errs is measured by `medprompt bench sequences`.
 """
 
 from __future__ import annotations
