@@ -58,6 +58,7 @@ TERMINOLOGY_CONTEXT = "Segmentation category and type - 3D Slicer General Anatom
 REGION_CONTEXT = "Anatomic codes - DICOM master list"
 
 MODALITY, SPACING_KNOWN, INPUT_SHA256 = "MedPrompt.Modality", "MedPrompt.SpacingKnown", "MedPrompt.InputSHA256"
+SEQUENCE = "MedPrompt.Sequence"
 """Attributes that carry what a volume node has no field for."""
 
 VOLUME_ROLE, SEGMENTATION_ROLE, PROVENANCE_ROLE = "MedPrompt.Volume", "MedPrompt.Segmentation", "MedPrompt.Provenance"
@@ -121,6 +122,7 @@ def volume_to_image(volume_node: Any) -> MedicalImage:
         spacing_known=known,
         notes=tuple(notes),
         sha256=volume_node.GetAttribute(INPUT_SHA256) or "",
+        sequence=volume_node.GetAttribute(SEQUENCE) or "",
     )
 
 
@@ -162,6 +164,8 @@ def image_to_volume(image: MedicalImage, scene: Any = None, name: str | None = N
         node.SetVoxelVectorType(node.VoxelVectorTypeColorRGB)
     if image.modality:
         node.SetAttribute(MODALITY, image.modality)
+    if image.sequence:
+        node.SetAttribute(SEQUENCE, image.sequence)
     if image.sha256:
         node.SetAttribute(INPUT_SHA256, image.sha256)
     node.SetAttribute(SPACING_KNOWN, "1" if image.spacing_known else "0")
