@@ -187,7 +187,7 @@ def test_a_moved_image_is_found_and_brought_back(flat: bool) -> None:
     assert not lies_apart(align(moved(image, found.to_reference), reference), image, reference)
 
 
-def test_unregistered_images_are_refused_or_registered_with_their_motion(three_images: list[MedicalImage]) -> None:
+def test_unregistered_images_are_refused_or_registered(three_images: list[MedicalImage]) -> None:
     motion = turned(2, 6, (8, 5, 0))
     apart = [three_images[0], three_images[1], a_head("t1ce", 2, motion, "post")]
     with pytest.raises(InvalidInput, match=r"'post' does not lie over 'pre': moving it by \d+ mm would fit better"):
@@ -219,7 +219,7 @@ def test_channels_come_in_the_cards_order_and_missing_ones_are_empty(three_image
     assert np.percentile(made.array[..., 2], 99.9) == pytest.approx(127.5, abs=1.5)
 
 
-# -------------------------------------------------------------------------------------------------------- plan to result
+# ------------------------------------------------------------------------------------------------------- plan to result
 
 
 def test_a_request_gets_the_sequences_it_names(a_session: Session) -> None:

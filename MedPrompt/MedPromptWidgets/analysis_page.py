@@ -189,6 +189,11 @@ class AnalysisPage(VTKObservationMixin):
         self.planning.setPrompt("")
         self._reporter.say("")
 
+    def onNodeAdded(self) -> None:
+        """A new volume may be one of those that are analysed together; its name and voxels come a little later."""
+        if self.sequences.isShown:
+            qt.QTimer.singleShot(0, self._onPlanShown)
+
     def onNodeRemoved(self) -> None:
         """Results that are taken out of the scene are not shown any more."""
         review = self.results.review
@@ -299,7 +304,8 @@ class AnalysisPage(VTKObservationMixin):
         """Why Apply is disabled, one sentence for its tooltip; empty if nothing stands in the way."""
         if self._setup.missing:
             return _("Install the missing Python packages first.")
-        if not self._parameters or not self._parameters.inputVolume:
+        together = self.sequences.isShown and self.sequences.nodes()
+        if not self._parameters or not (self._parameters.inputVolume or together):
             return _("Select an image; if the list is empty, load one first.")
         if not self._parameters.prompt.strip():
             return _("Type what to outline or to look for.")

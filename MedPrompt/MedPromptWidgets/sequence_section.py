@@ -17,7 +17,7 @@ class SequenceSection:
     Every guess is shown with its reason before anything runs.
 
     Args:
-        ui: the panel's widgets `sequencesFrame`, `sequencesLayout`, `sequencesLabel`, `sequencesHint` and
+        ui: the panel's widgets `sequencesFrame`, `sequencesRows`, `sequencesLabel`, `sequencesHint` and
             `registerCheck`.
         logic: `MedPromptLogic`.
         changed: called when a choice has changed.
@@ -105,7 +105,7 @@ class SequenceSection:
         return _("Choose the volume that is {name}.").format(name=title(missing[0])) if missing else ""
 
     def _makeRows(self):
-        layout = self.ui.sequencesLayout
+        layout = self.ui.sequencesRows.layout()
         while layout.count():
             widget = layout.takeAt(0).widget()
             widget.setVisible(False)
