@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from MedPromptLib.images import MedicalImage, read_image
 from MedPromptLib.images_writing import write_volume
 from MedPromptLib.planner import RulePlanner, decided
 from MedPromptLib.results import Provenance
+from MedPromptLib.scene import SEQUENCE, image_to_volume, volume_to_image
 from MedPromptLib.sequences import appearance
 from MedPromptLib.sequences.dicom_tags import sequence_of
 from MedPromptLib.sequences.examination import Needs, assigned, examination, stacked
@@ -112,6 +114,25 @@ def test_a_dicom_file_is_read_with_its_sequence(tmp_path: Path) -> None:
     assert "contrast-enhanced T1 (SeriesDescription and contrast agent)" in " ".join(image.notes)
 
 
+def test_a_volume_loaded_from_dicom_files_tells_its_sequence(
+    tmp_path: Path, a_slicer_scene: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import slicer
+    from pydicom import dcmread
+
+    header = dcmread(str(get_testdata_file("MR_small.dcm")))
+    header.SeriesDescription = "AX FLAIR"
+    header.save_as(tmp_path / "image.dcm")
+    files = {"1.2.3": str(tmp_path / "image.dcm")}
+    monkeypatch.setattr(slicer, "dicomDatabase", SimpleNamespace(fileForInstance=files.get), raising=False)
+    node = image_to_volume(a_head("flair", name="volume"), a_slicer_scene)
+    assert volume_to_image(node).sequence == ""
+    node.SetAttribute("DICOM.instanceUIDs", "1.2.3 1.2.4")
+    assert volume_to_image(node).sequence == "flair"
+    node.SetAttribute(SEQUENCE, "t2")
+    assert volume_to_image(node).sequence == "t2", "what a person chose comes first"
+
+
 # ------------------------------------------------------------------------------------------------------------- guessing
 
 
@@ -171,7 +192,7 @@ def test_images_on_different_grids_that_lie_together_are_left_alone(grids: tuple
         reference, image = (replace(i, array=i.array[17:18]) for i in (reference, image))
     alignment = align(image, reference)
     assert alignment.displacement < 2.5
-    assert not lies_apart(alignment, image, reference)
+    assert not lies_apart(alignment)
 
 
 @pytest.mark.parametrize("flat", [False, True])
@@ -181,10 +202,10 @@ def test_a_moved_image_is_found_and_brought_back(flat: bool) -> None:
     if flat:
         reference, image = (replace(i, array=i.array[17:18]) for i in (reference, image))
     found = align(image, reference, fine=True)
-    assert lies_apart(found, image, reference)
+    assert lies_apart(found)
     corner = np.array([40.0, 60.0, float(reference.ijk_to_ras[2, 3]) if flat else 20.0, 1.0])
     assert np.linalg.norm(found.to_reference @ motion @ corner - corner) < 3.0
-    assert not lies_apart(align(moved(image, found.to_reference), reference), image, reference)
+    assert not lies_apart(align(moved(image, found.to_reference), reference))
 
 
 def test_unregistered_images_are_refused_or_registered(three_images: list[MedicalImage]) -> None:

@@ -250,10 +250,10 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
         import numpy as np
 
         from MedPromptLib.images import MedicalImage
-        from MedPromptLib.scene import SEQUENCE
+        from MedPromptLib.scene import sequence_of_volume
 
-        name, sequence = volumeNode.GetName() or "volume", volumeNode.GetAttribute(SEQUENCE) or ""
-        return MedicalImage(np.zeros((0, 0, 0)), np.eye(4), name, sequence=sequence)
+        name = volumeNode.GetName() or "volume"
+        return MedicalImage(np.zeros((0, 0, 0)), np.eye(4), name, sequence=sequence_of_volume(volumeNode))
 
     def examinationWork(
         self,

@@ -242,7 +242,7 @@ def _laid_over(image: MedicalImage, here: MedicalImage, *, register: bool) -> tu
             f"'{image.name}' covers only {100 * alignment.covered:.0f} % of what '{here.name}' shows; choose images of "
             "one examination, or have them registered (--register)."
         )
-    if not lies_apart(alignment, image, here):
+    if not lies_apart(alignment):
         return alignment, image
     if not register:
         raise InvalidInput(
@@ -252,7 +252,7 @@ def _laid_over(image: MedicalImage, here: MedicalImage, *, register: bool) -> tu
     alignment = align(image, here, fine=True)
     placed = moved(image, alignment.to_reference)
     after = align(placed, here)
-    if lies_apart(after, placed, here) or after.covered < LEAST_COVERED:
+    if lies_apart(after) or after.covered < LEAST_COVERED:
         raise InvalidInput(
             f"'{image.name}' could not be registered to '{here.name}' (still {after.displacement:.0f} mm apart); "
             "register the volumes by hand first."

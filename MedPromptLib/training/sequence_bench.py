@@ -108,7 +108,7 @@ def measure(data: Path, split: str, report: Callable[[str], None]) -> Iterator[s
             reference, volume = patient.volumes["flair"], patient.volumes[name]
             for kind, motion, image in misplaced(volume, random):
                 alignment = align(image, reference)
-                flagged[kind].append(lies_apart(alignment, image, reference))
+                flagged[kind].append(lies_apart(alignment))
                 if flagged[kind][-1]:
                     left.append(_distance(alignment.to_reference @ motion, reference))
     for kind, _, _, _ in MOTIONS:
