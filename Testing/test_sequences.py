@@ -18,7 +18,7 @@ from MedPromptLib.cli import main
 from MedPromptLib.errors import InvalidInput, NoMatchingWeight, UnusualInput
 from MedPromptLib.images import MedicalImage, read_image
 from MedPromptLib.images_writing import write_volume
-from MedPromptLib.planner import RulePlanner, decided
+from MedPromptLib.planner import RulePlanner, decided, explain
 from MedPromptLib.results import Provenance
 from MedPromptLib.scene import SEQUENCE, image_to_volume, volume_to_image
 from MedPromptLib.sequences import appearance
@@ -249,6 +249,10 @@ def test_a_request_gets_the_sequences_it_names(a_session: Session) -> None:
     (task,) = verdict.plan.pipeline
     assert (task.target, task.sequences, verdict.plan.prompt) == ("brain tumor", ("flair", "t1ce"), prompt)
     assert str(a_session.needs(verdict.plan)).startswith("'brain_tumor_seg_mri' takes T1, FLAIR and contrast")
+    told = explain(verdict, a_session.catalog.abilities)
+    assert (
+        "step 1 takes T1, FLAIR and contrast-enhanced T1 of one examination together; the request names FLAIR" in told
+    )
     refused = a_session.decide("outline the brain tumour on the T2 and the FLAIR")
     with pytest.raises(NoMatchingWeight, match="takes T1, FLAIR and contrast-enhanced T1, but the request names T2"):
         a_session.route(refused.plan)
