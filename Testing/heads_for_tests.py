@@ -30,7 +30,7 @@ TUMOR_CENTER, TUMOR_RADIUS = (28.0, 12.0, 18.0), 16.0
 VALUES = {
     "t1": (0, 210, 15, 75, 105, 25, 60),
     "flair": (0, 120, 15, 115, 90, 15, 190),
-    "t1ce": (0, 210, 15, 80, 108, 25, 200),
+    "t1ce": (0, 210, 15, 80, 108, 25, 165),
     "t2": (0, 120, 15, 100, 75, 220, 180),
 }
 GRIDS: dict[str, tuple[tuple[int, int, int], Matrix]] = {}
@@ -52,7 +52,8 @@ def turned(axis: int, degrees: float, shift: tuple[float, float, float] = (0, 0,
 
 _grid((40, 60, 52), turned(0, 12)[:3, :3] @ np.diag([3.4, 3.6, 4.5]))  # oblique, in RAS
 _grid((34, 64, 64), np.diag([-3.2, -3.4, 5.0]))  # axial, in LPS
-_grid((50, 44, 62), np.array([[0, 0, 3.7], [-3.6, 0, 0], [0, -4.2, 0]]) @ turned(2, 7)[:3, :3])  # sagittal slices
+_SAGITTAL = np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]])
+_grid((50, 44, 62), turned(2, 7)[:3, :3] @ _SAGITTAL @ np.diag([3.6, 4.2, 3.7]))
 
 
 def tissue(shape: tuple[int, int, int], ijk_to_ras: Matrix, motion: Matrix | None = None) -> npt.NDArray[np.intp]:
@@ -97,7 +98,7 @@ class BrightAndEnhancing(nn.Module):
     """Outlines what is bright on the second of three sequences and brighter on the third than on the first."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        tumor = torch.minimum(x[:, 1:2] - 0.55, x[:, 2:3] - x[:, 0:1] - 0.3)
+        tumor = torch.minimum(x[:, 1:2] - 0.75, x[:, 2:3] - x[:, 0:1] - 0.3)
         return torch.cat([-40 * tumor, 40 * tumor], 1)
 
 

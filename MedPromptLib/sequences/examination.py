@@ -310,6 +310,7 @@ def _eight_bit(image: MedicalImage, white: float) -> np.ndarray:
     array = image.array
     if array.dtype == np.uint8:
         return array
-    low, high = np.percentile(array, PERCENTILES)
-    scaled = (array.astype(np.float32) - low) * (255 * white / max(float(high - low), 1e-6))
+    values = array.astype(np.float32)
+    low, high = np.percentile(values, PERCENTILES)
+    scaled = (values - low) * (255 * white / max(float(high - low), 1e-6))
     return scaled.round().clip(0, 255).astype(np.uint8)

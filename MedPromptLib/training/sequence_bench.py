@@ -63,7 +63,7 @@ def patients(cases: Cases) -> Iterator[Patient]:
 
 def disturbed(image: MedicalImage, random: np.random.Generator) -> MedicalImage:
     """The same with another gamma, a slope of brightness, noise, fewer slices and rows, or half the resolution."""
-    x = 255 * (image.array / 255.0) ** random.uniform(0.8, 1.25)
+    x = 255 * (image.array.astype(np.float64) / 255) ** random.uniform(0.8, 1.25)
     for axis, side in enumerate(x.shape):
         x = x * (1 + random.uniform(-0.25, 0.25) * np.moveaxis(np.linspace(-1, 1, side)[:, None, None], 0, axis))
     x = (x + random.normal(0, random.uniform(0, 3), x.shape)).clip(0)
@@ -163,6 +163,6 @@ def rigid(axis: int, degrees: float, shift: Matrix, centre: Matrix) -> Matrix:
 
 def _distance(motion: Matrix, image: MedicalImage) -> float:
     """How far a motion moves the bright part of an image on average, in mm."""
-    points = np.argwhere(image.array > 40)[::50, ::-1]
+    points = np.argwhere(image.array.astype(np.float64) > 40)[::50, ::-1]
     world = np.c_[points, np.ones(len(points))] @ image.ijk_to_ras.T
     return float(np.linalg.norm((world @ motion.T - world)[:, :3], axis=1).mean())
