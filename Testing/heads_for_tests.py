@@ -112,7 +112,7 @@ class AnySubset(nn.Module):
     """Outlines what is bright on any of FLAIR (second) and contrast-enhanced T1 (third); a missing one is 0."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        tumor = torch.where(x[:, 1:2].amax() > 0, x[:, 1:2] - 0.7, x[:, 2:3] - 0.9)
+        tumor = torch.where(x[:, 1:2].amax() > 0, x[:, 1:2] - 0.78, x[:, 2:3] - 0.9)
         return torch.cat([-40 * tumor, 40 * tumor], 1)
 
 
