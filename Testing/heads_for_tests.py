@@ -116,8 +116,19 @@ class AnySubset(nn.Module):
         return torch.cat([-40 * tumor, 40 * tumor], 1)
 
 
-def write_tumor_weight(root: Path, *, any_subset: bool = False) -> WeightCard:
+class RightAndInFront(nn.Module):
+    """Outlines the first half of the rows and columns, which is the patient's right and front on slices in LPS."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        rows = torch.arange(x.shape[2]).view(1, 1, -1, 1) < x.shape[2] // 2
+        columns = torch.arange(x.shape[3]).view(1, 1, 1, -1) < x.shape[3] // 2
+        inside = (rows & columns).to(x.dtype).expand(x.shape[0], 1, -1, -1)
+        return torch.cat([-inside, 4 * inside - 2], 1)
+
+
+def write_tumor_weight(root: Path, *, any_subset: bool = False, program: nn.Module | None = None) -> WeightCard:
     """`brain_tumor_seg_mri` on T1, FLAIR and contrast-enhanced T1; its program is agreed to."""
+    program = program or (AnySubset() if any_subset else BrightAndEnhancing())
     recipe = {"size": (64, 64), "channels": 3, "sequences": ("t1", "flair", "t1ce"), "intensity": "uint8"}
     recipe |= {"volumes": "slices", "orientation": "LPS", "mean": (0.0,) * 3, "std": (1.0,) * 3}
     category = Code(scheme="SCT", value="49755003", meaning="Morphologically Altered Structure")
@@ -133,7 +144,7 @@ def write_tumor_weight(root: Path, *, any_subset: bool = False) -> WeightCard:
     )
     folder = root / card.id
     folder.mkdir(parents=True)
-    torch.jit.script(AnySubset() if any_subset else BrightAndEnhancing()).save(folder / "model.ts")
+    torch.jit.script(program).save(folder / "model.ts")
     card = card.model_copy(update={"file": describe_file(folder / "model.ts", "float32")})
     write_card(folder, card)
     agreed_programs().give(card.file.sha256)
