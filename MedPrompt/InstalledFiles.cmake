@@ -234,6 +234,7 @@ set(MEDPROMPT_LIBRARY_DATA
   "MedPromptLib/reporting/languages/en.toml"
   "MedPromptLib/reporting/languages/es.toml"
   "MedPromptLib/reporting/languages/zh.toml"
+  "MedPromptLib/sequences/appearance.json"
   "MedPromptLib/training/prompts/templates/de.txt"
   "MedPromptLib/training/prompts/templates/en_conditions.txt"
   "MedPromptLib/training/prompts/templates/en_core.txt"

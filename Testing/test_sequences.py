@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from heads_for_tests import TUMOR_CENTER, RightAndInFront, a_head, the_tumor, turned, write_tumor_weight
+from pydantic import ValidationError
 from pydicom import Dataset
 from pydicom.data import get_testdata_file
 
@@ -29,7 +30,9 @@ from MedPromptLib.sequences.guessing import guesses
 from MedPromptLib.sequences.names import mentions, named_in_file
 from MedPromptLib.sequences.registration import align, lies_apart, moved
 from MedPromptLib.session import Session
+from MedPromptLib.training.config import read_recipe
 
+ROOT = Path(__file__).resolve().parent.parent
 WANTED = ("t1", "flair", "t1ce")
 NEEDS = Needs(("brain_tumor_seg_mri",), WANTED, frozenset(WANTED))
 ANY = Needs(("union",), WANTED, frozenset())
@@ -251,6 +254,26 @@ def test_channels_come_in_the_cards_order_and_missing_ones_are_empty(three_image
     assert made.shape == three_images[2].shape
     assert not made.array[..., 0].any()
     assert np.percentile(made.array[..., 2], 99.9) == pytest.approx(127.5, abs=1.5)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "problem"),
+    [
+        ({"channels": 3, "sequences": ("t1", "t1", "flair")}, "two or more different names"),
+        ({"channels": 3, "sequences": ("t1", "flair")}, "2 sequences need channels = 2"),
+        ({"channels": 2}, "without sequences it is 1"),
+        ({"missing": "zero"}, "only make sense with sequences"),
+    ],
+)
+def test_a_cards_sequences_must_fit_its_channels(recipe: dict[str, object], problem: str) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        Preprocessing(**recipe)
+
+
+def test_the_brain_tumour_recipe_names_its_sequences() -> None:
+    recipe, _ = read_recipe(ROOT / "MedPromptLib" / "training" / "recipes" / "brain_tumor_seg_mri.toml")
+    assert recipe.preprocessing.sequences == WANTED
+    assert recipe.preprocessing.orientation == "LPS"
 
 
 # ------------------------------------------------------------------------------------------------------- plan to result
