@@ -15,7 +15,7 @@ from MedPromptLib.images import MedicalImage
 from MedPromptLib.results import Provenance
 from MedPromptLib.scene import SEQUENCE, image_to_volume
 from MedPromptLib.user_folders import weights_folder
-from panel.user import LUNGS_PROMPT, User
+from panel.user import LUNGS_PROMPT, User, clipped
 
 PROMPT = "Outline the brain tumour on the MRI."
 
@@ -65,6 +65,7 @@ def test_volumes_are_assigned_by_name_and_analysed_together(a_neurologist: User,
     assert "Guessed: T1, FLAIR and contrast-enhanced T1 (its name says so)." in hint
     assert "Results are written on the grid of “AX FLAIR”." in hint
     a_neurologist.take_picture(tmp_path / "sequences.png")
+    assert clipped(a_neurologist.panel.frame) == []
 
     a_neurologist.run()
     (segmentation,) = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
