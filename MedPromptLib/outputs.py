@@ -31,11 +31,14 @@ def check_folder(folder: Path) -> None:
         raise _failed(folder, error) from error
 
 
-def write_outputs(run: Run, folder: Path, report_text: str | None = None) -> tuple[Path, ...]:
+def write_outputs(
+    run: Run, folder: Path, report_text: str | None = None, *, with_picture: bool = True
+) -> tuple[Path, ...]:
     """Write all files of a run; files of an earlier run with the same names are replaced only once all are complete.
 
     Args:
         report_text: becomes a text node of the scene, beside the image.
+        with_picture: also write the overview.
 
     Returns:
         The files, in the order a reader wants them.
@@ -43,14 +46,14 @@ def write_outputs(run: Run, folder: Path, report_text: str | None = None) -> tup
     Raises:
         OutputFailed: nothing half-written is left behind.
     """
-    from .headless import headless_scene, save_scene_bundle, save_segmentation, save_table
+    from .headless import save_scene_bundle, save_segmentation, save_table, scene_apart
     from .overview import overview_picture
     from .scene import write_run, write_text
 
     check_folder(folder)
     draft = Path(tempfile.mkdtemp(prefix=".medprompt-", dir=folder))
     try:
-        with headless_scene() as scene:
+        with scene_apart() as scene:
             nodes = write_run(run, scene=scene)
             if report_text is not None:
                 write_text(report_text, scene, f"{nodes.volume.GetName()} MedPrompt report", nodes.volume)
@@ -59,7 +62,8 @@ def write_outputs(run: Run, folder: Path, report_text: str | None = None) -> tup
             save_table(nodes.table, draft / TABLE_NAME)
             save_scene_bundle(draft / SCENE_NAME, scene)
         (draft / RUN_NAME).write_text(run.provenance.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        overview_picture(run, draft / PICTURE_NAME)
+        if with_picture:
+            overview_picture(run, draft / PICTURE_NAME)
         written = sorted(draft.iterdir())
         for path in written:
             os.replace(path, folder / path.name)
