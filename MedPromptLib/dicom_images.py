@@ -24,6 +24,7 @@ from .images import (
     sha256_of_files,
     stem,
 )
+from .sequences.dicom_tags import sequence_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -107,6 +108,7 @@ def read_dicom_frames(paths: Sequence[Path], shown: Path) -> tuple[MedicalImage,
     _say_what_was_done_to_pixels(first, notes)
     if not placed and str((first.get("PatientOrientation") or ["L"])[0])[:1] not in ("L", ""):
         notes.append("The image's right side is not the patient's left (PatientOrientation); it was not mirrored.")
+    sequence = sequence_of(first, notes)
     image = MedicalImage(
         finite(array, shown, notes),
         affine_to_ras(columns, origin),
@@ -115,6 +117,7 @@ def read_dicom_frames(paths: Sequence[Path], shown: Path) -> tuple[MedicalImage,
         known,
         tuple(notes),
         sha256_of_files(list(dict.fromkeys(f.path for f in frames))),
+        sequence,
     )
     return image, tuple(frames)
 
