@@ -54,6 +54,8 @@ class Ability(BaseModel):
         classes: class names of a classifier, in output order.
         positive: the classes that count as a positive finding.
         structures: what a multi-structure segmentation labels; empty for a single-structure one.
+        sequences: which images of one examination it takes together, in its order; empty for a weight that takes one.
+        any_sequences: whether some of them suffice.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -65,6 +67,8 @@ class Ability(BaseModel):
     classes: tuple[str, ...] = ()
     positive: tuple[str, ...] = ()
     structures: tuple[StructureTerm, ...] = ()
+    sequences: tuple[str, ...] = ()
+    any_sequences: bool = False
 
     @field_validator("structures", mode="before")
     @classmethod
@@ -119,7 +123,13 @@ class Preprocessing(_Strict):
             size slides over it (`tile`, segmentation only).
         spacing: 3D: in mm, k, j, i, to which volumes of known spacing are resampled; None keeps the grid, 0 keeps
             that axis as it is.
-        channels: 1 (grey, repeated to three for a pretrained encoder) or 3 (RGB).
+        channels: 1 (grey, repeated to three for a pretrained encoder), 3 (RGB), or one for each of `sequences`.
+        sequences: names of the images of one examination that become the channels, in this order; for example
+            `["t1", "flair", "t1ce"]` (see `sequences.names`). Empty for a weight that takes one image.
+        missing: what happens where some of `sequences` are not given: `refuse`, or their channels are `zero` after
+            `mean` and `std`, for networks that were trained with sequences left out.
+        white: what the 99.9 percentile of each sequence becomes where it is not stored in 8 bits, as a share of the
+            full range; its 0.1 percentile becomes 0.
         intensity: `percentile` maps the image's 0.5 and 99.5 percentiles to 0 and 1; `uint8` divides by 255 and
             leaves the contrast alone; `raw255` (2D) feeds 0 to 255 as the authors' released weights expect; `minmax`
             (2D) maps the lowest and highest value to 0 and 1; `zscore` (2D) subtracts the image's own mean and divides
@@ -137,8 +147,9 @@ class Preprocessing(_Strict):
             axis.
         region: 2D: how a segmentation becomes a classifier's input region: `crop` to its bounding box with a margin of
             a tenth, or `mask` everything outside to zero as the MedPrompt paper does.
-        orientation: 3D: where the network's i, j and k axes point, for example `RAS`; volumes are turned to it by
-            whole axes and the result is turned back. Empty leaves the axes as they are stored.
+        orientation: 3D, and 2D with `volumes = "slices"`: where the network's i, j and k axes point, for example `RAS`;
+            volumes are turned to it by whole axes and the result is turned back. Empty leaves the axes as they are
+            stored.
         k_axis: 3D: which stored axis becomes k: the one that fits `orientation` best, or the `coarsest` where one is,
             for stacks of thick slices in any direction.
         overlap: 3D: share of a window that the next one covers again.
@@ -149,7 +160,10 @@ class Preprocessing(_Strict):
     size: tuple[int, ...] = (256, 256)
     fit: Literal["resize", "tile"] = "resize"
     spacing: tuple[float, float, float] | None = None
-    channels: Literal[1, 3] = 1
+    channels: Annotated[int, Field(ge=1)] = 1
+    sequences: tuple[Annotated[str, Field(pattern="^[a-z0-9_]+$")], ...] = ()
+    missing: Literal["refuse", "zero"] = "refuse"
+    white: Annotated[float, Field(gt=0, le=1)] = 1.0
     intensity: Literal["percentile", "uint8", "raw255", "minmax", "zscore", "window"] = "percentile"
     window: tuple[float, float] | None = None
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
@@ -168,6 +182,17 @@ class Preprocessing(_Strict):
 
     @model_validator(mode="after")
     def _channels_fit(self) -> Preprocessing:
+        if self.sequences:
+            if len(set(self.sequences)) != len(self.sequences) or len(self.sequences) < 2:
+                raise ValueError("sequences needs two or more different names; leave it out for a single image")
+            if not self.channels == len(self.mean) == len(self.std) == len(self.sequences):
+                count = len(self.sequences)
+                raise ValueError(f"{count} sequences need channels = {count}, and as many numbers in mean and std")
+            return self
+        if self.channels not in (1, 3):
+            raise ValueError(f"channels is {self.channels}; without sequences it is 1 (grey) or 3 (RGB)")
+        if self.missing != "refuse" or self.white != 1.0:
+            raise ValueError("missing and white only make sense with sequences")
         if len(self.mean) != len(self.std):
             raise ValueError(f"mean has {len(self.mean)} numbers and std {len(self.std)}; they need as many")
         if len(self.mean) != 3 and self.channels == 3:
@@ -186,6 +211,9 @@ class Preprocessing(_Strict):
         if dimension == 2:
             if self.intensity == "window":
                 raise ValueError("preprocessing.intensity 'window' only makes sense with dimension 3")
+            if self.orientation and self.volumes != "slices":
+                raise ValueError("preprocessing.orientation needs dimension 3, or volumes = 'slices'")
+            self._orientation_is_one()
             return
         if len(self.size) != 3 or min(self.size) < 1:
             raise ValueError("preprocessing.size needs three numbers in 3D, the window in voxels along k, j and i")
@@ -199,6 +227,9 @@ class Preprocessing(_Strict):
             raise ValueError(f"preprocessing.mean and std need {self.channels} numbers, one for each channel, in 3D")
         if self.spacing is not None and min(self.spacing) < 0:
             raise ValueError(f"preprocessing.spacing needs lengths in mm, or 0, not {self.spacing}")
+        self._orientation_is_one()
+
+    def _orientation_is_one(self) -> None:
         pairs = {pair for letter in self.orientation for pair in PAIRS if letter in pair}
         if self.orientation and len(pairs) != len(PAIRS):
             raise ValueError("preprocessing.orientation needs one of R and L, of A and P, and of S and I, as in RAS")
@@ -219,7 +250,7 @@ PAIRS = ("RL", "AP", "SI")
 SIDES = frozenset({"24028007", "7771000"})
 """SNOMED CT codes of right and left."""
 ONLY_2D = ("fit", "tta_flip", "min_region_mm2", "volumes", "region")
-ONLY_3D = ("spacing", "window", "orientation", "k_axis", "overlap", "mirror", "min_region_mm3")
+ONLY_3D = ("spacing", "window", "k_axis", "overlap", "mirror", "min_region_mm3")
 
 
 class Network(_Strict):
@@ -461,6 +492,8 @@ class WeightCard(_Strict):
             structures=tuple(StructureTerm(name=s.name, synonyms=s.synonyms) for s in self.structures)
             if several
             else (),
+            sequences=self.preprocessing.sequences,
+            any_sequences=self.preprocessing.missing == "zero",
         )
 
 
