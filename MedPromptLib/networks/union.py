@@ -1,8 +1,8 @@
 """The union network: one set of parameters for any subset of its modalities, told by language what it looks at.
 
-Our reading of Zeus (Dai et al. 2025, arXiv 2504.07336), whose equations and code are not public: a shared image encoder,
-instruction vectors of a frozen text encoder read by the mask decoder, and three ways to join modalities. Where the
-paper has SAM, this is a `LeanFusionLab`.
+Our reading of Zeus (Dai et al. 2025, arXiv 2504.07336), whose equations and code are not public: a shared image
+encoder, instruction vectors of a frozen text encoder read by the mask decoder, and three ways to join modalities.
+Where the paper has SAM, this is a `LeanFusionLab`.
 """
 
 from __future__ import annotations
