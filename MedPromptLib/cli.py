@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .cli_archive import add_archive_commands, add_filing_options, open_archive, say_filed
+from .cli_inputs import add_sequence_options, given_inputs, inputs_for, sequences_given
 from .cli_planner import add_planner_commands, chosen_planner, confirmed, planning_options, read_text, tell
 from .cli_reports import add_report_commands, make_report, report_options
 from .cli_weights import add_weight_commands
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from .session import Session
 
 DEFECT = 70
+LARGEST_EXAMINATION = 8
+"""So many inputs at most are read before the plan is known, where they may say what a request leaves open."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,19 +78,17 @@ def run(options: argparse.Namespace) -> None:
         raise InvalidInput("There is nothing to do; give --prompt TEXT or --plan FILE.")
     else:
         verdict = session.decide(options.prompt)
+        if verdict.decision == "clarify" and 1 < len(options.input) <= LARGEST_EXAMINATION:
+            verdict = session.decide(options.prompt, images=sequences_given(given_inputs(options.input)))
         plan = confirmed(verdict, session.catalog.abilities, options)
     _run_on_inputs(session, plan, options)
 
 
 def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) -> None:
-    from dataclasses import replace
-
-    from .images import read_image
     from .outputs import check_folder, write_outputs
 
-    names = [Path(name).name for name in options.input]
-    if len(set(names)) != len(names):
-        raise InvalidInput("Two inputs have the same name, so their results would overwrite each other; rename one.")
+    among = {name for card in session.catalog for name in card.preprocessing.sequences}
+    inputs = given_inputs(options.input, sorted(among))
     if not plan.pipeline:
         session.route(plan)  # says why there is nothing to run, before any image is read
     if options.archive:
@@ -95,14 +96,9 @@ def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) ->
 
         with open_archive(options.archive, make=True) as archive:
             _ = archive.keys  # says what is wrong with it before anything expensive runs
-        for path in options.input:
-            check_source(path)
-    for name, path in zip(names, options.input, strict=True):
-        image = read_image(path)
-        if options.modality:
-            image = replace(image, modality=options.modality)
-        for note in image.notes:
-            tell(f"{image.name}: {note}")
+        for given in inputs:
+            check_source(given.path)
+    for given, image in inputs_for(session, plan, inputs, options):
         routed = session.route(plan, image)
         check_folder(options.out)
         result = session.run(
@@ -114,7 +110,8 @@ def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) ->
         )
         for omission in plan.omissions:
             tell(f'Left out "{omission.text}": {omission.reason}')
-        out = options.out / Path(name).stem if len(names) > 1 else options.out
+        alone = len(inputs) == 1 or result.provenance.inputs
+        out = options.out if alone else options.out / Path(given.name).stem
         report = None
         if getattr(options, "report", False):
             try:
@@ -134,8 +131,8 @@ def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) ->
             with open_archive(options.archive) as archive:
                 filed = archive.add_run(
                     out,
-                    image=image,
-                    source=Path(path),
+                    image=result.image,
+                    source=given.path,
                     subject=options.subject_id,
                     project=options.project,
                     with_scene=not options.without_scene,
@@ -291,7 +288,12 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--prompt")
     p.add_argument("--plan", type=Path, help="a plan saved with `medprompt plan --json` instead of a prompt")
     p.add_argument(
-        "--input", type=Path, action="append", required=True, metavar="IMAGE", help="file or DICOM folder; repeatable"
+        "--input",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="IMAGE",
+        help="file or DICOM folder; repeatable; SEQUENCE=FILE says what it is, such as flair=FILE",
     )
     p.add_argument(
         "--accept-unusual-input",
@@ -301,6 +303,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--modality", help="what the images are, where their files do not say")
     p.add_argument("--report", action="store_true", help="also write a report (see `medprompt report --help`)")
     p.add_argument("--out", type=Path, required=True, metavar="DIR")
+    add_sequence_options(p)
     add_filing_options(p)
 
     p = commands.add_parser("plan", parents=[places, planning], help="show the plan of a prompt; nothing runs")
@@ -312,7 +315,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--out", type=Path, help="where the predictions go (default: standard output)")
 
     p = commands.add_parser("demo", parents=[places, device, planning], help="run on a real chest radiograph")
-    p.set_defaults(do=demo, modality=None, accept_unusual_input=False)
+    p.set_defaults(do=demo, modality=None, accept_unusual_input=False, register=False, reference=None)
     p.add_argument("--out", type=Path, default=Path("medprompt-demo"), metavar="DIR")
     add_filing_options(p)
 

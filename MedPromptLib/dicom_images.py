@@ -24,6 +24,7 @@ from .images import (
     sha256_of_files,
     stem,
 )
+from .sequences.dicom_tags import sequence_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -105,6 +106,7 @@ def read_dicom(paths: Sequence[Path], shown: Path) -> MedicalImage:
         known,
         tuple(notes),
         sha256_of_files(list(dict.fromkeys(f.path for f in frames))),
+        sequence_of(first, notes),
     )
 
 

@@ -21,6 +21,7 @@ from .routing import Route, RoutedPlan
 
 if TYPE_CHECKING:
     from .inference.engine import ModelCache, Watch
+    from .sequences.examination import Examination
 
 MM2_PER_CM2 = 100.0
 MM3_PER_ML = 1000.0
@@ -62,7 +63,7 @@ class Executor:
     def run(
         self,
         routed: RoutedPlan,
-        image: MedicalImage,
+        image: MedicalImage | Examination,
         *,
         progress: Report = lambda event: None,
         cancelled: Callable[[], bool] = lambda: False,
@@ -71,6 +72,7 @@ class Executor:
         """All tasks in order; a task whose condition is not met is skipped and says why.
 
         Args:
+            image: or an examination, for weights that take several sequences; others take its reference alone.
             accept_unusual_input: run although the image does not look like those a weight was made for; what is
                 unusual is reported and kept among the provenance's notes.
 
@@ -81,11 +83,21 @@ class Executor:
         """
         from .inference.engine import Watch
         from .inference.input_check import check_inputs
+        from .sequences.examination import Examination, stacked
 
         started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
         tasks = routed.plan.ordered()
         cards = [self.catalog.card(name) for name in dict.fromkeys(routed.route(task.id).weight_id for task in tasks)]
-        unusual = tuple(str(misfit) for misfit in check_inputs(cards, image, accept=accept_unusual_input))
+        examined = image if isinstance(image, Examination) else None
+        image = examined.reference if examined else image
+        inputs: dict[str, MedicalImage] = {
+            card.id: stacked(examined, card.preprocessing) if examined and card.preprocessing.sequences else image
+            for card in cards
+        }
+        unusual = tuple(
+            str(misfit)
+            for misfit in check_inputs([(card, inputs[card.id]) for card in cards], accept=accept_unusual_input)
+        )
         for line in unusual:
             progress(Progress(f"Unusual input, accepted: {line}", 0.0))
         results: dict[int, Result] = {}
@@ -100,7 +112,7 @@ class Executor:
             reason = self._reason_to_skip(task, results, routed, image)
             begun = time.monotonic()
             if not reason:
-                results[task.id] = self._run_task(task, route, image, results, watch)
+                results[task.id] = self._run_task(task, route, inputs[route.weight_id], results, watch)
             records.append(
                 TaskRecord(
                     task_id=task.id,
@@ -125,6 +137,7 @@ class Executor:
             input_name=image.name,
             input_sha256=image.sha256,
             input_notes=(*image.notes, *(f"Accepted as unusual input: {line}" for line in unusual)),
+            inputs=examined.records if examined else (),
             tasks=tuple(records),
             findings=tuple(findings),
             weights=used,

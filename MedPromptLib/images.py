@@ -43,12 +43,15 @@ class MedicalImage:
 
     Attributes:
         array: (k, j, i) or, for colour, (k, j, i, 3); one slice has k = 1. Any real dtype.
+            With `channels`, (k, j, i, c).
         ijk_to_ras: (4, 4); maps voxel indices (i, j, k, 1) to RAS world coordinates in mm.
         name: for node names and tables.
         modality: in a catalogue's words if the file says it (`chest x-ray`), else None.
         spacing_known: False if the file gave no pixel spacing, so that sizes in mm would be invented.
         notes: what had to be decided while reading (inverted MONOCHROME1, assumed spacing, sorted slices, …).
         sha256: of the file(s) it was read from, if any.
+        sequence: of an MR examination, if the file's tags say it: a name of `sequences.names`.
+        channels: which of a weight's sequences its last axis holds; the others are 0. Empty for grey and colour.
     """
 
     array: Array
@@ -58,9 +61,12 @@ class MedicalImage:
     spacing_known: bool = True
     notes: tuple[str, ...] = field(default=())
     sha256: str = ""
+    sequence: str = ""
+    channels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.array.ndim not in (3, 4) or (self.array.ndim == 4 and self.array.shape[3] != 3):
+        colour = self.array.ndim == 4 and self.array.shape[3] == 3
+        if self.array.ndim not in (3, 4) or (self.array.ndim == 4 and not colour and not self.channels):
             raise ValueError(f"array must have shape (k, j, i) or (k, j, i, 3), not {self.array.shape}")
         if self.ijk_to_ras.shape != (4, 4):
             raise ValueError(f"ijk_to_ras must be a 4×4 matrix, not {self.ijk_to_ras.shape}")

@@ -164,6 +164,37 @@ class TaskRecord(_Record):
     seconds: float = 0.0
 
 
+Rows = tuple[tuple[float, ...], ...]
+
+
+class InputRecord(_Record):
+    """What became of one of several images of an examination.
+
+    Attributes:
+        sequence: what it was taken for; empty if it was not used.
+        reason: why it was taken for that, or not used.
+        probability: where its grey values decided. doubt: where they contradict what was said, and that was accepted.
+        reference: whether results are written on its grid.
+        ijk_to_ras: (4, 4), as it was given.
+        displacement_mm: how far the best rigid motion to the reference moves it on average, used or not.
+        motion: (4, 4), that motion in RAS and mm, if it was used; None if the image was left where it lay.
+        resampled: whether its values were interpolated on the reference's grid.
+    """
+
+    name: str
+    sha256: str = ""
+    sequence: str = ""
+    reason: str = ""
+    probability: float | None = None
+    doubt: str = ""
+    reference: bool = False
+    ijk_to_ras: Rows
+    displacement_mm: float | None = None
+    motion: Rows | None = None
+    resampled: bool = False
+    notes: tuple[str, ...] = ()
+
+
 class Provenance(_Record):
     """Everything needed to repeat a run; the scene's text node holds it as JSON."""
 
@@ -172,6 +203,7 @@ class Provenance(_Record):
     input_name: str
     input_sha256: str
     input_notes: tuple[str, ...]
+    inputs: tuple[InputRecord, ...] = ()
     tasks: tuple[TaskRecord, ...]
     findings: tuple[Finding, ...]
     weights: dict[str, str]

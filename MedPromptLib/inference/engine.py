@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +19,11 @@ from ..errors import InvalidInput
 from ..images import Array, MedicalImage
 from ..networks import build
 from .devices import run_in_batches
-from .preprocessing import prepare, restore, standardise
+from .preprocessing import absent, prepare, restore, standardise
 from .programs import load_program
 from .storage import load_state
-from .volumes import must_be_a_volume, volume_labels, volume_scores
+from .volume_geometry import grid_of
+from .volumes import must_be_a_volume, must_hold_sequences, volume_labels, volume_scores
 from .windows import ReversedAxes, tiled
 
 CROP_MARGIN = 0.1
@@ -91,6 +92,7 @@ class Watch:
 
 def check_dimension(card: WeightCard, image: MedicalImage) -> None:
     """Raises InvalidInput for a volume where the card takes single images, and the other way round."""
+    must_hold_sequences(card, image)
     if card.dimension == 3:
         must_be_a_volume(card, image)
     elif image.shape[0] > 1 and card.preprocessing.volumes == "refuse":
@@ -99,10 +101,15 @@ def check_dimension(card: WeightCard, image: MedicalImage) -> None:
         )
 
 
-def _forward(weight: LoadedWeight, slices: Array, watch: Watch) -> Tensor:
-    """Scores for (n, h, w[, 3]) slices, averaged over the mirrored images if the card says so."""
+def _forward(weight: LoadedWeight, slices: Array, watch: Watch, channels: Sequence[str] = ()) -> Tensor:
+    """Scores for (n, h, w[, c]) slices, averaged over the mirrored images if the card says so.
+
+    Args:
+        channels: which of the card's sequences there are; empty for all.
+    """
     recipe = weight.card.preprocessing
     x = standardise(prepare(slices, recipe), recipe)
+    x[:, absent(recipe, channels)] = 0
 
     def run_batch(batch: Tensor) -> Tensor:
         return run_in_batches(weight.network, batch, weight.device, cancelled=watch.cancelled, notice=watch.notice)
@@ -132,7 +139,8 @@ def segmentation_scores(weight: LoadedWeight, image: MedicalImage, watch: Watch 
     if weight.card.dimension == 3:
         return volume_scores(weight, image, watch or Watch())
     check_dimension(weight.card, image)
-    scores = _forward(weight, image.array, watch or Watch())
+    slices = grid_of(image, weight.card.preprocessing).turn(image.array)
+    scores = _forward(weight, slices, watch or Watch(), image.channels)
     return calibrated(scores, weight.card)
 
 
@@ -164,8 +172,10 @@ def label_map(
         labels, by_label = volume_labels(card, image, probabilities, watch or Watch())
         return _wanted(card, labels, by_label, wanted)
     recipe = card.preprocessing
-    pixel_area = image.spacing[1] * image.spacing[2] * np.prod(image.shape[1:]) / np.prod(probabilities.shape[2:])
-    labels = np.zeros(image.shape, np.uint8)
+    grid = grid_of(image, recipe)
+    rows, columns = (image.spacing[axis] * image.shape[axis] for axis in grid.axes[1:])
+    pixel_area = rows * columns / np.prod(probabilities.shape[2:])
+    labels = np.zeros(grid.native, np.uint8)
     sums = {s.label: [0.0, 0] for s in card.structures}
     for k, scores in enumerate(probabilities):  # slice by slice: full-size scores of a whole volume would not fit
         best, label = scores.max(0)
@@ -176,7 +186,8 @@ def label_map(
             total[1] += int(inside.sum())
         changed = tidied != label
         scores[:, changed] = F.one_hot(tidied[changed].long(), len(scores)).T.to(scores.dtype)
-        labels[k] = winning_class(restore(scores[None], image.shape[1:])[0])
+        labels[k] = winning_class(restore(scores[None], grid.native[1:])[0])
+    labels = grid.unturn(labels)
     return _wanted(card, labels, {value: total[0] / total[1] for value, total in sums.items() if total[1]}, wanted)
 
 
@@ -234,8 +245,11 @@ def classify(
         region: (k, j, i), where to look; must not be empty.
     """
     check_dimension(weight.card, image)
-    slices = image.array if region is None else regional(image.array, region, weight.card.preprocessing.region)
-    logits = _forward(weight, slices, watch or Watch())
+    grid = grid_of(image, weight.card.preprocessing)
+    slices = grid.turn(image.array)
+    if region is not None:
+        slices = regional(slices, grid.turn(region), weight.card.preprocessing.region)
+    logits = _forward(weight, slices, watch or Watch(), image.channels)
     probabilities = calibrated(logits, weight.card).mean(0)
     return {name: float(p) for name, p in zip(weight.card.classes, probabilities, strict=True)}
 
