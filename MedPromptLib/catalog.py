@@ -114,6 +114,19 @@ class Structure(_Strict):
     color: tuple[float, float, float]
 
 
+class Instructing(_Strict):
+    """What a network is told of an image in words (see `MedPromptLib.instructions`).
+
+    Attributes:
+        text: `label` names the kind of image and the structures; `measured` adds what is measured on each slice.
+        kinds: the kinds of images it is made for, by their names in `instructions.kinds`; where the card has sequences,
+            each is told of the kinds that have its name.
+    """
+
+    text: Literal["label", "measured"]
+    kinds: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
 class Preprocessing(_Strict):
     """How an image becomes the network's input.
 
@@ -147,6 +160,7 @@ class Preprocessing(_Strict):
             axis.
         region: 2D: how a segmentation becomes a classifier's input region: `crop` to its bounding box with a margin of
             a tenth, or `mask` everything outside to zero as the MedPrompt paper does.
+        instruction: 2D: what the network is told of the image in words; None for a network that takes no instruction.
         orientation: 3D, and 2D with `volumes = "slices"`: where the network's i, j and k axes point, for example `RAS`;
             volumes are turned to it by whole axes and the result is turned back. Empty leaves the axes as they are
             stored.
@@ -174,6 +188,7 @@ class Preprocessing(_Strict):
     fill_holes: bool = False
     volumes: Literal["refuse", "slices"] = "refuse"
     region: Literal["crop", "mask"] = "crop"
+    instruction: Instructing | None = None
     orientation: Annotated[str, Field(pattern="^([RLAPSI]{3})?$")] = ""
     k_axis: Literal["orientation", "coarsest"] = "orientation"
     overlap: Annotated[float, Field(ge=0, lt=1)] = 0.5
@@ -211,6 +226,8 @@ class Preprocessing(_Strict):
         if dimension == 2:
             if self.intensity == "window":
                 raise ValueError("preprocessing.intensity 'window' only makes sense with dimension 3")
+            if self.instruction is not None and self.fit == "tile":
+                raise ValueError("preprocessing.instruction speaks of whole images; fit must be 'resize'")
             if self.orientation and self.volumes != "slices":
                 raise ValueError("preprocessing.orientation needs dimension 3, or volumes = 'slices'")
             self._orientation_is_one()
@@ -249,7 +266,7 @@ def must_not_swap_sides(structures: Sequence[Structure], orientation: str, mirro
 PAIRS = ("RL", "AP", "SI")
 SIDES = frozenset({"24028007", "7771000"})
 """SNOMED CT codes of right and left."""
-ONLY_2D = ("fit", "tta_flip", "min_region_mm2", "volumes", "region")
+ONLY_2D = ("fit", "tta_flip", "min_region_mm2", "volumes", "region", "instruction")
 ONLY_3D = ("spacing", "window", "k_axis", "overlap", "mirror", "min_region_mm3")
 
 

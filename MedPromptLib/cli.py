@@ -19,6 +19,7 @@ from .cli_archive import add_archive_commands, add_filing_options, open_archive,
 from .cli_inputs import add_sequence_options, given_inputs, inputs_for, sequences_given
 from .cli_planner import add_planner_commands, chosen_planner, confirmed, planning_options, read_text, tell
 from .cli_reports import add_report_commands, make_report, report_options
+from .cli_union import add_union_commands
 from .cli_weights import add_weight_commands
 from .errors import InvalidInput, MedPromptError
 from .outputs import write_lines
@@ -193,18 +194,22 @@ def train(options: argparse.Namespace) -> None:
 
     from .catalog import TrainingRun, write_card
     from .inference.devices import resolve_device
-    from .training.config import read_recipe
+    from .training.config import UNION, read_recipe
     from .training.input_profile import profile_from_sets
+    from .training.loop import Training
     from .training.origin import code_version, hardware
     from .training.publish import publish
     from .training.supervised import SupervisedTraining
+    from .training.union_training import UnionTraining
     from .training.volume_profile import volume_profile
     from .training.volume_training import VolumeTraining
 
     recipe, digest = read_recipe(options.recipe)
     work = options.work / recipe.card.id
     commit, clean = code_version()  # before the long work, during which files may change
-    kind = VolumeTraining if recipe.card.dimension == 3 else SupervisedTraining
+    kind: type[Training] = VolumeTraining if recipe.card.dimension == 3 else SupervisedTraining
+    if recipe.network.name == UNION:
+        kind = UnionTraining
     training = kind(recipe, options.data, work, resolve_device(options.device), report=tell)
     state = training.run()
     command = f"medprompt train MedPromptLib/training/recipes/{options.recipe.name} --data DATA"
@@ -330,6 +335,7 @@ def _parser() -> argparse.ArgumentParser:
     bench = add_planner_commands(commands, places, device, planning, bench_run)
     add_report_commands(commands, bench, places, planning)
     add_archive_commands(commands)
+    add_union_commands(commands, bench, device)
 
     p = commands.add_parser("schema", help="print a JSON schema")
     p.set_defaults(do=schema)

@@ -6,7 +6,7 @@ import datetime
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from .catalog import Catalog, WeightCard
 from .errors import Cancelled, InvalidInput
 from .images import MedicalImage, luminance
 from .plan import NEGATIVE, POSITIVE, Condition, Intent, Task
-from .results import Classification, Finding, Provenance, Run, Segmentation, TaskRecord
+from .results import Classification, Finding, Provenance, Run, Segmentation, TaskRecord, ToldRecord
 from .routing import Route, RoutedPlan
 
 if TYPE_CHECKING:
@@ -111,8 +111,10 @@ class Executor:
             watch = Watch(lambda line, d=done, t=task.id: progress(Progress(line, d, t)), cancelled)  # type: ignore[misc]
             reason = self._reason_to_skip(task, results, routed, image)
             begun = time.monotonic()
+            told: list[ToldRecord] = []
             if not reason:
-                results[task.id] = self._run_task(task, route, inputs[route.weight_id], results, watch)
+                heard = replace(watch, told=told.extend)
+                results[task.id] = self._run_task(task, route, inputs[route.weight_id], results, heard)
             records.append(
                 TaskRecord(
                     task_id=task.id,
@@ -122,6 +124,7 @@ class Executor:
                     score=round(route.score, 4),
                     device=str(self.device),
                     seconds=round(time.monotonic() - begun, 3),
+                    instructions=tuple(told),
                 )
             )
             if reason:

@@ -145,6 +145,20 @@ def percent(probability: float | None) -> str:
     return f"{probability * 100:.1f} %"
 
 
+class ToldRecord(_Record):
+    """What a network was told of slices in words.
+
+    Attributes:
+        sequence: of an examination; empty for a single image.
+        first, last: slices, from 0 along the network's first axis, that were told the same.
+    """
+
+    sequence: str = ""
+    first: int
+    last: int
+    text: str
+
+
 class TaskRecord(_Record):
     """What happened to one task.
 
@@ -153,6 +167,7 @@ class TaskRecord(_Record):
         reason: why it was skipped or failed, one sentence.
         score: the router's match score.
         seconds: wall-clock time of the network and its pre- and postprocessing.
+        instructions: what the network was told of the image in words, if it takes instructions.
     """
 
     task_id: int
@@ -162,6 +177,7 @@ class TaskRecord(_Record):
     score: float | None = None
     device: str = ""
     seconds: float = 0.0
+    instructions: tuple[ToldRecord, ...] = ()
 
 
 Rows = tuple[tuple[float, ...], ...]

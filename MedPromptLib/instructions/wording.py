@@ -1,4 +1,4 @@
-"""Measurements as sentences. Each sentence says one thing in few, rounded words, so that alike images are told alike."""
+"""Measurements as sentences. Each says one thing in few, rounded words, so that alike images are told alike."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def place(region: Region) -> str:
     if (region.row, region.column) == (1, 1):
         return "in the middle"
     if region.column == 1:
-        return f"in the {ROWS[region.row]} part, near the midline"
+        return f"in the {ROWS[region.row]} part near the midline"
     side = f"on the {COLUMNS[region.column]} of the picture"
-    return f"{side}, at middle height" if region.row == 1 else f"in the {ROWS[region.row]} part, {side}"
+    return f"at middle height {side}" if region.row == 1 else f"in the {ROWS[region.row]} part {side}"
 
 
 def kind_sentence(seen: Seen, expected: tuple[Kind, ...]) -> str:
@@ -47,7 +47,9 @@ def observed_sentences(seen: Observation) -> tuple[str, ...]:
         sentences.append("Left and right are unlike.")
     if seen.difference is not None:
         how = "brighter" if seen.difference.steps > 0 else "darker"
-        sentences.append(f"A {_size(seen.difference)} region {place(seen.difference)}, is {how} than its other side.")
+        sentences.append(
+            f"A {_size(seen.difference)} region {place(seen.difference)} is {how} than the place opposite."
+        )
     for name, region in (("bright", seen.brightest), ("dark", seen.darkest)):
         if region is None:
             sentences.append(f"No inner region stands out {name}.")
@@ -80,4 +82,5 @@ def _contrast(spread: float) -> str:
 
 
 def _size(region: Region) -> str:
-    return "tiny" if region.share < 0.01 else "small" if region.share < 0.04 else "large" if region.share > 0.12 else "medium-sized"
+    limits = ((0.01, "tiny"), (0.04, "small"), (0.12, "medium-sized"))
+    return next((name for limit, name in limits if region.share < limit), "large")

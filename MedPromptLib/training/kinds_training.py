@@ -1,4 +1,4 @@
-"""The lines by which `instructions.kinds` tells kinds of images apart: fitted on training splits, measured on others."""
+"""The lines by which `instructions.kinds` tells kinds of images apart: fitted on training splits, then measured."""
 
 from __future__ import annotations
 
