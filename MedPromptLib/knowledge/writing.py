@@ -79,7 +79,11 @@ def written(subject: str, modality: str, kind: Kind, model: Chat) -> Description
         prompt=" ".join((SYSTEM, *(talk[-1]["content"] for talk in talks.values()))),
         author=model.name,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
-    ).model_copy(update=dict(said))
+        shape=said["shape"],
+        location=said["location"],
+        neighbours=said["neighbours"],
+        appearance=said["appearance"],
+    )
 
 
 def conversations(subject: str, modality: str, kind: Kind) -> dict[Aspect, list[dict[str, str]]]:
