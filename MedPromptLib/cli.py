@@ -11,12 +11,13 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .cli_archive import add_archive_commands, add_filing_options, open_archive, say_filed
 from .cli_inputs import add_sequence_options, given_inputs, inputs_for, sequences_given
+from .cli_knowledge import add_knowledge_commands
 from .cli_planner import add_planner_commands, chosen_planner, confirmed, planning_options, read_text, tell
 from .cli_reports import add_report_commands, make_report, report_options
 from .cli_union import add_union_commands
@@ -207,7 +208,7 @@ def train(options: argparse.Namespace) -> None:
     recipe, digest = read_recipe(options.recipe)
     work = options.work / recipe.card.id
     commit, clean = code_version()  # before the long work, during which files may change
-    kind: type[Training] = VolumeTraining if recipe.card.dimension == 3 else SupervisedTraining
+    kind: Callable[..., Training] = VolumeTraining if recipe.card.dimension == 3 else SupervisedTraining
     if recipe.network.name == UNION:
         kind = UnionTraining
     training = kind(recipe, options.data, work, resolve_device(options.device), report=tell)
@@ -336,6 +337,7 @@ def _parser() -> argparse.ArgumentParser:
     add_report_commands(commands, bench, places, planning)
     add_archive_commands(commands)
     add_union_commands(commands, bench, device)
+    add_knowledge_commands(commands, device, planning)
 
     p = commands.add_parser("schema", help="print a JSON schema")
     p.set_defaults(do=schema)

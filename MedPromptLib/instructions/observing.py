@@ -100,9 +100,9 @@ def observe(picture: Array) -> Observation:
     def largest(z: Floats, limit: float) -> Region | None:
         return _largest(z, inner, limit, body, box, slope, spread)
 
-    steps = (smooth - mean) / spread
+    steps = (smooth - mean) / np.float32(spread)
     likeness, other = _sides(smooth, body)
-    differing = np.abs(smooth - other) / spread * (1 if likeness is not None else 0)
+    differing = np.abs(smooth - other) / np.float32(spread)
     difference = largest(differing, STANDS_OUT)
     if difference is not None:
         brighter = float(((smooth - other) * (differing > STANDS_OUT) * inner * _half(body, difference, box)).sum())

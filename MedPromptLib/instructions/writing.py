@@ -19,6 +19,7 @@ from ..catalog import Instructing
 from ..images import Array
 from ..user_folders import cache_folder
 from .kinds import KINDS, LINES, Kind, Seen, see
+from .knowing import known_sentences
 from .observing import Observation, observe
 from .wording import kind_sentence, observed_sentences, task_sentence
 
@@ -100,12 +101,19 @@ def _sentences(
 ) -> tuple[str, ...]:
     if observed.is_empty:
         return (*observed_sentences(observed), task_sentence(structures))
-    what = kind_sentence(seen, expected)
-    return (what, *(observed_sentences(observed) if measured else ()), task_sentence(structures))
+    what, task = kind_sentence(seen, expected), task_sentence(structures)
+    if not measured:
+        return what, task
+    fits = seen.kind is not None and seen.kind in expected
+    known = known_sentences(structures, seen.kind) if fits else ()
+    return (what, *observed_sentences(observed), *known, task)
 
 
 def _key(slices: Array, rule: Instructing, structures: Sequence[str], sequence: str) -> str:
-    settings = json.dumps([VERSION, rule.model_dump(), list(structures), sequence, slices.shape, slices.dtype.str])
+    known = [known_sentences(structures, kind) for kind in expected_kinds(rule, sequence)]
+    settings = json.dumps(
+        [VERSION, rule.model_dump(), list(structures), known, sequence, slices.shape, slices.dtype.str]
+    )
     digest = hashlib.sha256(settings.encode())
     digest.update(LINES.read_bytes())
     digest.update(np.ascontiguousarray(slices).tobytes())
