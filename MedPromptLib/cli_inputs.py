@@ -44,6 +44,25 @@ def add_sequence_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_bench_sequences(parser: argparse.ArgumentParser) -> None:
+    """`bench sequences`."""
+    parser.set_defaults(do=bench_sequences)
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the data sets")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--fit", type=Path, metavar="FILE", help="fit the classifier on the train split, write it here")
+
+
+def bench_sequences(options: argparse.Namespace) -> None:
+    """How often the guess of a sequence and the check for unregistered images are right."""
+    from .training import sequence_bench
+
+    if options.fit:
+        sequence_bench.fit(options.data, options.fit)
+        return
+    for line in sequence_bench.measure(options.data, options.split, tell):
+        print(line, flush=True)
+
+
 def given_inputs(inputs: Sequence[Path], among: Sequence[str] = ()) -> tuple[Given, ...]:
     """What was given, with `SEQUENCE=FILE` taken apart.
 

@@ -234,6 +234,7 @@ def add_planner_commands(
     """`train-planner` and `bench`; returns what further benches are added to."""
     from .cli_archive import add_bench_archive
     from .cli_cards import add_bench_weights
+    from .cli_inputs import add_bench_sequences
 
     p = commands.add_parser("train-planner", help="fine-tune the planner's language model on synthetic requests")
     p.set_defaults(do=train_planner)
@@ -253,6 +254,7 @@ def add_planner_commands(
     p.set_defaults(do=bench_run)
     p.add_argument("--rounds", type=int, default=10)
     add_bench_weights(bench.add_parser("weights", parents=[places], help="each weight on one image, on the CPU"))
+    add_bench_sequences(bench.add_parser("sequences", help="guesses of MR sequences, and unregistered images noticed"))
     add_bench_archive(
         bench.add_parser("archive", help="an archive under many writers, killed ones too, and its searches")
     )

@@ -98,6 +98,7 @@ def read_dicom(paths: Sequence[Path], shown: Path) -> MedicalImage:
     _say_what_was_done_to_pixels(first, notes)
     if not placed and str((first.get("PatientOrientation") or ["L"])[0])[:1] not in ("L", ""):
         notes.append("The image's right side is not the patient's left (PatientOrientation); it was not mirrored.")
+    sequence = sequence_of(first, notes)
     return MedicalImage(
         finite(array, shown, notes),
         affine_to_ras(columns, origin),
@@ -106,7 +107,7 @@ def read_dicom(paths: Sequence[Path], shown: Path) -> MedicalImage:
         known,
         tuple(notes),
         sha256_of_files(list(dict.fromkeys(f.path for f in frames))),
-        sequence_of(first, notes),
+        sequence,
     )
 
 

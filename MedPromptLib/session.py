@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .inference.engine import LoadedWeight, ModelCache
     from .planner import Planner, Verdict
     from .sequences.examination import Examination, Needs
+    from .sequences.guessing import Guess
 
 
 def _silent(event: object) -> None:
@@ -95,7 +96,7 @@ class Session:
         self,
         plan: Plan,
         images: Sequence[MedicalImage],
-        chosen: Mapping[int, str] | None = None,
+        chosen: Mapping[int, str | Guess] | None = None,
         *,
         progress: Report = _silent,
         **options: Any,

@@ -58,6 +58,7 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
         self._times = None
         self._endpoint = None
         self.isPrepared = False
+        self._sequences: tuple = ()
         self._preparing = threading.Lock()
 
     def getParameterNode(self):
@@ -123,7 +124,8 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
         """The rules' verdict on a prompt; no model is loaded and nothing leaves the computer."""
         from MedPromptLib.planner import RulePlanner, decided
 
-        return decided(RulePlanner(), prompt, self.catalog.abilities)
+        self._sequences = self._sequencesInScene()
+        return decided(RulePlanner(), prompt, self.catalog.abilities, images=self._sequences)
 
     def decide(self, prompt: str, cancelled: Any = lambda: False) -> Any:
         """Every planner's verdict on a prompt.
@@ -141,7 +143,24 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
                     f"“{found[0].text}” may identify somebody ({found[0].kind}), so the prompt was not sent; say it "
                     "without, or plan on this computer (page Settings)."
                 )
-        return self.session.decide(prompt, cancelled)
+        return self.session.decide(prompt, cancelled, self._sequences)
+
+    def _sequencesInScene(self):
+        """What the scene's volumes say they are, for requests that do not say on what; empty for fewer than two."""
+        from MedPromptLib.sequences.guessing import sequences_told
+
+        if threading.current_thread() is not threading.main_thread():
+            return ()  # the scene belongs to Qt's thread
+        return sequences_told([self.header(node) for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")])
+
+    def needs(self, plan: Any) -> Any:
+        """What the plan's weights take together, `MedPromptLib.sequences.examination.Needs`; None for one image."""
+        from MedPromptLib.errors import MedPromptError
+
+        try:
+            return self.session.needs(plan)
+        except MedPromptError:
+            return None  # the plan cannot run at all; the plan table says why
 
     def steps(self, plan: Any, volumeNode: Any = None, device: str = "auto", sliceOnly: bool = False) -> tuple:
         """The plan's steps as `MedPromptLib.preview.Step`; times are for one slice or for all of them."""
@@ -176,10 +195,12 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
         confirm: Any = None,
         acceptUnusualInput: bool = False,
         sliceIndex: int | None = None,
+        register: bool = False,
     ) -> Any:
         """Analyse a volume and wait for it.
 
-        :param volumeNode: scalar or colour volume node.
+        :param volumeNode: scalar or colour volume node; or a list of the volumes of one examination, for weights that
+            take several. Results are written on the first one's grid.
         :param prompt: what to outline or to look for.
         :param device: auto, cpu, cuda, cuda:1, … or mps.
         :param progressCallback: called with an object that has `message`, `done` (0 to 1) and `task_id`.
@@ -189,16 +210,28 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
         :param acceptUnusualInput: run although the image does not look like those a weight was made for. Without it,
             such an image raises `MedPromptLib.errors.UnusualInput`.
         :param sliceIndex: analyse only this slice (k).
+        :param register: move volumes of an examination that do not lie over the first.
         :return: `MedPromptLib.scene.RunNodes`, the nodes that were added to the scene.
         :raises MedPromptLib.errors.MedPromptError: one sentence for the user; the scene is unchanged.
         """
         from MedPromptLib.errors import NotConfirmed
 
-        image = self.image(volumeNode)
+        if isinstance(volumeNode, list | tuple):
+            from MedPromptLib.sequences.guessing import sequences_told
+
+            self._sequences = sequences_told([self.header(node) for node in volumeNode])
+        else:
+            self._sequences = ()
         verdict = self.decide(prompt, cancelled)
         if verdict.decision == "confirm" and not (confirm is not None and confirm(verdict)):
             raise NotConfirmed(verdict.question(), verdict)
-        work = self.work(verdict.plan, image, device, sliceIndex, acceptUnusualInput)
+        if isinstance(volumeNode, list | tuple):
+            work = self.examinationWork(
+                verdict.plan, volumeNode, {}, device, register=register, acceptUnusualInput=acceptUnusualInput
+            )
+            volumeNode = volumeNode[0]
+        else:
+            work = self.work(verdict.plan, self.image(volumeNode), device, sliceIndex, acceptUnusualInput)
         return self.writeResults(work(progressCallback, cancelled), volumeNode)
 
     def image(self, volumeNode: Any) -> Any:
@@ -212,14 +245,52 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
             raise errors.InvalidInput("There is no image; select one.")
         return scene.volume_to_image(volumeNode)
 
-    def images(self, volumeNodes: Any) -> tuple:
-        """Several sequences of one examination as images on the first one's grid; no installed weight needs them yet.
+    def header(self, volumeNode: Any) -> Any:
+        """A volume's name and what is known of its sequence, as an image without voxels."""
+        import numpy as np
 
-        :raises MedPromptLib.errors.InvalidInput: there are none, or they do not overlap.
+        from MedPromptLib.images import MedicalImage
+        from MedPromptLib.scene import sequence_of_volume
+
+        name = volumeNode.GetName() or "volume"
+        return MedicalImage(np.zeros((0, 0, 0)), np.eye(4), name, sequence=sequence_of_volume(volumeNode))
+
+    def examinationWork(
+        self,
+        plan: Any,
+        volumeNodes: Any,
+        chosen: Any,
+        device: str,
+        register: bool = False,
+        acceptUnusualInput: bool = False,
+        viewName: str = "",
+    ) -> Any:
+        """A function of `progress` and `cancelled` that runs a plan on the volumes of one examination.
+
+        :param volumeNodes: the first is the reference.
+        :param chosen: by number of the volume, its sequence or a `MedPromptLib.sequences.guessing.Guess`.
+        :param viewName: analyse only the slice of the reference that this view shows; empty for all.
+        :raises MedPromptLib.errors.InvalidInput: a volume cannot be used.
         """
-        from MedPromptLib.inputs import on_one_grid
+        from dataclasses import replace
 
-        return on_one_grid([self.image(node) for node in volumeNodes])
+        from MedPromptLib.inputs import back_into_volume
+
+        images = [self.image(node) for node in volumeNodes]
+        index = self.shownSlice(images[0], viewName) if viewName and images[0].shape[0] > 1 else None
+        session, times = self.session, self.times
+
+        def work(progress, cancelled):
+            options = {"cancelled": cancelled, "accept_unusual_input": acceptUnusualInput}
+            examined = session.examine(
+                plan, images, chosen, progress=progress, reference=0, register=register, **options
+            )
+            shown = examined if index is None else examined.slice(index)
+            run = session.run(session.route(plan, shown), shown, device=device, progress=progress, **options)
+            times.record(run.provenance, shown.reference.shape[0])
+            return run if index is None else back_into_volume(replace(run, image=shown.reference), images[0], index)
+
+        return work
 
     def shownSlice(self, image: Any, viewName: str = "Red") -> int:
         """Which slice (k) of an image a slice view shows.

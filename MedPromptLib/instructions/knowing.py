@@ -16,12 +16,15 @@ from .kinds import Kind
 
 ASPECTS: tuple[Aspect, ...] = ("location", "appearance")
 
+SEQUENCES = {"t1": "pre-contrast t1", "t1ce": "post-contrast t1"}
+"""What the bank calls sequences that it calls otherwise."""
+
 
 def known_sentences(structures: Sequence[str], kind: Kind | None) -> tuple[str, ...]:
     """Where each structure lies and how it looks on a kind of image; nothing of what the bank does not know."""
     if kind is None:
         return ()
-    modality = f"{kind.sequence} {kind.modality}".strip()
+    modality = f"{SEQUENCES.get(kind.sequence, kind.sequence)} {kind.modality}".strip()
     return tuple(sentence for name in structures for sentence in _of(name, modality))
 
 

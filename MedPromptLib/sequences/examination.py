@@ -6,7 +6,7 @@ reference are refused or registered (`registration`), and all come to the refere
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from ..catalog import Preprocessing, WeightCard
 from ..errors import Cancelled, InvalidInput, UnusualInput
 from ..images import MedicalImage
-from ..inputs import on_one_grid
+from ..inputs import on_one_grid, one_slice
 from ..results import InputRecord
 from .guessing import Guess, guesses
 from .names import listed, title
@@ -64,6 +64,11 @@ class Examination:
     images: Mapping[str, MedicalImage]
     records: tuple[InputRecord, ...]
 
+    def slice(self, k: int) -> Examination:
+        """Slice k of the reference, and of the others there."""
+        images = {name: one_slice(image, k) for name, image in self.images.items()}
+        return replace(self, reference=one_slice(self.reference, k), images=images)
+
     @property
     def lines(self) -> tuple[str, ...]:
         """What became of each image, for people."""
@@ -97,14 +102,14 @@ def needs_of(cards: Sequence[WeightCard], named: Sequence[str] = ()) -> Needs | 
 def assigned(
     images: Sequence[MedicalImage],
     needs: Needs,
-    chosen: Mapping[int, str] | None = None,
+    chosen: Mapping[int, str | Guess] | None = None,
     *,
     accept_unusual_input: bool = False,
 ) -> tuple[Guess, ...]:
     """Which image is which of the wanted sequences; an empty sequence means that it is not used.
 
     Args:
-        chosen: what the user said, by number of the image.
+        chosen: see `examination`.
 
     Raises:
         InvalidInput: sequences are missing, two images are taken for one, or an image is not known surely enough.
@@ -117,7 +122,7 @@ def assigned(
             found[n] = Guess("", f"it is {title(guess.sequence)} ({guess.reason}), and {needs}")
         elif guess.sequence and unused:
             found[n] = Guess("", f"it is {title(guess.sequence)}, which the request does not name")
-    _must_be_one_each(images, found, needs)
+    _must_be_one_each(images, found, needs, chosen or {})
     _must_be_there(images, found, needs)
     doubts = [guess.doubt for guess in found if guess.doubt]
     if doubts and not accept_unusual_input:
@@ -133,7 +138,9 @@ def _how(needs: Needs) -> str:
     return HOW.format(name=needs.sequences[0])
 
 
-def _must_be_one_each(images: Sequence[MedicalImage], found: Sequence[Guess], needs: Needs) -> None:
+def _must_be_one_each(
+    images: Sequence[MedicalImage], found: Sequence[Guess], needs: Needs, seen: Collection[int]
+) -> None:
     for name in needs.sequences:
         same = [image.name for image, guess in zip(images, found, strict=True) if guess.sequence == name]
         if len(same) > 1:
@@ -141,8 +148,8 @@ def _must_be_one_each(images: Sequence[MedicalImage], found: Sequence[Guess], ne
             raise InvalidInput(f"{these} are both taken for {title(name)}; {_how(needs)}, or leave one out.")
     unsure = [
         f"'{image.name}' is perhaps {title(guess.sequence)} ({100 * guess.probability:.0f} % by its grey values)"
-        for image, guess in zip(images, found, strict=True)
-        if guess.probability is not None and guess.probability < SURE
+        for n, (image, guess) in enumerate(zip(images, found, strict=True))
+        if guess.probability is not None and guess.probability < SURE and n not in seen
     ]
     if unsure:
         raise InvalidInput(f"{'; '.join(unsure)}, which is not sure enough; {_how(needs)}.")
@@ -170,7 +177,7 @@ def _must_be_there(images: Sequence[MedicalImage], found: Sequence[Guess], needs
 def examination(
     images: Sequence[MedicalImage],
     needs: Needs,
-    chosen: Mapping[int, str] | None = None,
+    chosen: Mapping[int, str | Guess] | None = None,
     *,
     reference: int | str | None = None,
     register: bool = False,
@@ -181,7 +188,7 @@ def examination(
     """Images of one patient, ready for the weights of a plan.
 
     Args:
-        chosen: sequences that the user said, by number of the image.
+        chosen: sequences that the user said, or guesses that the user was shown and left, by number of the image.
         reference: number or sequence of the image on whose grid results are written; default: the first that is used.
         register: move images that do not lie over the reference, instead of refusing them.
         accept_unusual_input: go on although grey values contradict what was said.
@@ -235,7 +242,7 @@ def _laid_over(image: MedicalImage, here: MedicalImage, *, register: bool) -> tu
             f"'{image.name}' covers only {100 * alignment.covered:.0f} % of what '{here.name}' shows; choose images of "
             "one examination, or have them registered (--register)."
         )
-    if not lies_apart(alignment, image, here):
+    if not lies_apart(alignment):
         return alignment, image
     if not register:
         raise InvalidInput(
@@ -245,7 +252,7 @@ def _laid_over(image: MedicalImage, here: MedicalImage, *, register: bool) -> tu
     alignment = align(image, here, fine=True)
     placed = moved(image, alignment.to_reference)
     after = align(placed, here)
-    if lies_apart(after, placed, here) or after.covered < LEAST_COVERED:
+    if lies_apart(after) or after.covered < LEAST_COVERED:
         raise InvalidInput(
             f"'{image.name}' could not be registered to '{here.name}' (still {after.displacement:.0f} mm apart); "
             "register the volumes by hand first."
@@ -303,6 +310,7 @@ def _eight_bit(image: MedicalImage, white: float) -> np.ndarray:
     array = image.array
     if array.dtype == np.uint8:
         return array
-    low, high = np.percentile(array, PERCENTILES)
-    scaled = (array.astype(np.float32) - low) * (255 * white / max(float(high - low), 1e-6))
+    values = array.astype(np.float32)
+    low, high = np.percentile(values, PERCENTILES)
+    scaled = (values - low) * (255 * white / max(float(high - low), 1e-6))
     return scaled.round().clip(0, 255).astype(np.uint8)

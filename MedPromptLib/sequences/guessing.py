@@ -39,7 +39,7 @@ class Guess:
 def told(image: MedicalImage, wanted: Sequence[str]) -> Guess:
     """What tags and name say, without looking at the grey values."""
     if image.sequence:
-        return Guess(image.sequence, "its DICOM tags say so")
+        return Guess(image.sequence, "its DICOM tags, or what was chosen for it before, say so")
     found = named_in_file(image.name, wanted)
     return Guess(found, "its name says so") if found else Guess("", "neither its name nor its tags tell what it is")
 
@@ -51,7 +51,7 @@ def sequences_told(images: Sequence[MedicalImage]) -> tuple[str, ...]:
 
 
 def guesses(
-    images: Sequence[MedicalImage], wanted: Sequence[str], chosen: Mapping[int, str] | None = None
+    images: Sequence[MedicalImage], wanted: Sequence[str], chosen: Mapping[int, str | Guess] | None = None
 ) -> tuple[Guess, ...]:
     """A guess for each image.
 
@@ -60,13 +60,14 @@ def guesses(
 
     Args:
         wanted: a card's names.
-        chosen: what the user said, by number of the image.
+        chosen: what the user said, or was shown and left, by number of the image.
     """
     chosen = chosen or {}
     looks = [_among(probabilities(image), wanted) for image in images]
     found: dict[int, Guess] = {}
     for number, image in enumerate(images):
-        guess = Guess(chosen[number], "you said so") if number in chosen else told(image, wanted)
+        said = chosen.get(number)
+        guess = said if isinstance(said, Guess) else Guess(said, "you said so") if said else told(image, wanted)
         if guess.sequence:
             found[number] = guess
     left = [name for name in wanted if name not in {g.sequence for g in found.values()}]

@@ -7,15 +7,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import slicer
+from heads_for_tests import a_head, write_tumor_weight
 from PySide6 import QtTest
 from qt_adapter import Desktop
 
 from MedPromptLib.images import MedicalImage
 from MedPromptLib.scene import image_to_volume
+from MedPromptLib.user_folders import weights_folder
 from panel.user import TWO_STEPS, User
 
 TO_CONFIRM = "Segment lungs and heart; if pneumonia is bacterial, outline the consolidation."
-STATES = ("empty", "planned", "confirm", "running", "done", "review", "error", "weights", "settings", "endpoint")
+STATES = (
+    "empty", "planned", "confirm", "running", "done", "review", "error", "sequences", "weights", "settings", "endpoint",
+)  # fmt: skip
 
 
 def states(application: Desktop, user: User, radiograph: MedicalImage) -> Iterator[str]:
@@ -66,6 +70,21 @@ def states(application: Desktop, user: User, radiograph: MedicalImage) -> Iterat
     yield "error"
 
     user.choose(user.deviceSelector, "auto")
+    if "brain_tumor_seg_mri" not in user.logic.catalog:
+        write_tumor_weight(weights_folder())
+        user.analysis.cardsChanged()
+    for head in (
+        a_head("t1", 1, name="AX T1"),
+        a_head("flair", 0, name="AX FLAIR"),
+        a_head("t1ce", 2, name="SAG T1 +C"),
+    ):
+        image_to_volume(head, slicer.mrmlScene, head.name)
+    user.select_volume("AX FLAIR")
+    user.type_prompt("Outline the brain tumour on the MRI.")
+    user.wait_for_the_plan()
+    user.wait(lambda: user.see(user.sequencesFrame))
+    yield "sequences"
+
     user.open_page(2)
     user.choose(user.weightSelector, "chest_structures_seg_cxr")
     yield "weights"
