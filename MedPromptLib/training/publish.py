@@ -170,6 +170,5 @@ def _score(weight: LoadedWeight, cases: Cases) -> float:
         answers = decisions(card, class_probabilities(weight, cases))
         return float(np.mean([card.classes[n] == label for n, label in zip(answers, cases.labels, strict=True)]))
     assert cases.masks is not None
-    images = (cases.image(index) for index in range(len(cases)))
-    predicted = [as_mask(card, segment(weight, image)[0]) for image in images]
+    predicted = [as_mask(segment(weight, cases.image(n))[0], cases.masks[n]) for n in range(len(cases))]
     return float(np.nanmean(mask_scores(predicted, cases.masks, len(card.structures)).dice))
