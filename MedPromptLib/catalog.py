@@ -121,10 +121,12 @@ class Instructing(_Strict):
         text: `label` names the kind of image and the structures; `measured` adds what is measured on each slice.
         kinds: the kinds of images it is made for, by their names in `instructions.kinds`; where the card has sequences,
             each is told of the kinds that have its name.
+        wording_sha256: of the wording and the knowledge that the network was trained with; recipes leave it out.
     """
 
     text: Literal["label", "measured"]
     kinds: Annotated[tuple[str, ...], Field(min_length=1)]
+    wording_sha256: str = ""
 
 
 class Preprocessing(_Strict):

@@ -336,7 +336,7 @@ def _parser() -> argparse.ArgumentParser:
     bench = add_planner_commands(commands, places, device, planning, bench_run)
     add_report_commands(commands, bench, places, planning)
     add_archive_commands(commands)
-    add_union_commands(commands, bench, device)
+    add_union_commands(commands, bench, places, device)
     add_knowledge_commands(commands, device, planning)
 
     p = commands.add_parser("schema", help="print a JSON schema")

@@ -150,6 +150,7 @@ class ToldRecord(_Record):
 
     Attributes:
         sequence: of an examination; empty for a single image.
+        source: `measured`, or the endpoint whose model described the image.
         first, last: slices, from 0 along the network's first axis, that were told the same.
     """
 
@@ -157,6 +158,7 @@ class ToldRecord(_Record):
     first: int
     last: int
     text: str
+    source: str = "measured"
 
 
 class TaskRecord(_Record):

@@ -6,15 +6,23 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
+from test_planner_endpoint import Server
+from weights_for_tests import a_card, write_weight
 
-from MedPromptLib.catalog import Instructing
+from MedPromptLib.catalog import Instructing, Network, Preprocessing
+from MedPromptLib.cli import main
 from MedPromptLib.instructions import writing
 from MedPromptLib.instructions.kinds import KINDS, see
 from MedPromptLib.instructions.knowing import known_sentences
 from MedPromptLib.instructions.observing import observe
+from MedPromptLib.instructions.telling import changed_wording
 from MedPromptLib.instructions.vectors import SentenceVectors
+from MedPromptLib.instructions.vision import mirrored, sentences_of
 from MedPromptLib.instructions.wording import observed_sentences
 from MedPromptLib.instructions.writing import write_instructions
+from MedPromptLib.planner import EndpointPlanner
+from MedPromptLib.planner.consent import Consents
 
 RULE = Instructing(text="measured", kinds=("mr_head_t1", "mr_head_flair", "mr_head_t1ce"))
 
@@ -85,6 +93,52 @@ def test_what_is_known_depends_on_the_kind_of_image():
     assert len(ct) == len(mr) == 4 and ct[0].startswith("Spleen: ") and ct[1] != mr[1]
     assert all(known_sentences(["brain tumor"], KINDS[name]) for name in RULE.kinds)
     assert known_sentences(["no such thing"], KINDS["cxr"]) == () and known_sentences(["liver"], None) == ()
+
+
+def test_a_vision_language_model_writes_it_only_after_its_own_agreement(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MEDPROMPT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("MEDPROMPT_CONFIG", str(tmp_path / "config"))
+    options = {"network": Network(name="union_segmentation", options={"classes": 2, "vector": 384, "width": 16})}
+    recipe = Preprocessing(size=(64, 64), mean=(0.3,), std=(0.2,), instruction=RULE)
+    weights = tmp_path / "weights"
+    write_weight(
+        weights, a_card("head_seg_mri", structures=a_card("x").structures[:1], preprocessing=recipe, **options)
+    )
+    Image.fromarray(a_head()).save(tmp_path / "Jane Doe.png")
+    server = Server("1. A bright mass lies on the LEFT of the picture.\n\n- Its right edge is sharp. ###")
+    command = ["instruct", "head_seg_mri", "--weights", str(weights), "--input", str(tmp_path / "Jane Doe.png")]
+    asking = [*command, "--endpoint-sees-image", "--endpoint", server.url, "--model", "seer"]
+    try:
+        assert main(command) == 0 and "(measured): This is" in capsys.readouterr().out
+        assert main(asking) == 2 and not server.requests
+        assert "you have not agreed" in capsys.readouterr().err
+        assert main([*asking, "--agree-to-send-pixels"]) == 0
+        assert main(asking) == 0  # the agreement is remembered
+    finally:
+        server.close()
+    told = capsys.readouterr().out
+    assert "slice 0 (endpoint:seer): This is" in told
+    assert "A bright mass lies on the LEFT of the picture. Its right edge is sharp. Outline the right lung." in told
+    sent = json.dumps(server.requests)
+    assert sent.count("data:image/png;base64,") == 2 and "Jane" not in sent
+    assert not Consents().given(EndpointPlanner(server.url, "seer"))  # of prompts, which is another agreement
+    assert main(command) == 0 and "(endpoint:seer)" in capsys.readouterr().out  # what later runs are told
+    assert main([*command, "--forget"]) == 0 and "(measured)" in capsys.readouterr().out
+
+
+def test_an_answer_becomes_few_short_sentences_and_sides_change_with_the_picture():
+    answer = "* The liver is on the left-hand side.\n2) " + "x" * 500 + ".\n---\n" + "More. " * 50
+    found = sentences_of(answer)
+    assert found[0] == "The liver is on the left-hand side." and len(found[1]) == 240 and len(found) == 12
+    assert mirrored("Left kidney, right of the spine; leftover.") == "Right kidney, left of the spine; leftover."
+
+
+def test_a_weight_says_when_it_is_told_other_words_than_in_training():
+    rule = RULE.model_copy(update={"wording_sha256": writing.wording_sha256(RULE, ["right lung", "left lung"])})
+    card = a_card("a_seg_mri", preprocessing=Preprocessing(instruction=rule))
+    assert changed_wording(card) == ""
+    other = Preprocessing(instruction=rule.model_copy(update={"wording_sha256": "0" * 64}))
+    assert "trained with other wording" in changed_wording(a_card("a_seg_mri", preprocessing=other))
 
 
 def test_a_sentence_is_the_same_vector_in_any_company_and_is_kept(tmp_path):

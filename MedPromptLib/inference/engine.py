@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ..catalog import PROGRAM_NAME, Catalog, Preprocessing, WeightCard, verify_file
 from ..errors import InvalidInput
 from ..images import Array, MedicalImage
-from ..instructions.telling import as_tensors, instructed, records
+from ..instructions.telling import as_tensors, changed_wording, instructed, records
 from ..networks import build
 from ..results import ToldRecord
 from .devices import run_in_batches
@@ -115,6 +115,8 @@ def _forward(weight: LoadedWeight, slices: Array, watch: Watch, channels: Sequen
     x[:, absent(recipe, channels)] = 0
     told = None if recipe.instruction is None else instructed(weight.card, slices, channels)
     if told is not None:
+        if changed := changed_wording(weight.card):
+            watch.notice(changed)
         watch.told(records(told))
 
     def run_batch(batch: Tensor, *, mirrored: bool = False) -> Tensor:

@@ -13,7 +13,7 @@ from ..catalog import WeightCard
 from ..images import Array
 from ..results import ToldRecord
 from .vectors import LENGTH, sentence_vectors
-from .writing import Instruction, write_instructions
+from .writing import Instruction, wording_sha256, write_instructions
 
 Told = tuple[tuple[Instruction | None, ...], ...]
 """By slice and sequence; None for a sequence that is not there."""
@@ -41,6 +41,16 @@ def instructed(card: WeightCard, slices: Array, channels: Sequence[str] = ()) ->
     return tuple(zip(*by_sequence, strict=True))
 
 
+def changed_wording(card: WeightCard) -> str:
+    """What to say if the card's network was trained with other words than it is told now; empty if it was not."""
+    rule = card.preprocessing.instruction
+    if rule is None or not rule.wording_sha256:
+        return ""
+    if rule.wording_sha256 == wording_sha256(rule, [s.name for s in card.structures]):
+        return ""
+    return f"The weight '{card.id}' was trained with other wording of its instructions; its figures may not hold."
+
+
 def as_tensors(told: Told, *, mirrored: bool = False) -> tuple[Tensor, Tensor]:
     """Vectors (n, m, t, 384) of the sentences and which of them there are (n, m, t).
 
@@ -66,7 +76,8 @@ def records(told: Told) -> tuple[ToldRecord, ...]:
     found = []
     for column in zip(*told, strict=True):
         numbered = [(number, one) for number, one in enumerate(column) if one is not None]
-        for (sequence, text), group in groupby(numbered, key=lambda pair: (pair[1].sequence, pair[1].text)):
-            slices = [number for number, _ in group]
-            found.append(ToldRecord(sequence=sequence, first=slices[0], last=slices[-1], text=text))
+        for text, group in groupby(numbered, key=lambda pair: pair[1].text):
+            members = list(group)
+            (first, one), (last, _) = members[0], members[-1]
+            found.append(ToldRecord(sequence=one.sequence, first=first, last=last, text=text, source=one.source))
     return tuple(found)

@@ -35,12 +35,14 @@ class Instruction(BaseModel):
     Attributes:
         sequence: of an examination; empty for a single image.
         sentences: in order. mirrored: the same for the slice mirrored from side to side.
+        source: `measured`, or the endpoint whose model described the image.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     sequence: str = ""
     sentences: tuple[str, ...]
     mirrored: tuple[str, ...]
+    source: str = "measured"
 
     @property
     def text(self) -> str:
@@ -73,7 +75,7 @@ def write_instructions(
         sequence: what the image is given as; empty where a weight takes a single image.
         folder: where they are kept by the image's hash; default: below the user's cache folder.
     """
-    path = (folder or cache_folder() / "instructions") / f"{_key(slices, rule, structures, sequence)}.json"
+    path = _path(slices, rule, structures, sequence, folder)
     kept = _read(path)
     if kept is None or len(kept) != len(slices):
         kept = _write(slices, rule, tuple(structures), sequence)
@@ -81,11 +83,46 @@ def write_instructions(
     return kept
 
 
+def keep_instructions(
+    told: tuple[Instruction, ...],
+    slices: Array,
+    rule: Instructing,
+    structures: Sequence[str],
+    sequence: str = "",
+    *,
+    folder: Path | None = None,
+) -> None:
+    """Keep instructions that were made elsewhere; `write_instructions` gives them for this image from then on."""
+    _keep(_path(slices, rule, structures, sequence, folder), told)
+
+
+def forget_instructions(
+    slices: Array, rule: Instructing, structures: Sequence[str], sequence: str = "", *, folder: Path | None = None
+) -> None:
+    """Let the image be measured anew."""
+    _path(slices, rule, structures, sequence, folder).unlink(missing_ok=True)
+
+
+def wording_sha256(rule: Instructing, structures: Sequence[str]) -> str:
+    """Hash of all that an instruction says beside what it measures: wording, kinds, and knowledge of the structures."""
+    known = [known_sentences(structures, KINDS[name]) for name in rule.kinds if name in KINDS]
+    titles = [KINDS[name].title for name in rule.kinds if name in KINDS]
+    document = json.dumps([VERSION, rule.text, titles, known if rule.text == "measured" else [], list(structures)])
+    return hashlib.sha256(document.encode() + LINES.read_bytes()).hexdigest()
+
+
+def middle_slices(count: int, most: int = SLICES) -> list[int]:
+    """Up to `most` slices spread over the middle half of a volume."""
+    return sorted({round(k) for k in np.linspace(count // 4, max(count - 1 - count // 4, count // 4), most)})
+
+
+def _path(slices: Array, rule: Instructing, structures: Sequence[str], sequence: str, folder: Path | None) -> Path:
+    return (folder or cache_folder() / "instructions") / f"{_key(slices, rule, structures, sequence)}.json"
+
+
 def _write(slices: Array, rule: Instructing, structures: tuple[str, ...], sequence: str) -> tuple[Instruction, ...]:
     expected = expected_kinds(rule, sequence)
-    count = len(slices)
-    chosen = np.unique(np.linspace(count // 4, max(count - 1 - count // 4, count // 4), SLICES).round().astype(int))
-    seen = see([slices[k] for k in chosen], expected)
+    seen = see([slices[k] for k in middle_slices(len(slices))], expected)
     told = []
     for picture in slices:
         measured = rule.text == "measured"
@@ -110,12 +147,8 @@ def _sentences(
 
 
 def _key(slices: Array, rule: Instructing, structures: Sequence[str], sequence: str) -> str:
-    known = [known_sentences(structures, kind) for kind in expected_kinds(rule, sequence)]
-    settings = json.dumps(
-        [VERSION, rule.model_dump(), list(structures), known, sequence, slices.shape, slices.dtype.str]
-    )
+    settings = json.dumps([wording_sha256(rule, structures), rule.kinds, sequence, slices.shape, slices.dtype.str])
     digest = hashlib.sha256(settings.encode())
-    digest.update(LINES.read_bytes())
     digest.update(np.ascontiguousarray(slices).tobytes())
     return digest.hexdigest()[:40]
 

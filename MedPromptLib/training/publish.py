@@ -27,6 +27,7 @@ from ..images import Array, MedicalImage
 from ..inference.engine import LoadedWeight, calibrated, classify, load_weight, segment, segmentation_scores
 from ..inference.storage import save_state
 from ..inference.volume_geometry import grid_of, resample_labels
+from ..instructions.writing import wording_sha256
 from ..networks import build
 from ..plan import Intent
 from .case_record import count_splits
@@ -111,11 +112,15 @@ def publish(
 
 def draft_card(recipe: Recipe, command: str, config_sha256: str) -> WeightCard:
     """The card of a recipe, without a file and without figures."""
-    text = recipe.card
+    text, preprocessing = recipe.card, recipe.preprocessing
+    if (rule := preprocessing.instruction) is not None:
+        digest = wording_sha256(rule, [s.name for s in text.structures])
+        told = rule.model_copy(update={"wording_sha256": digest})
+        preprocessing = preprocessing.model_copy(update={"instruction": told})
     return WeightCard(
         **text.model_dump(exclude={"data", "data_licence"}),
         network=recipe.network,
-        preprocessing=recipe.preprocessing,
+        preprocessing=preprocessing,
         provenance=Provenance(
             data=text.data,
             data_licence=text.data_licence,
