@@ -18,10 +18,15 @@ if TYPE_CHECKING:
 def bench_union(options: argparse.Namespace) -> None:
     """Train and measure the rows of the table that are not done, then print it."""
     from .inference.devices import resolve_device
-    from .training.union_bench import run_rows, table
+    from .training.union_bench import publish_row, run_rows, table
 
+    device = resolve_device(options.device)
+    if options.publish:
+        card = publish_row(options.publish, options.data, options.work, options.out, device, report=tell)
+        print(f"{options.out / card.id}: {card.file.bytes / 1e6:.1f} MB. {card.provenance.note}")
+        return
     if not options.table:
-        run_rows(options.data, options.work, resolve_device(options.device), only=options.rows, report=tell)
+        run_rows(options.data, options.work, device, only=options.rows, report=tell)
     print(table(options.work))
 
 
@@ -117,6 +122,8 @@ def add_union_commands(
     p.add_argument("--work", type=Path, required=True, metavar="DIR", help="results, checkpoints and logs")
     p.add_argument("--rows", action="append", default=[], metavar="BEGINNING", help="only rows that begin like that")
     p.add_argument("--table", action="store_true", help="only print what is done")
+    p.add_argument("--publish", metavar="ROW", help="make a weight of a row, such as brain_early_measured_seed1")
+    p.add_argument("--out", type=Path, default=Path("weights"), metavar="DIR", help="where --publish writes it")
 
     p = commands.add_parser(
         "instruct", parents=[places], help="show what a network is told of an image", description=instruct.__doc__

@@ -18,10 +18,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..catalog import WeightCard
 from ..errors import InvalidInput
 from ..inference.engine import LoadedWeight, segment
 from ..networks import build
 from .config import Recipe, read_recipe
+from .finishing import finish
 from .metrics import Floats, mask_scores, pooled_dice
 from .publish import draft_card
 from .stacks import Stack, read_stacks
@@ -90,7 +92,8 @@ def _changed(
     """A recipe with another text, fusion, data or seed."""
     changed: dict[str, Any] = recipe.model_dump(mode="json")
     changed["schedule"]["seed"] = seed
-    changed["network"]["options"]["fusion"] = fusion
+    if fusion != "early":
+        changed["network"]["options"]["fusion"] = fusion
     if dropout is not None:
         changed["schedule"]["sequence_dropout"] = dropout
     if text == "none":
@@ -162,6 +165,23 @@ def run_rows(
             stream.write(json.dumps(line) + "\n")
 
 
+def publish_row(
+    row_id: str, data: Path, work: Path, out: Path, device: torch.device, *, report: Report = print
+) -> WeightCard:
+    """Make a weight folder of a row; its training goes on first if it is not done.
+
+    Raises:
+        InvalidInput: no such row.
+    """
+    rows = {row.id: row for row in all_rows()}
+    if row_id not in rows:
+        raise InvalidInput(f"There is no row '{row_id}'; there are: {', '.join(rows)}.")
+    recipe = rows[row_id].recipe
+    training = UnionTraining(recipe, data, work / row_id, device, report=report)
+    command = f"{COMMAND} --publish {row_id}"
+    return finish(training, data, out, command=command, config_sha256=_digest(recipe), report=report)
+
+
 def read_results(work: Path) -> list[dict[str, Any]]:
     """Rows that are done; a line that was cut short by an interruption does not count."""
     path = work / RESULTS
@@ -210,12 +230,13 @@ def _figures(weight: LoadedWeight, recipe: Recipe, stacks: Sequence[Stack]) -> d
     whole = all(stack.modality for stack in stacks)  # slices of single images may lie anywhere in the patient
     pairs = [(p, s.mask) for p, s in zip(predicted, stacks, strict=True)]
     parts = pairs if whole else [(a, b) for p, mask in pairs for a, b in zip(p, mask, strict=True)]
-    hd95 = mask_scores([a for a, _ in parts], [b for _, b in parts], len(structures)).hd95
+    spacings = [s.image.spacing if s.image.spacing_known else None for s in stacks] if whole else None
+    hd95 = mask_scores([a for a, _ in parts], [b for _, b in parts], len(structures), spacings).hd95
     figures = {}
     for n, structure in enumerate(structures):
         figures[structure.name] = _summary(dice[:, n], hd95[:, n])
     if len(structures) > 1:
-        figures["mean"] = _summary(dice.mean(1), hd95.flatten())
+        figures["mean"] = _summary(np.nanmean(dice, 1), hd95.flatten())
     return figures
 
 
