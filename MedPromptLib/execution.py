@@ -89,9 +89,9 @@ class Executor:
         tasks = routed.plan.ordered()
         cards = [self.catalog.card(name) for name in dict.fromkeys(routed.route(task.id).weight_id for task in tasks)]
         examined = image if isinstance(image, Examination) else None
-        image = examined.reference if examined else image
+        here = image.reference if isinstance(image, Examination) else image
         inputs: dict[str, MedicalImage] = {
-            card.id: stacked(examined, card.preprocessing) if examined and card.preprocessing.sequences else image
+            card.id: stacked(examined, card.preprocessing) if examined and card.preprocessing.sequences else here
             for card in cards
         }
         unusual = tuple(
@@ -109,7 +109,7 @@ class Executor:
             done = number / len(tasks)
             progress(Progress(f"{describe_task(task)} with {route.weight_id}", done, task.id))
             watch = Watch(lambda line, d=done, t=task.id: progress(Progress(line, d, t)), cancelled)  # type: ignore[misc]
-            reason = self._reason_to_skip(task, results, routed, image)
+            reason = self._reason_to_skip(task, results, routed, here)
             begun = time.monotonic()
             told: list[ToldRecord] = []
             if not reason:
@@ -130,16 +130,14 @@ class Executor:
             if reason:
                 progress(Progress(f"Skipped: {reason}", done, task.id))
         progress(Progress("Finished", 1.0))
-        findings = [
-            row for task in tasks if task.id in results for row in self._findings(task, results[task.id], image)
-        ]
+        findings = [row for task in tasks if task.id in results for row in self._findings(task, results[task.id], here)]
         used = {r.weight_id: self.catalog.card(r.weight_id).file.sha256 for r in records if r.state == "done"}
         provenance = Provenance(
             prompt=routed.plan.prompt,
             plan=routed.plan,
-            input_name=image.name,
-            input_sha256=image.sha256,
-            input_notes=(*image.notes, *(f"Accepted as unusual input: {line}" for line in unusual)),
+            input_name=here.name,
+            input_sha256=here.sha256,
+            input_notes=(*here.notes, *(f"Accepted as unusual input: {line}" for line in unusual)),
             inputs=examined.records if examined else (),
             tasks=tuple(records),
             findings=tuple(findings),
@@ -150,7 +148,7 @@ class Executor:
             seconds=round(time.monotonic() - clock, 3),
         )
         return Run(
-            image=image,
+            image=here,
             segmentations=tuple(r for r in results.values() if isinstance(r, Segmentation)),
             classifications=tuple(r for r in results.values() if isinstance(r, Classification)),
             provenance=provenance,

@@ -90,7 +90,7 @@ class Session:
         from .sequences.examination import needs_of
 
         cards = [self.catalog.card(route.weight_id) for route in self.route(plan).routes]
-        return needs_of(cards, dict.fromkeys(name for task in plan.pipeline for name in task.sequences))
+        return needs_of(cards, tuple(dict.fromkeys(name for task in plan.pipeline for name in task.sequences)))
 
     def examine(
         self,
@@ -119,8 +119,8 @@ class Session:
 
     def route(self, plan: Plan, image: MedicalImage | Examination | None = None) -> RoutedPlan:
         """The plan with a weight for each task."""
-        image = getattr(image, "reference", image)
-        return self.router.route(plan, image.modality if image else None)
+        reference = image if image is None or isinstance(image, MedicalImage) else image.reference
+        return self.router.route(plan, reference.modality if reference else None)
 
     def run(
         self,
@@ -171,14 +171,16 @@ class Session:
 
         progress(Progress("Reading the request…", 0.0))
         images = [image] if isinstance(image, MedicalImage) else list(image)
+        if not images:
+            raise InvalidInput("There is no image; give one, or several of one examination.")
         verdict = self.decide(prompt, cancelled, sequences_told(images))
         for note in verdict.notes:
             progress(Progress(note, 0.0))
         if verdict.decision == "confirm" and not (confirm is not None and confirm(verdict)):
             raise NotConfirmed(verdict.question(), verdict)
-        given = images[0] if len(images) == 1 else None
-        if given is None:
-            options = {"cancelled": cancelled, "accept_unusual_input": accept_unusual_input}
+        given: MedicalImage | Examination = images[0]
+        if len(images) > 1:
+            options: dict[str, Any] = {"cancelled": cancelled, "accept_unusual_input": accept_unusual_input}
             given = self.examine(verdict.plan, images, progress=progress, **options)
         return self.run(
             self.route(verdict.plan, given),

@@ -56,20 +56,24 @@ _SAGITTAL = np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]])
 _grid((50, 44, 62), turned(2, 7)[:3, :3] @ _SAGITTAL @ np.diag([3.6, 4.2, 3.7]))
 
 
-def tissue(shape: tuple[int, int, int], ijk_to_ras: Matrix, motion: Matrix | None = None) -> npt.NDArray[np.intp]:
-    """(k, j, i): index into `VALUES` of each voxel's tissue; the head has been moved by `motion`."""
+def _places(shape: tuple[int, int, int], ijk_to_ras: Matrix, motion: Matrix | None) -> tuple[Matrix, Matrix, Matrix]:
+    """x, y, z of each voxel (k, j, i) in the head that has been moved by `motion`, in RAS and mm."""
     k, j, i = np.indices(shape)
-    world = (
-        np.stack([i, j, k, np.ones(shape)], -1)
-        @ (np.linalg.inv(motion if motion is not None else np.eye(4)) @ ijk_to_ras).T
-    )
-    x, y, z = (world[..., n] for n in range(3))
+    back = np.linalg.inv(motion if motion is not None else np.eye(4)) @ ijk_to_ras
+    world = np.stack([i, j, k, np.ones(shape)], -1) @ back.T
+    return world[..., 0], world[..., 1], world[..., 2]
+
+
+def tissue(shape: tuple[int, int, int], ijk_to_ras: Matrix, motion: Matrix | None = None) -> npt.NDArray[np.intp]:
+    """(k, j, i): index into `VALUES` of each voxel's tissue."""
+    x, y, z = _places(shape, ijk_to_ras, motion)
     head = np.sqrt((x / 72) ** 2 + (y / 90) ** 2 + ((z + 3) / 78) ** 2)
+    folds = np.sin(x / 6) * np.sin(y / 7) * np.sin(z / 6)
     found = np.zeros(shape, np.intp)
-    for number, radius in ((1, 1.0), (2, 0.92), (3, 0.85)):
+    for number, radius in ((1, 1.0), (2, 0.93), (3, 0.87)):
         found[head < radius] = number
-    folds = 0.04 * np.sin(x / 6) * np.sin(y / 7) * np.sin(z / 6)
-    found[head + folds < 0.7] = 4
+    found[head + 0.3 * folds < 0.62] = 4
+    found[(folds > 0.42) & (head > 0.55) & (head < 0.87)] = 5
     for side in (-1, 1):
         found[((x - side * 11) / 7) ** 2 + ((y + 6) / 30) ** 2 + ((z - 4) / 11) ** 2 < 1] = 5
     found[((x + 20) / 10) ** 2 + ((y - 50) / 9) ** 2 + ((z + 15) / 12) ** 2 < 1] = 5
@@ -83,8 +87,10 @@ def a_head(
 ) -> MedicalImage:
     """One sequence of the head, as int16 with the scanner's own scale."""
     shape, matrix = GRIDS[f"grid {grid}"]
+    x, y, z = _places(shape, matrix, motion)
     values = np.array(VALUES[sequence], float)[tissue(shape, matrix, motion)]
-    noise = np.random.default_rng(len(sequence) + grid).normal(0, 3, shape)
+    values *= 1 + 0.15 * np.sin(x / 31 + 1) + 0.1 * np.sin(y / 27) + 0.1 * np.sin(z / 23) * np.cos(x / 9)
+    noise = np.random.default_rng(len(sequence) + grid).normal(0, 6, shape)
     array = (scale * (values + noise)).clip(0).astype(np.int16)
     return MedicalImage(array, matrix, name or sequence)
 
@@ -106,12 +112,23 @@ class AnySubset(nn.Module):
     """Outlines what is bright on any of FLAIR (second) and contrast-enhanced T1 (third); a missing one is 0."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        tumor = torch.where(x[:, 1:2].amax() > 0, x[:, 1:2] - 0.7, x[:, 2:3] - 0.9)
+        tumor = torch.where(x[:, 1:2].amax() > 0, x[:, 1:2] - 0.78, x[:, 2:3] - 0.9)
         return torch.cat([-40 * tumor, 40 * tumor], 1)
 
 
-def write_tumor_weight(root: Path, *, any_subset: bool = False) -> WeightCard:
+class RightAndInFront(nn.Module):
+    """Outlines the first half of the rows and columns, which is the patient's right and front on slices in LPS."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        rows = torch.arange(x.shape[2]).view(1, 1, -1, 1) < x.shape[2] // 2
+        columns = torch.arange(x.shape[3]).view(1, 1, 1, -1) < x.shape[3] // 2
+        inside = (rows & columns).to(x.dtype).expand(x.shape[0], 1, -1, -1)
+        return torch.cat([-inside, 4 * inside - 2], 1)
+
+
+def write_tumor_weight(root: Path, *, any_subset: bool = False, program: nn.Module | None = None) -> WeightCard:
     """`brain_tumor_seg_mri` on T1, FLAIR and contrast-enhanced T1; its program is agreed to."""
+    program = program or (AnySubset() if any_subset else BrightAndEnhancing())
     recipe = {"size": (64, 64), "channels": 3, "sequences": ("t1", "flair", "t1ce"), "intensity": "uint8"}
     recipe |= {"volumes": "slices", "orientation": "LPS", "mean": (0.0,) * 3, "std": (1.0,) * 3}
     category = Code(scheme="SCT", value="49755003", meaning="Morphologically Altered Structure")
@@ -127,7 +144,7 @@ def write_tumor_weight(root: Path, *, any_subset: bool = False) -> WeightCard:
     )
     folder = root / card.id
     folder.mkdir(parents=True)
-    torch.jit.script(AnySubset() if any_subset else BrightAndEnhancing()).save(folder / "model.ts")
+    torch.jit.script(program).save(folder / "model.ts")
     card = card.model_copy(update={"file": describe_file(folder / "model.ts", "float32")})
     write_card(folder, card)
     agreed_programs().give(card.file.sha256)

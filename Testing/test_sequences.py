@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from heads_for_tests import TUMOR_CENTER, a_head, the_tumor, turned, write_tumor_weight
+from heads_for_tests import TUMOR_CENTER, RightAndInFront, a_head, the_tumor, turned, write_tumor_weight
 from pydicom import Dataset
 from pydicom.data import get_testdata_file
 
@@ -281,6 +281,22 @@ def test_an_examination_on_three_grids_gives_one_outline_on_the_firsts(
         ("t1", True, False), ("flair", False, True), ("t1ce", False, True),
     ]  # fmt: skip
     assert np.allclose(records[1].ijk_to_ras, three_images[1].ijk_to_ras)
+
+
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_slices_reach_the_network_as_it_was_trained_however_they_are_stored(
+    tmp_path: Path, three_images: list[MedicalImage], first: int
+) -> None:
+    write_tumor_weight(tmp_path / "turned", program=RightAndInFront())
+    session = Session([tmp_path / "turned"], planner=RulePlanner())
+    plan = session.decide("outline the brain tumour on the mri").plan
+    run = session.run(session.route(plan), session.examine(plan, three_images, reference=first))
+    assert run.image is three_images[first]
+    found = np.argwhere(run.segmentations[0].labels)[:, ::-1]
+    ras = found @ run.image.ijk_to_ras[:3, :3].T + run.image.ijk_to_ras[:3, 3]
+    assert 0.2 < len(found) / run.image.array.size < 0.3
+    assert (ras.mean(0)[:2] > 20).all()
+    assert abs(ras.mean(0)[2]) < 25
 
 
 def test_a_network_for_any_subset_runs_on_two_or_one(tmp_path: Path, three_images: list[MedicalImage]) -> None:

@@ -207,14 +207,15 @@ class SequenceSection:
         self._changed()
 
     def _say(self):
-        from MedPromptLib.sequences.names import title
+        from MedPromptLib.sequences.names import listed
 
-        lines = []
+        reasons: dict = {}
         for name, node in self.nodes().items():
             nodeId, guess = self._guesses.get(name, ("", None))
             if guess is not None and nodeId == node.GetID():
-                text = _("Guessed: “{volume}” is {name}, {reason}.")
-                lines.append(text.format(volume=node.GetName(), name=title(name), reason=guess.reason))
+                reasons.setdefault(guess.reason, []).append(name)
+        guessed = _("Guessed: {names} ({reason}).")
+        lines = [guessed.format(names=listed(names), reason=reason) for reason, names in reasons.items()]
         problem = self.problem()
         reference = self.reference()
         if problem:

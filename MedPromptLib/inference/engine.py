@@ -203,7 +203,7 @@ def label_map(
         labels[k] = winning_class(restore(scores[None], grid.native[1:])[0])
     if len(probabilities) > 1:
         labels = tidy(labels, in_stack, 1.0)
-    labels = grid.unturn(labels)
+    labels = grid.unturn(labels).astype(np.uint8, copy=False)
     return _wanted(card, labels, {value: total[0] / total[1] for value, total in sums.items() if total[1]}, wanted)
 
 
@@ -264,7 +264,7 @@ def classify(
     grid = grid_of(image, weight.card.preprocessing)
     slices = grid.turn(image.array)
     if region is not None:
-        slices = regional(slices, grid.turn(region), weight.card.preprocessing.region)
+        slices = regional(slices, grid.turn(region).astype(np.bool_, copy=False), weight.card.preprocessing.region)
     logits = _forward(weight, slices, watch or Watch(), image.channels)
     probabilities = calibrated(logits, weight.card).mean(0)
     return {name: float(p) for name, p in zip(weight.card.classes, probabilities, strict=True)}

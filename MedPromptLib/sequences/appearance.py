@@ -21,7 +21,11 @@ Floats = npt.NDArray[np.float64]
 MODEL_NAME = "appearance.json"
 INNER, RIM = 0.65, (0.8, 1.1)
 """Radii of the ellipsoid in the head's box: within the brain, and about the scalp."""
-LARGEST_SAMPLE = 1 << 20
+UNLIKE = 2.3
+"""Root mean square of standardised features above which an image looks like none the classifier was fitted on.
+
+All volumes of the train split of `brain_lgg_mri`, disturbed ones too, stay below.
+"""
 INNER_EDGES = np.linspace(0.0, 2.0, 17)
 RIM_EDGES = np.linspace(0.0, 3.0, 9)
 
@@ -79,9 +83,9 @@ def _histogram(values: Floats, edges: Floats) -> Floats:
 
 
 def probabilities(image: MedicalImage) -> Mapping[str, float]:
-    """How probable each known sequence is, if it is one of them; empty where the image shows nothing."""
-    described = features(image)
-    return {} if described is None else _Model.shipped().probabilities(described)
+    """How probable each known sequence is, if it is one of them; empty where the image looks like no head it knows."""
+    described, model = features(image), _Model.shipped()
+    return {} if described is None or model.strangeness(described) > UNLIKE else model.probabilities(described)
 
 
 class _Model:
@@ -97,6 +101,10 @@ class _Model:
         read = json.loads((files(__package__) / MODEL_NAME).read_text(encoding="utf-8"))
         numbers = (np.array(read[name], dtype=np.float64) for name in ("mean", "std", "weights", "bias"))
         return cls(tuple(read["classes"]), *numbers)
+
+    def strangeness(self, described: Floats) -> float:
+        """Root mean square of the standardised features."""
+        return float(np.sqrt((((described - self.mean) / self.std) ** 2).mean()))
 
     def probabilities(self, described: Floats) -> dict[str, float]:
         """Per class, sum 1."""

@@ -62,7 +62,7 @@ def test_volumes_are_assigned_by_name_and_analysed_together(a_neurologist: User,
     assert "takes T1, FLAIR and contrast-enhanced T1" in a_neurologist.sequencesLabel.text()
     assert rows(a_neurologist) == ["AX T1", "AX FLAIR", "SAG T1 +C"]
     hint = a_neurologist.sequencesHint.text()
-    assert "Guessed: “SAG T1 +C” is contrast-enhanced T1, its name says so." in hint
+    assert "Guessed: T1, FLAIR and contrast-enhanced T1 (its name says so)." in hint
     assert "Results are written on the grid of “AX FLAIR”." in hint
     a_neurologist.take_picture(tmp_path / "sequences.png")
 
@@ -96,7 +96,7 @@ def test_a_choice_by_hand_wins_and_is_kept_with_the_volume(a_neurologist: User) 
 
     a_neurologist.click(a_neurologist.applyButton)
     a_neurologist.wait(lambda: a_neurologist.see(a_neurologist.confirmFrame))
-    assert "'three' was taken for FLAIR because you said so, but its grey values" in a_neurologist.confirmLabel.text()
+    assert "'two' was taken for contrast-enhanced T1 because you said so" in a_neurologist.confirmLabel.text()
     assert not slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
     a_neurologist.choose(row(a_neurologist, "flair"), "two")
     assert not a_neurologist.see(a_neurologist.confirmFrame)
