@@ -83,12 +83,26 @@ def test_the_instruction_changes_the_answer_and_what_does_not_count_is_not_heard
 
 @pytest.mark.parametrize("fusion", FUSIONS)
 def test_every_parameter_learns(fusion):
-    network = a_network(fusion, detail=4)
+    network = a_network(fusion, detail=4, projected=2)
     network.low_level.train()
     network(images(), told()).square().mean().backward()
     without = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
     # a bias before a norm, and scores that a softmax over modalities shares out, get none by their nature
     assert not [name for name in without if "bias" not in name], without
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+@torch.inference_mode()
+def test_vectors_of_the_networks_own_depend_on_the_image_alone(fusion):
+    network, x = a_network(fusion, projected=2), images()
+    x[1, 1:] = 0
+    plain = network(x)
+    torch.testing.assert_close(plain[1:], network(x[1:]), atol=1e-4, rtol=1e-4)
+    with torch.no_grad():
+        network.project[2].bias.normal_()
+    assert not torch.allclose(plain, network(x), rtol=0, atol=1e-5)
+    with pytest.raises(ValueError, match="need vector"):
+        UnionSegmentation(3, projected=2)
 
 
 def test_the_card_names_it_and_a_wrong_input_is_said():

@@ -21,7 +21,8 @@ FEATURES = (24, 112, 192)
 
 
 class Reader(nn.Module):
-    """Instruction vectors as tokens of the decoder's width, marked with the modality they speak of.
+    """Instruction vectors as tokens of the decoder's width, marked with the modality they speak of, the last mark being
+    that of vectors which the network makes itself.
 
     A token of its own is always there, so that a network without an instruction has something to attend to.
     """
@@ -29,7 +30,7 @@ class Reader(nn.Module):
     def __init__(self, modalities: int, vector: int, width: int) -> None:
         super().__init__()
         self.read = nn.Sequential(nn.LayerNorm(vector), nn.Linear(vector, width))
-        self.speaker = nn.Parameter(torch.randn(modalities, width) * 0.02)
+        self.speaker = nn.Parameter(torch.randn(modalities + 1, width) * 0.02)
         self.rest = nn.Parameter(torch.randn(1, width) * 0.02)
 
     def forward(self, vectors: Tensor, heard: Tensor, slots: Tensor) -> tuple[Tensor, Tensor]:
@@ -111,6 +112,9 @@ class UnionSegmentation(LeanFusionLab):
         fusion: `early` joins the images before the encoder; `hybrid` joins the features of one shared encoder, at three
             scales; `late` joins the scores of each modality.
         vector: numbers in an instruction vector (384 of MiniLM); 0 for a network that is told nothing.
+        projected: so many further vectors are made from the image's own features by a two-layer perceptron into the
+            text encoder's space, as Zeus does into its language model's. Our reading: they are learned with the
+            segmentation, and no language model stands in between, whose words could not pass a gradient on.
         heads: of the attention to the instruction.
     """
 
@@ -123,11 +127,14 @@ class UnionSegmentation(LeanFusionLab):
         detail: int = 0,
         vector: int = 0,
         heads: int = 4,
+        projected: int = 0,
     ) -> None:
+        if projected and not vector:
+            raise ValueError("projected vectors need vector, the numbers in each")
         if fusion not in ("early", "hybrid", "late"):
             raise ValueError(f"fusion is '{fusion}'; expected early, hybrid or late")
         super().__init__("segmentation", classes, width, detail)
-        self.modalities, self.fusion, self.vector = modalities, fusion, vector
+        self.modalities, self.fusion, self.vector, self.projected = modalities, fusion, vector, projected
         if fusion == "early":
             self.entry = nn.Parameter(_colours(modalities))
         else:
@@ -139,6 +146,10 @@ class UnionSegmentation(LeanFusionLab):
         if vector:
             self.reader = Reader(modalities, vector, width)
             self.listening = Listening(width, heads)
+        if projected:
+            self.project = nn.Sequential(
+                nn.Linear(FEATURES[-1], vector), nn.GELU(), nn.Linear(vector, projected * vector)
+            )
         self.presence = nn.Linear(modalities, width)
         self.film = nn.Linear(width, 2 * width)
         nn.init.zeros_(self.film.weight)
@@ -200,6 +211,11 @@ class UnionSegmentation(LeanFusionLab):
     ) -> Tensor:
         """Features, the image, and what is said of it (n, t, vector) → (n, classes, h, w)."""
         aspp, state = self.condense(mid, high), self.presence(present.float())
+        if self.projected:
+            own = self.project(high.mean((2, 3))).unflatten(1, (self.projected, self.vector))
+            vectors, heard = torch.cat([own, vectors], 1), torch.cat([heard.new_ones(own.shape[:2]), heard], 1)
+            mark = slots.new_full((*slots.shape[:-1], self.projected), self.modalities)
+            slots = torch.cat([mark, slots], -1)
         if self.vector:
             tokens, counts = self.reader(vectors, heard, slots)
             aspp = self.listening(aspp, tokens, counts)

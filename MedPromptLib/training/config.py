@@ -275,7 +275,8 @@ class Recipe(_Strict):
         is_union = self.network.name == UNION
         if not is_union and (self.data.modality or self.data.channel is not None or self.schedule.sequence_dropout):
             raise ValueError(f"data.modality, data.channel and schedule.sequence_dropout need the network '{UNION}'")
-        if is_union and bool(self.network.options.get("vector")) != (self.preprocessing.instruction is not None):
+        reads = bool(self.network.options.get("vector")) and not self.network.options.get("projected")
+        if is_union and reads != (self.preprocessing.instruction is not None):
             raise ValueError("network.options.vector and preprocessing.instruction belong together; one is missing")
         if self.schedule.mixup and self.schedule.auxiliary_masks:
             raise ValueError("schedule.mixup and schedule.auxiliary_masks exclude each other; masks are not mixed")

@@ -32,6 +32,8 @@ from .union_training import UnionTraining
 RECIPES = Path(__file__).with_name("recipes")
 ABDOMEN, BRAIN = "abdominal_organs_seg_ct_mr", "brain_tumor_union_seg_mri"
 RESULTS = "rows.jsonl"
+PROJECTED = 4
+"""Vectors that a network makes of its own features in the rows called `projected`."""
 COMMAND = "medprompt bench union --data DATA --work DIR"
 Report = Callable[[str], None]
 
@@ -68,7 +70,9 @@ def all_rows() -> tuple[Row, ...]:
 
 
 def _single_rows(abdomen: Recipe, brain: Recipe) -> Iterator[Row]:
-    """Rows with one seed: networks of one modality, training without dropout, the other fusions."""
+    """Rows with one seed: vectors of the network's own, networks of one modality, no dropout, the other fusions."""
+    yield Row("abdomen_union_projected", _changed(abdomen, text="projected"))
+    yield Row("brain_early_projected", _changed(brain, text="projected"))
     yield Row("brain_early_none_without_dropout", _changed(brain, text="none", dropout=0.0))
     yield Row("abdomen_ct_only", _changed(abdomen, text="none", modality="CT"))
     yield Row("abdomen_mr_only", _changed(abdomen, text="none", modality="MR"))
@@ -96,7 +100,10 @@ def _changed(
         changed["network"]["options"]["fusion"] = fusion
     if dropout is not None:
         changed["schedule"]["sequence_dropout"] = dropout
-    if text == "none":
+    if text == "projected":
+        changed["network"]["options"]["projected"] = PROJECTED
+        changed["preprocessing"]["instruction"] = None
+    elif text == "none":
         changed["network"]["options"].pop("vector")
         changed["preprocessing"]["instruction"] = None
     else:
