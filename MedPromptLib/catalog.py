@@ -43,6 +43,11 @@ class StructureTerm(BaseModel):
     synonyms: tuple[str, ...] = ()
 
 
+def modalities(text: str) -> tuple[str, ...]:
+    """The kinds of images a card's `modality` names: one, or several joined by " or "."""
+    return tuple(text.split(" or "))
+
+
 class Ability(BaseModel):
     """The part of a card that planning and routing need: what a weight is for, in words.
 
@@ -424,7 +429,8 @@ class WeightCard(_Strict):
         title: what lists show.
         intent: what it does.
         target: what it segments or looks for, in words a user would type.
-        modality: the images it was made for, in words a user would type; for example `ct` or `chest x-ray`.
+        modality: the images it was made for, in words a user would type; for example `ct` or `chest x-ray`. Several
+            kinds are joined by " or ": `ct or mri`.
         dimension: 2 for single images, 3 for volumes.
         synonyms: other words for the target; every one of them routes to this weight.
         classes: class names in the order of the network's output, at least two.

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from .catalog import Ability
+from .catalog import Ability, modalities
 from .errors import MissingPackage, NoMatchingWeight, PlanRejected
 from .plan import Intent, Plan, Status, Task
 from .sequences.names import listed
@@ -236,7 +236,7 @@ def modality_fits(own: str, asked: str | None) -> bool:
     if not asked:
         return True
     b = set(normalise(asked).split())
-    return any(a <= b or b <= a for a in (set(normalise(kind).split()) for kind in own.split(" or ")))
+    return any(a <= b or b <= a for a in (set(normalise(kind).split()) for kind in modalities(own)))
 
 
 def _verb(task: Task) -> str:

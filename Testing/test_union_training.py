@@ -14,13 +14,14 @@ from MedPromptLib.catalog import Catalog, TrainingRun
 from MedPromptLib.errors import InvalidInput
 from MedPromptLib.execution import Executor
 from MedPromptLib.images import MedicalImage
-from MedPromptLib.inference.engine import ModelCache, load_weight, segment
+from MedPromptLib.inference.engine import LoadedWeight, ModelCache, label_map, load_weight, segment
 from MedPromptLib.plan import Intent, Plan, Status, Task
+from MedPromptLib.planner import RulePlanner
 from MedPromptLib.routing import Router, modality_fits
 from MedPromptLib.training import union_bench
 from MedPromptLib.training.config import Recipe
 from MedPromptLib.training.evaluation import evaluate
-from MedPromptLib.training.publish import publish
+from MedPromptLib.training.publish import draft_card, publish
 from MedPromptLib.training.stacks import read_stacks
 from MedPromptLib.training.union_bench import all_rows, measure, read_results, run_rows, subsets, table
 from MedPromptLib.training.union_training import UnionTraining, leave_out
@@ -177,9 +178,6 @@ def test_the_table_has_every_comparison_with_three_seeds_where_it_decides():
 def test_a_stack_keeps_the_largest_component_of_the_whole_and_not_of_each_slice(a_data_root):
     recipe = small(row("abdomen_union_none"), "organs")
     training = UnionTraining(recipe, a_data_root, a_data_root / "untrained", CPU, report=lambda line: None)
-    from MedPromptLib.inference.engine import LoadedWeight, label_map
-    from MedPromptLib.training.publish import draft_card
-
     weight = LoadedWeight(draft_card(recipe, "", ""), training.ema, CPU)
     image = read_stacks(a_data_root, recipe, "test")[0].image
     scores = torch.zeros(len(image.array), 5, 64, 64)
@@ -194,3 +192,8 @@ def test_a_stack_keeps_the_largest_component_of_the_whole_and_not_of_each_slice(
 def test_a_weight_for_several_modalities_takes_each_of_them():
     assert modality_fits("ct or mri", "ct") and modality_fits("ct or mri", "t2 mri")
     assert modality_fits("ct or mri", "abdominal ct") and not modality_fits("ct or mri", "ultrasound")
+    abilities = (draft_card(row("abdomen_union_measured"), "", "").ability,)
+    for image in ("CT", "abdominal MRI", "T2 MR"):
+        plan = RulePlanner().plan(f"Segment the spleen on this {image}.", abilities)
+        assert [task.structures for task in plan.pipeline] == [("spleen",)], image
+    assert not RulePlanner().plan("Segment the spleen on this ultrasound.", abilities).pipeline
