@@ -109,7 +109,7 @@ def test_a_vision_language_model_writes_it_only_after_its_own_agreement(tmp_path
     command = ["instruct", "head_seg_mri", "--weights", str(weights), "--input", str(tmp_path / "Jane Doe.png")]
     asking = [*command, "--endpoint-sees-image", "--endpoint", server.url, "--model", "seer"]
     try:
-        assert main(command) == 0 and "(measured): This is" in capsys.readouterr().out
+        assert main(command) == 0 and "slice 0 (measured): " in capsys.readouterr().out
         assert main(asking) == 2 and not server.requests
         assert "you have not agreed" in capsys.readouterr().err
         assert main([*asking, "--agree-to-send-pixels"]) == 0
@@ -117,7 +117,7 @@ def test_a_vision_language_model_writes_it_only_after_its_own_agreement(tmp_path
     finally:
         server.close()
     told = capsys.readouterr().out
-    assert "slice 0 (endpoint:seer): This is" in told
+    assert "slice 0 (endpoint:seer): " in told
     assert "A bright mass lies on the LEFT of the picture. Its right edge is sharp. Outline the right lung." in told
     sent = json.dumps(server.requests)
     assert sent.count("data:image/png;base64,") == 2 and "Jane" not in sent

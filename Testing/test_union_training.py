@@ -89,8 +89,10 @@ def test_stacks_are_patients_and_a_subset_of_sequences_leaves_zeros(a_data_root)
     only = stacks[0].only(recipe, ("flair",))
     assert only.image.channels == ("flair",) and not only.image.array[..., [0, 2]].any()
     assert np.array_equal(only.image.array[..., 1], stacks[0].image.array[..., 1])
+    other = small(row("brain_flair_only"), "organs")
+    named = other.model_copy(update={"data": other.data.model_copy(update={"binary_mask": False})})
     with pytest.raises(InvalidInput, match="have label 2, but the recipe has 1"):
-        read_stacks(a_data_root, small(row("brain_flair_only"), "organs"), "train")
+        read_stacks(a_data_root, named, "train")
 
 
 def test_sequences_are_left_out_at_random_but_never_all():

@@ -97,17 +97,20 @@ def observe(picture: Array) -> Observation:
     inner = _without_rim(body)
     mean, spread = float(x[body].mean()), float(max(x[body].std(), 1e-3))
 
-    def largest(z: Floats, limit: float) -> Region | None:
-        return _largest(z, inner, limit, body, box, slope, spread)
+    def largest(z: Floats) -> tuple[Region, npt.NDArray[np.bool_]] | None:
+        return _largest(z, inner, body, box, slope, spread)
 
     steps = (smooth - mean) / np.float32(spread)
     likeness, other = _sides(smooth, body)
-    differing = np.abs(smooth - other) / np.float32(spread)
-    difference = largest(differing, STANDS_OUT)
-    if difference is not None:
-        brighter = float(((smooth - other) * (differing > STANDS_OUT) * inner * _half(body, difference, box)).sum())
-        difference = replace(difference, steps=float(np.sign(brighter) or 1.0) * difference.steps)
-    darkest = largest(-steps, STANDS_OUT)
+    # both sides differ as much; the one that is less like the rest of the body is the one to speak of
+    stranger = np.abs(smooth - mean) >= np.abs(other - mean)
+    different = largest(np.abs(smooth - other) / np.float32(spread) * stranger)
+    difference = None
+    if different is not None:
+        difference, where = different
+        brighter = float((smooth - other)[where].mean()) > 0
+        difference = difference if brighter else replace(difference, steps=-difference.steps)
+    bright, dark = largest(steps), largest(-steps)
     return Observation(
         extent=extent,
         aspect=box[3] / box[2],
@@ -116,8 +119,8 @@ def observe(picture: Array) -> Observation:
         likeness=1.0 if likeness is None else likeness,
         difference=difference,
         sharpness=float(np.quantile(slope[inner] if inner.any() else slope[body], 0.9)),
-        brightest=largest(steps, STANDS_OUT),
-        darkest=None if darkest is None else replace(darkest, steps=-darkest.steps),
+        brightest=bright[0] if bright else None,
+        darkest=replace(dark[0], steps=-dark[0].steps) if dark else None,
     )
 
 
@@ -174,35 +177,29 @@ def _sides(smooth: Floats, body: npt.NDArray[np.bool_]) -> tuple[float | None, F
     return likeness, np.where(both, other, smooth)
 
 
-def _half(body: npt.NDArray[np.bool_], region: Region, box: tuple[int, int, int, int]) -> npt.NDArray[np.bool_]:
-    """The third of the picture's columns in which a region lies."""
-    third = (np.arange(body.shape[1]) - box[1]) * 3 // max(box[3], 1)
-    return np.broadcast_to(third.clip(0, 2) == region.column, body.shape)
-
-
 def _largest(
     z: Floats,
     inner: npt.NDArray[np.bool_],
-    limit: float,
     body: npt.NDArray[np.bool_],
     box: tuple[int, int, int, int],
     slope: Floats,
     spread: float,
-) -> Region | None:
-    """The largest connected part of the inner body where `z` is above the limit."""
+) -> tuple[Region, npt.NDArray[np.bool_]] | None:
+    """The largest connected part of the inner body where `z` stands out, and where it is."""
     import SimpleITK as sitk
 
-    found = sitk.GetImageFromArray(((z > limit) & inner).astype(np.uint8))
+    found = sitk.GetImageFromArray(((z > STANDS_OUT) & inner).astype(np.uint8))
     region = sitk.GetArrayFromImage(sitk.RelabelComponent(sitk.ConnectedComponent(found), 6)) == 1
     if not region.any():
         return None
     rows, columns = np.nonzero(region)
     edge = region & ~(sitk.GetArrayFromImage(sitk.BinaryErode(sitk.GetImageFromArray(region.astype(np.uint8)))) > 0)
     steps = float(z[region].mean())
-    return Region(
+    found_region = Region(
         row=int(np.clip((rows.mean() - box[0]) * 3 // box[2], 0, 2)),
         column=int(np.clip((columns.mean() - box[1]) * 3 // box[3], 0, 2)),
         share=float(region.sum() / body.sum()),
         steps=steps,
         sharpness=float(slope[edge].mean()) / (steps * spread),
     )
+    return found_region, region

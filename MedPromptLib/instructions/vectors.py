@@ -50,7 +50,7 @@ class SentenceVectors:
     def _read(self, sentence: str) -> bool:
         try:
             vector = np.load(self._path(sentence), allow_pickle=False)
-        except (OSError, ValueError):
+        except (OSError, ValueError, EOFError):
             return False
         if vector.shape == (LENGTH,) and np.isfinite(vector).all():
             self._known[sentence] = vector.astype(np.float32)

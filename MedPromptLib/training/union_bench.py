@@ -36,6 +36,7 @@ PROJECTED = 4
 """Vectors that a network makes of its own features in the rows called `projected`."""
 COMMAND = "medprompt bench union --data DATA --work DIR"
 Report = Callable[[str], None]
+Figures = dict[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,7 @@ def subsets(sequences: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     return tuple(c for size in range(len(sequences), 0, -1) for c in combinations(sequences, size)) or ((),)
 
 
-def measure(weight: LoadedWeight, recipe: Recipe, stacks: Sequence[Stack]) -> dict[str, dict[str, dict[str, float]]]:
+def measure(weight: LoadedWeight, recipe: Recipe, stacks: Sequence[Stack]) -> dict[str, dict[str, Figures]]:
     """Figures by modality or subset of sequences, then by structure: Dice of each patient's whole stack, averaged, and
     HD95 in pixels (mm where the spacing is known), of stacks or, for images of unknown depth, of slices.
     """
@@ -226,7 +227,7 @@ def measure(weight: LoadedWeight, recipe: Recipe, stacks: Sequence[Stack]) -> di
     return found
 
 
-def _figures(weight: LoadedWeight, recipe: Recipe, stacks: Sequence[Stack]) -> dict[str, dict[str, float]]:
+def _figures(weight: LoadedWeight, recipe: Recipe, stacks: Sequence[Stack]) -> dict[str, Figures]:
     predicted = [segment(weight, stack.image)[0] for stack in stacks]
     structures = recipe.card.structures
     by_patient: dict[str, list[int]] = {}
@@ -243,16 +244,18 @@ def _figures(weight: LoadedWeight, recipe: Recipe, stacks: Sequence[Stack]) -> d
     for n, structure in enumerate(structures):
         figures[structure.name] = _summary(dice[:, n], hd95[:, n])
     if len(structures) > 1:
-        figures["mean"] = _summary(np.nanmean(dice, 1), hd95.flatten())
+        figures["mean"] = _summary(np.array([np.nanmean(row) for row in dice]), hd95.flatten())
     return figures
 
 
-def _summary(dice: Floats, hd95: Floats) -> dict[str, float]:
+def _summary(dice: Floats, hd95: Floats) -> Figures:
+    """Of what is defined; None where nothing is."""
+    dice, hd95 = dice[~np.isnan(dice)], hd95[~np.isnan(hd95)]
     return {
-        "dice": round(float(np.nanmean(dice)), 4),
-        "lowest_dice": round(float(np.nanmin(dice)), 4),
-        "hd95": round(float(np.nanmean(hd95)), 3) if not np.isnan(hd95).all() else float("nan"),
-        "patients": int((~np.isnan(dice)).sum()),
+        "dice": round(float(dice.mean()), 4) if len(dice) else None,
+        "lowest_dice": round(float(dice.min()), 4) if len(dice) else None,
+        "hd95": round(float(hd95.mean()), 3) if len(hd95) else None,
+        "patients": len(dice),
     }
 
 
@@ -282,7 +285,8 @@ def _cell(lines: Sequence[dict[str, Any]], column: str) -> str:
     if not there:
         return ""
     figures = [of_one.get("mean") or next(iter(of_one.values())) for of_one in there]
-    return f"{_spread([f['dice'] for f in figures])}, {np.mean([f['hd95'] for f in figures]):.2f}"
+    dice, hd95 = ([f[name] for f in figures if f[name] is not None] for name in ("dice", "hd95"))
+    return f"{_spread(dice)}, {np.mean(hd95):.2f}" if dice and hd95 else "nothing found"
 
 
 def _spread(values: Sequence[float]) -> str:
