@@ -10,25 +10,29 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from heads_for_tests import TUMOR_CENTER, RightAndInFront, a_head, the_tumor, turned, write_tumor_weight
+from pydantic import ValidationError
 from pydicom import Dataset
 from pydicom.data import get_testdata_file
 
 from MedPromptLib.catalog import Preprocessing
 from MedPromptLib.cli import main
-from MedPromptLib.errors import InvalidInput, NoMatchingWeight, UnusualInput
+from MedPromptLib.errors import Cancelled, InvalidInput, NoMatchingWeight, UnusualInput
 from MedPromptLib.images import MedicalImage, read_image
 from MedPromptLib.images_writing import write_volume
+from MedPromptLib.inputs import on_one_grid
 from MedPromptLib.planner import RulePlanner, decided, explain
 from MedPromptLib.results import Provenance
 from MedPromptLib.scene import SEQUENCE, image_to_volume, volume_to_image
 from MedPromptLib.sequences import appearance
 from MedPromptLib.sequences.dicom_tags import sequence_of
-from MedPromptLib.sequences.examination import Needs, assigned, examination, stacked
+from MedPromptLib.sequences.examination import Examination, Needs, assigned, examination, stacked
 from MedPromptLib.sequences.guessing import guesses
 from MedPromptLib.sequences.names import mentions, named_in_file
 from MedPromptLib.sequences.registration import align, lies_apart, moved
 from MedPromptLib.session import Session
+from MedPromptLib.training.config import read_recipe
 
+ROOT = Path(__file__).resolve().parent.parent
 WANTED = ("t1", "flair", "t1ce")
 NEEDS = Needs(("brain_tumor_seg_mri",), WANTED, frozenset(WANTED))
 ANY = Needs(("union",), WANTED, frozenset())
@@ -201,24 +205,36 @@ def test_a_moved_image_is_found_and_brought_back(flat: bool) -> None:
     reference, image = a_head("flair", 1), a_head("t1", 1 if flat else 2, motion)
     if flat:
         reference, image = (replace(i, array=i.array[17:18]) for i in (reference, image))
-    found = align(image, reference, fine=True)
+    found = align(image, reference, fine=flat)
     assert lies_apart(found)
     corner = np.array([40.0, 60.0, float(reference.ijk_to_ras[2, 3]) if flat else 20.0, 1.0])
     assert np.linalg.norm(found.to_reference @ motion @ corner - corner) < 3.0
     assert not lies_apart(align(moved(image, found.to_reference), reference))
 
 
-def test_unregistered_images_are_refused_or_registered(three_images: list[MedicalImage]) -> None:
+def test_unregistered_images_are_refused_or_registered() -> None:
     motion = turned(2, 6, (8, 5, 0))
-    apart = [three_images[0], three_images[1], a_head("t1ce", 2, motion, "post")]
-    with pytest.raises(InvalidInput, match=r"'post' does not lie over 'pre': moving it by \d+ mm would fit better"):
-        examination(apart, NEEDS)
-    together = examination(apart, NEEDS, register=True)
-    record = together.records[2]
+    apart = [a_head("flair", 1), a_head("t1ce", 2, motion, "post")]
+    with pytest.raises(InvalidInput, match=r"'post' does not lie over 'flair': moving it by \d+ mm would fit better"):
+        examination(apart, ANY)
+    together = examination(apart, ANY, register=True)
+    record = together.records[1]
     assert record.motion is not None
     assert np.linalg.norm((np.array(record.motion) @ motion @ (*TUMOR_CENTER, 1))[:3] - TUMOR_CENTER) < 3
-    assert together.records[1].motion is None
-    assert "registered, moved by" in together.lines[2]
+    assert together.records[0].motion is None
+    assert "registered, moved by" in together.lines[1]
+
+
+def test_a_search_can_be_cancelled_on_the_way(three_images: list[MedicalImage]) -> None:
+    asked = []
+
+    def cancelled() -> bool:
+        asked.append(1)
+        return len(asked) > 2
+
+    with pytest.raises(Cancelled):
+        examination(three_images, NEEDS, register=True, cancelled=cancelled)
+    assert len(asked) <= 4
 
 
 def test_images_of_different_places_are_refused(three_images: list[MedicalImage]) -> None:
@@ -238,6 +254,26 @@ def test_channels_come_in_the_cards_order_and_missing_ones_are_empty(three_image
     assert made.shape == three_images[2].shape
     assert not made.array[..., 0].any()
     assert np.percentile(made.array[..., 2], 99.9) == pytest.approx(127.5, abs=1.5)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "problem"),
+    [
+        ({"channels": 3, "sequences": ("t1", "t1", "flair")}, "two or more different names"),
+        ({"channels": 3, "sequences": ("t1", "flair")}, "2 sequences need channels = 2"),
+        ({"channels": 2}, "without sequences it is 1"),
+        ({"missing": "zero"}, "only make sense with sequences"),
+    ],
+)
+def test_a_cards_sequences_must_fit_its_channels(recipe: dict[str, object], problem: str) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        Preprocessing(**recipe)
+
+
+def test_the_brain_tumour_recipe_names_its_sequences() -> None:
+    recipe, _ = read_recipe(ROOT / "MedPromptLib" / "training" / "recipes" / "brain_tumor_seg_mri.toml")
+    assert recipe.preprocessing.sequences == WANTED
+    assert recipe.preprocessing.orientation == "LPS"
 
 
 # ------------------------------------------------------------------------------------------------------- plan to result
@@ -290,8 +326,10 @@ def test_slices_reach_the_network_as_it_was_trained_however_they_are_stored(
     write_tumor_weight(tmp_path / "turned", program=RightAndInFront())
     session = Session([tmp_path / "turned"], planner=RulePlanner())
     plan = session.decide("outline the brain tumour on the mri").plan
-    run = session.run(session.route(plan), session.examine(plan, three_images, reference=first))
-    assert run.image is three_images[first]
+    reference = three_images[first]
+    here = on_one_grid([reference, *three_images])[1:]
+    run = session.run(session.route(plan), Examination(reference, dict(zip(WANTED, here, strict=True)), ()))
+    assert run.segmentations[0].labels.shape == reference.shape
     found = np.argwhere(run.segmentations[0].labels)[:, ::-1]
     ras = found @ run.image.ijk_to_ras[:3, :3].T + run.image.ijk_to_ras[:3, 3]
     assert 0.2 < len(found) / run.image.array.size < 0.3
@@ -303,9 +341,11 @@ def test_a_network_for_any_subset_runs_on_two_or_one(tmp_path: Path, three_image
     write_tumor_weight(tmp_path / "any", any_subset=True)
     session = Session([tmp_path / "any"], planner=RulePlanner())
     flair, post = three_images[1:]
-    for images in ([flair, post], [post, flair]):
-        run = session.analyze(images, "segment the tumour using FLAIR and the contrast series")
-        assert dice(run.segmentations[0].labels > 0, the_tumor(images[0])) > 0.75
+    run = session.analyze([post, flair], "segment the tumour using FLAIR and the contrast series")
+    assert dice(run.segmentations[0].labels > 0, the_tumor(post)) > 0.75
+    plan = run.provenance.plan
+    chosen = session.examine(plan, [flair, post], reference="t1ce")
+    assert (chosen.reference, [r.reference for r in chosen.records]) == (post, [False, True])
     plan = session.decide("segment the brain tumour using the flair").plan
     alone = session.run(session.route(plan), session.examine(plan, [post, flair, three_images[0]]))
     assert [r.sequence for r in alone.provenance.inputs] == ["", "flair", ""]
@@ -340,5 +380,6 @@ def test_the_command_line_takes_three_files(
     assert "if images are swapped, say which is which" in capsys.readouterr().err
     assert main([*start, "--input", f"t1x={files[0]}"]) == 2
     assert "'t1x' in --input" in capsys.readouterr().err
-    assert main([*start, *(f"--input={file}" for file in files), "--reference", "flair"]) == 0
-    assert "'flair' is FLAIR: its name says so; results are written on its grid." in capsys.readouterr().err
+    bad = ["--reference", "t2", *(f"--input={file}" for file in files)]
+    assert main([*start, *bad]) == 2
+    assert "The reference T2 is none of the images that are used: T1, FLAIR and" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..catalog import Preprocessing, WeightCard
-from ..errors import Cancelled, InvalidInput, UnusualInput
+from ..errors import InvalidInput, UnusualInput
 from ..images import MedicalImage
 from ..inputs import on_one_grid, one_slice
 from ..results import InputRecord
@@ -196,7 +196,7 @@ def examination(
     Raises:
         InvalidInput: see `assigned`; a colour image; an image that does not lie over the reference.
         UnusualInput: see `assigned`.
-        Cancelled: between two images.
+        Cancelled: `cancelled` returned True.
     """
     for image in images:
         if image.is_color:
@@ -210,10 +210,8 @@ def examination(
     for n in used:
         if n == first:
             continue
-        if cancelled():
-            raise Cancelled("Cancelled; no result was kept.")
         notice(f"Comparing '{images[n].name}' with '{here.name}'")
-        judged[n] = _laid_over(images[n], here, register=register)
+        judged[n] = _laid_over(images[n], here, register=register, cancelled=cancelled)
         on_grid[n] = on_one_grid([here, judged[n][1]])[1]
     records = tuple(
         _record(images[n], found[n], judged.get(n), on_grid.get(n), is_reference=n == first) for n in range(len(images))
@@ -234,9 +232,11 @@ def _reference(wanted: int | str | None, found: Sequence[Guess], used: Sequence[
     )
 
 
-def _laid_over(image: MedicalImage, here: MedicalImage, *, register: bool) -> tuple[Alignment, MedicalImage]:
+def _laid_over(
+    image: MedicalImage, here: MedicalImage, *, register: bool, cancelled: Callable[[], bool]
+) -> tuple[Alignment, MedicalImage]:
     """How an image lies to the reference, and the image, moved there if it has to be and may be."""
-    alignment = align(image, here)
+    alignment = align(image, here, cancelled=cancelled)
     if alignment.covered < LEAST_COVERED and not register:
         raise InvalidInput(
             f"'{image.name}' covers only {100 * alignment.covered:.0f} % of what '{here.name}' shows; choose images of "
@@ -249,9 +249,9 @@ def _laid_over(image: MedicalImage, here: MedicalImage, *, register: bool) -> tu
             f"'{image.name}' does not lie over '{here.name}': moving it by {alignment.displacement:.0f} mm would fit "
             "better; register the volumes first, or have it done (--register; in the panel: tick Register)."
         )
-    alignment = align(image, here, fine=True)
+    alignment = align(image, here, fine=True, cancelled=cancelled)
     placed = moved(image, alignment.to_reference)
-    after = align(placed, here)
+    after = align(placed, here, cancelled=cancelled)
     if lies_apart(after) or after.covered < LEAST_COVERED:
         raise InvalidInput(
             f"'{image.name}' could not be registered to '{here.name}' (still {after.displacement:.0f} mm apart); "

@@ -7,13 +7,14 @@ more of one image from the other. How often that errs is measured by `medprompt 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InvalidInput
+from ..errors import Cancelled, InvalidInput
 from ..images import MedicalImage, luminance
 
 if TYPE_CHECKING:
@@ -57,7 +58,13 @@ class Alignment:
     covered: float
 
 
-def align(image: MedicalImage, reference: MedicalImage, *, fine: bool = False) -> Alignment:
+def align(
+    image: MedicalImage,
+    reference: MedicalImage,
+    *,
+    fine: bool = False,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Alignment:
     """The rigid motion that brings an image over a reference.
 
     Args:
@@ -65,6 +72,7 @@ def align(image: MedicalImage, reference: MedicalImage, *, fine: bool = False) -
 
     Raises:
         InvalidInput: one of them is the same everywhere, or they do not meet at all.
+        Cancelled: `cancelled` returned True.
     """
     flat = min(image.shape[0], reference.shape[0]) < LEAST_SLICES
     if flat:
@@ -74,7 +82,8 @@ def align(image: MedicalImage, reference: MedicalImage, *, fine: bool = False) -
     covered = float(np.mean([moving.TransformPhysicalPointToIndex(p) in _Inside(moving) for p in points.tolist()]))
     if not covered:
         raise InvalidInput(f"'{image.name}' does not overlap '{reference.name}'; register the volumes first.")
-    found, before, after = _search(fixed, moving, points, (*LEVELS_MM, FINEST_MM) if fine else LEVELS_MM)
+    levels = (*LEVELS_MM, FINEST_MM) if fine else LEVELS_MM
+    found, before, after = _search(fixed, moving, points, levels, cancelled)
     there = np.array([found.TransformPoint(p) for p in points.tolist()])
     displacement = float(np.linalg.norm(there - points, axis=1).mean())
     return Alignment(_to_reference(found, reference, flat), displacement, before, after - before, covered)
@@ -143,12 +152,16 @@ def _head(image: MedicalImage, flat: bool) -> Matrix:
     return points
 
 
-def _coarse(image: sitk.Image, length: float) -> sitk.Image:
-    """An image on a grid of about so many mm, where it is finer; smoothed first."""
+def _factors(image: sitk.Image, length: float) -> list[int]:
+    """By how much each axis is thinned to about so many mm; eight voxels are left."""
+    sides = zip(image.GetSpacing(), image.GetSize(), strict=True)
+    return [min(max(1, round(length / spacing)), max(1, size // 8)) for spacing, size in sides]
+
+
+def _coarse(image: sitk.Image, factors: list[int]) -> sitk.Image:
+    """An image thinned along its axes, smoothed first."""
     import SimpleITK as sitk
 
-    factors = [max(1, round(length / s)) for s in image.GetSpacing()]
-    factors = [min(f, max(1, n // 8)) for f, n in zip(factors, image.GetSize(), strict=True)]
     sigmas = [0.5 * f * s if f > 1 else 0.0 for f, s in zip(factors, image.GetSpacing(), strict=True)]
     if any(sigmas):
         image = sitk.DiscreteGaussian(image, [s * s for s in sigmas])
@@ -156,7 +169,7 @@ def _coarse(image: sitk.Image, length: float) -> sitk.Image:
 
 
 def _search(
-    fixed: sitk.Image, moving: sitk.Image, points: Matrix, levels: tuple[float, ...]
+    fixed: sitk.Image, moving: sitk.Image, points: Matrix, levels: tuple[float, ...], cancelled: Callable[[], bool]
 ) -> tuple[Any, float, float]:
     """The best motion from the reference's points to the image's, and the mutual information without and with it."""
     import SimpleITK as sitk
@@ -168,19 +181,23 @@ def _search(
     found = still
     # So that a step turns the head's rim by as much as it shifts it.
     radius = float(np.linalg.norm(points - points.mean(0), axis=1).mean())
-    for length in levels:
-        small, other = _coarse(fixed, length), _coarse(moving, length)
+    # Levels on which nothing more is seen are left out.
+    grids = [(_factors(fixed, length), _factors(moving, length)) for length in levels]
+    kept = [n for n in range(len(levels)) if n == 0 or grids[n] != grids[n - 1]]
+    for n in kept:
+        length = levels[n]
+        small, other = (_coarse(image, factors) for image, factors in zip((fixed, moving), grids[n], strict=True))
         method = sitk.ImageRegistrationMethod()
         method.SetMetricAsMattesMutualInformation(BINS)
         method.SetInterpolator(sitk.sitkLinear)
-        if length != levels[-1]:
+        if n == 0 or n != kept[-1]:
             # Line by line: gradients alone hardly find a turn.
             method.SetOptimizerAsPowell(
                 numberOfIterations=4,
                 maximumLineIterations=8,
                 stepLength=length / 2,
                 stepTolerance=0.02 * length,
-                valueTolerance=1e-4,
+                valueTolerance=2e-3,
             )
             method.SetOptimizerScales([radius] * (1 if flat else 3) + [1.0] * (2 if flat else 3))
         else:
@@ -195,10 +212,13 @@ def _search(
             method.SetOptimizerScalesFromPhysicalShift()
         start = rigid(found)
         method.SetInitialTransform(start, inPlace=True)
+        method.AddCommand(sitk.sitkIterationEvent, lambda m=method: m.StopRegistration() if cancelled() else None)
         try:
             method.Execute(small, other)
         except RuntimeError:
             continue  # the two hardly meet on this grid; what was found before stands
+        if cancelled():
+            raise Cancelled("Cancelled; no result was kept.")
         found = start
     method.SetInitialTransform(still)
     before = -method.MetricEvaluate(small, other)
