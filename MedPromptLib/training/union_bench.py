@@ -169,8 +169,17 @@ def run_rows(
             "test_seconds": round(time.monotonic() - begun, 1),
             "recipe_sha256": digest,
         }
-        with (work / RESULTS).open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(line) + "\n")
+        _append(work / RESULTS, json.dumps(line))
+
+
+def _append(path: Path, text: str) -> None:
+    """A line of its own, also after one that an interruption cut short."""
+    with path.open("a+b") as stream:
+        if stream.tell():
+            stream.seek(-1, 2)
+            begins = stream.read(1) == b"\n"
+            stream.write(b"" if begins else b"\n")
+        stream.write(text.encode() + b"\n")
 
 
 def publish_row(

@@ -20,7 +20,7 @@ from ..networks.union import UnionSegmentation
 from .augment import augment
 from .config import Recipe
 from .loop import Training, segmentation_loss
-from .metrics import pooled_dice
+from .metrics import Floats, pooled_dice
 from .pretrained import load_lite0
 from .publish import draft_card
 from .stacks import Stack, as_slices, read_stacks
@@ -138,15 +138,21 @@ class UnionTraining(Training):
             found.append(self.ema(z, *told).argmax(1).cpu())
         groups, structures = self.cases["val"].groups, self.recipe.card.structures
         dice = pooled_dice(list(torch.cat(found).numpy()), list(masks.numpy()), groups, len(structures))
-        rows = {stack.modality: [] for stack in self.stacks["val"]}  # type: dict[str, list[np.ndarray]]
+        rows: dict[str, list[Floats]] = {stack.modality: [] for stack in self.stacks["val"]}
         for stack in self.stacks["val"]:
             rows[stack.modality].append(dice[stack.image.name])
-        means = {name: np.nanmean(np.stack(of_one), 0) for name, of_one in rows.items()}
-        overall = np.nanmean(np.stack(list(means.values())), 0)
+        means = {name: _mean_of_defined(of_one) for name, of_one in rows.items()}
+        overall = _mean_of_defined(list(means.values()))
         record = {"score": float(np.nanmean(overall))}
         record |= {s.name: float(overall[n]) for n, s in enumerate(structures)}
         record |= {name: float(np.nanmean(values)) for name, values in means.items() if name}
         return {name: round(value, 5) for name, value in record.items()}
+
+
+def _mean_of_defined(rows: Sequence[Floats]) -> Floats:
+    """Mean over rows of numbers of which some are NaN; NaN where all are."""
+    mean: Floats = np.ma.masked_invalid(np.stack(rows)).mean(0).filled(np.nan)
+    return mean
 
 
 def _in_colour(x: Tensor) -> Tensor:
