@@ -43,6 +43,11 @@ class StructureTerm(BaseModel):
     synonyms: tuple[str, ...] = ()
 
 
+def modalities(text: str) -> tuple[str, ...]:
+    """The kinds of images a card's `modality` names: one, or several joined by " or "."""
+    return tuple(text.split(" or "))
+
+
 class Ability(BaseModel):
     """The part of a card that planning and routing need: what a weight is for, in words.
 
@@ -114,6 +119,21 @@ class Structure(_Strict):
     color: tuple[float, float, float]
 
 
+class Instructing(_Strict):
+    """What a network is told of an image in words (see `MedPromptLib.instructions`).
+
+    Attributes:
+        text: `label` names the kind of image and the structures; `measured` adds what is measured on each slice.
+        kinds: the kinds of images it is made for, by their names in `instructions.kinds`; where the card has sequences,
+            each is told of the kinds that have its name.
+        wording_sha256: of the wording and the knowledge that the network was trained with; recipes leave it out.
+    """
+
+    text: Literal["label", "measured"]
+    kinds: Annotated[tuple[str, ...], Field(min_length=1)]
+    wording_sha256: str = ""
+
+
 class Preprocessing(_Strict):
     """How an image becomes the network's input.
 
@@ -147,6 +167,7 @@ class Preprocessing(_Strict):
             axis.
         region: 2D: how a segmentation becomes a classifier's input region: `crop` to its bounding box with a margin of
             a tenth, or `mask` everything outside to zero as the MedPrompt paper does.
+        instruction: 2D: what the network is told of the image in words; None for a network that takes no instruction.
         orientation: 3D, and 2D with `volumes = "slices"`: where the network's i, j and k axes point, for example `RAS`;
             volumes are turned to it by whole axes and the result is turned back. Empty leaves the axes as they are
             stored.
@@ -174,6 +195,7 @@ class Preprocessing(_Strict):
     fill_holes: bool = False
     volumes: Literal["refuse", "slices"] = "refuse"
     region: Literal["crop", "mask"] = "crop"
+    instruction: Instructing | None = None
     orientation: Annotated[str, Field(pattern="^([RLAPSI]{3})?$")] = ""
     k_axis: Literal["orientation", "coarsest"] = "orientation"
     overlap: Annotated[float, Field(ge=0, lt=1)] = 0.5
@@ -211,6 +233,8 @@ class Preprocessing(_Strict):
         if dimension == 2:
             if self.intensity == "window":
                 raise ValueError("preprocessing.intensity 'window' only makes sense with dimension 3")
+            if self.instruction is not None and self.fit == "tile":
+                raise ValueError("preprocessing.instruction speaks of whole images; fit must be 'resize'")
             if self.orientation and self.volumes != "slices":
                 raise ValueError("preprocessing.orientation needs dimension 3, or volumes = 'slices'")
             self._orientation_is_one()
@@ -249,7 +273,7 @@ def must_not_swap_sides(structures: Sequence[Structure], orientation: str, mirro
 PAIRS = ("RL", "AP", "SI")
 SIDES = frozenset({"24028007", "7771000"})
 """SNOMED CT codes of right and left."""
-ONLY_2D = ("fit", "tta_flip", "min_region_mm2", "volumes", "region")
+ONLY_2D = ("fit", "tta_flip", "min_region_mm2", "volumes", "region", "instruction")
 ONLY_3D = ("spacing", "window", "k_axis", "overlap", "mirror", "min_region_mm3")
 
 
@@ -405,7 +429,8 @@ class WeightCard(_Strict):
         title: what lists show.
         intent: what it does.
         target: what it segments or looks for, in words a user would type.
-        modality: the images it was made for, in words a user would type; for example `ct` or `chest x-ray`.
+        modality: the images it was made for, in words a user would type; for example `ct` or `chest x-ray`. Several
+            kinds are joined by " or ": `ct or mri`.
         dimension: 2 for single images, 3 for volumes.
         synonyms: other words for the target; every one of them routes to this weight.
         classes: class names in the order of the network's output, at least two.

@@ -11,15 +11,17 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .cli_archive import add_archive_commands, add_filing_options, open_archive, say_filed
 from .cli_dicom import add_dicom_command, add_dicom_option, source_of, write_dicom_results
 from .cli_inputs import add_sequence_options, given_inputs, inputs_for, sequences_given
+from .cli_knowledge import add_knowledge_commands
 from .cli_planner import add_planner_commands, chosen_planner, confirmed, planning_options, read_text, tell
 from .cli_reports import add_report_commands, make_report, report_options
+from .cli_union import add_union_commands
 from .cli_weights import add_weight_commands
 from .errors import InvalidInput, MedPromptError
 from .outputs import write_lines
@@ -194,42 +196,23 @@ def demo(options: argparse.Namespace) -> None:
 
 def train(options: argparse.Namespace) -> None:
     """Train a weight from a recipe; run the same line again to continue."""
-    import torch
-
-    from .catalog import TrainingRun, write_card
     from .inference.devices import resolve_device
-    from .training.config import read_recipe
-    from .training.input_profile import profile_from_sets
-    from .training.origin import code_version, hardware
-    from .training.publish import publish
+    from .training.config import UNION, read_recipe
+    from .training.finishing import finish
+    from .training.loop import Training
     from .training.supervised import SupervisedTraining
-    from .training.volume_profile import volume_profile
+    from .training.union_training import UnionTraining
     from .training.volume_training import VolumeTraining
 
     recipe, digest = read_recipe(options.recipe)
     work = options.work / recipe.card.id
-    commit, clean = code_version()  # before the long work, during which files may change
-    kind = VolumeTraining if recipe.card.dimension == 3 else SupervisedTraining
+    kind: Callable[..., Training] = VolumeTraining if recipe.card.dimension == 3 else SupervisedTraining
+    if recipe.network.name == UNION:
+        kind = UnionTraining
     training = kind(recipe, options.data, work, resolve_device(options.device), report=tell)
-    state = training.run()
     command = f"medprompt train MedPromptLib/training/recipes/{options.recipe.name} --data DATA"
-    origin = TrainingRun(
-        commit=commit,
-        tree_clean=clean,
-        seconds=training.seconds,
-        hardware=hardware(training.device),
-        threads=torch.get_num_threads(),
-    )
-    card = publish(
-        recipe, state, training.cases["val"], options.out, command=command, config_sha256=digest, training=origin
-    )
+    card = finish(training, options.data, options.out, command=command, config_sha256=digest, report=tell)
     print(f"{options.out / card.id}: {card.file.bytes / 1e6:.1f} MB. {card.provenance.note}")
-    try:
-        profile = (volume_profile if card.dimension == 3 else profile_from_sets)(options.data, card)
-    except InvalidInput as error:
-        tell(f"No input check: {error}")
-        return
-    write_card(options.out / card.id, card.model_copy(update={"input_profile": profile}))
 
 
 def bench_run(options: argparse.Namespace) -> None:
@@ -337,6 +320,8 @@ def _parser() -> argparse.ArgumentParser:
     add_report_commands(commands, bench, places, planning)
     add_dicom_command(commands, places)
     add_archive_commands(commands)
+    add_union_commands(commands, bench, places, device)
+    add_knowledge_commands(commands, device, planning)
 
     p = commands.add_parser("schema", help="print a JSON schema")
     p.set_defaults(do=schema)

@@ -16,7 +16,7 @@ from .catalog import Catalog, WeightCard
 from .errors import Cancelled, InvalidInput
 from .images import MedicalImage, luminance
 from .plan import NEGATIVE, POSITIVE, Condition, Intent, Plan, Task
-from .results import Classification, Finding, Provenance, Run, Segmentation, TaskRecord
+from .results import Classification, Finding, Provenance, Run, Segmentation, TaskRecord, ToldRecord
 from .routing import Route, RoutedPlan
 
 if TYPE_CHECKING:
@@ -117,8 +117,10 @@ class Executor:
             watch = self._watch(progress, cancelled, done, 1 / len(tasks), task.id)
             reason = self._reason_to_skip(task, results, routed, here)
             begun = time.monotonic()
+            told: list[ToldRecord] = []
             if not reason:
-                results[task.id] = self._run_task(task, route, inputs[route.weight_id], results, watch)
+                heard = replace(watch, told=told.extend)
+                results[task.id] = self._run_task(task, route, inputs[route.weight_id], results, heard)
             records.append(
                 TaskRecord(
                     task_id=task.id,
@@ -128,6 +130,7 @@ class Executor:
                     score=round(route.score, 4),
                     device=str(self.device),
                     seconds=round(time.monotonic() - begun, 3),
+                    instructions=tuple(told),
                 )
             )
             if reason:

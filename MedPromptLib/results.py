@@ -146,6 +146,22 @@ def percent(probability: float | None) -> str:
     return f"{probability * 100:.1f} %"
 
 
+class ToldRecord(_Record):
+    """What a network was told of slices in words.
+
+    Attributes:
+        sequence: of an examination; empty for a single image.
+        source: `measured`, or the endpoint whose model described the image.
+        first, last: slices, from 0 along the network's first axis, that were told the same.
+    """
+
+    sequence: str = ""
+    first: int
+    last: int
+    text: str
+    source: str = "measured"
+
+
 class TaskRecord(_Record):
     """What happened to one task.
 
@@ -154,6 +170,7 @@ class TaskRecord(_Record):
         reason: why it was skipped or failed, one sentence.
         score: the router's match score.
         seconds: wall-clock time of the network and its pre- and postprocessing.
+        instructions: what the network was told of the image in words, if it takes instructions.
     """
 
     task_id: int
@@ -163,6 +180,7 @@ class TaskRecord(_Record):
     score: float | None = None
     device: str = ""
     seconds: float = 0.0
+    instructions: tuple[ToldRecord, ...] = ()
 
 
 Rows = tuple[tuple[float, ...], ...]

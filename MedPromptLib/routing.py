@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from .catalog import Ability
+from .catalog import Ability, modalities
 from .errors import MissingPackage, NoMatchingWeight, PlanRejected
 from .plan import Intent, Plan, Status, Task
 from .sequences.names import listed
@@ -228,11 +228,15 @@ def _meant(term: str) -> Concept | None:
 
 
 def modality_fits(own: str, asked: str | None) -> bool:
-    """Whether two modalities admit each other: the same words, or one more specific than the other."""
+    """Whether two modalities admit each other: the same words, or one more specific than the other.
+
+    Args:
+        own: of a weight; several kinds of images it was made for are joined by " or ".
+    """
     if not asked:
         return True
-    a, b = set(normalise(own).split()), set(normalise(asked).split())
-    return a <= b or b <= a
+    b = set(normalise(asked).split())
+    return any(a <= b or b <= a for a in (set(normalise(kind).split()) for kind in modalities(own)))
 
 
 def _verb(task: Task) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -51,8 +51,11 @@ class BatchRunner:
         self.network, self.device, self.batch = network.to(device), device, batch
         self.cancelled, self.notice = cancelled, notice
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, *beside: Tensor) -> Tensor:
         """Outputs of the network for (n, c, h, w) or (n, c, k, j, i), on the CPU.
+
+        Args:
+            beside: further inputs of the network, one row for each of x.
 
         Raises:
             Cancelled: `cancelled()` became true between two batches.
@@ -66,7 +69,8 @@ class BatchRunner:
                     raise Cancelled("Cancelled; no result was kept.")
                 try:
                     part = x[start : start + self.batch].to(self.device)
-                    outputs.append(self.network(part.contiguous(memory_format=layout)).float().cpu())
+                    more = [other[start : start + self.batch].to(self.device) for other in beside]
+                    outputs.append(self.network(part.contiguous(memory_format=layout), *more).float().cpu())
                     start += len(part)
                 except torch.OutOfMemoryError as error:
                     self._make_do(error)
@@ -90,9 +94,10 @@ def run_in_batches(
     x: Tensor,
     device: torch.device,
     *,
+    beside: Sequence[Tensor] = (),
     batch: int = 8,
     cancelled: Callable[[], bool] = lambda: False,
     notice: Callable[[str], None] = lambda message: None,
 ) -> Tensor:
-    """One call of a `BatchRunner`: outputs of `network` for (n, 3, h, w) inputs, on the CPU."""
-    return BatchRunner(network, device, batch=batch, cancelled=cancelled, notice=notice)(x)
+    """One call of a `BatchRunner`: outputs of `network` for (n, c, h, w) inputs, on the CPU."""
+    return BatchRunner(network, device, batch=batch, cancelled=cancelled, notice=notice)(x, *beside)

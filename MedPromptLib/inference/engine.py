@@ -17,7 +17,9 @@ from torch import Tensor, nn
 from ..catalog import PROGRAM_NAME, Catalog, Preprocessing, WeightCard, verify_file
 from ..errors import InvalidInput
 from ..images import Array, MedicalImage
+from ..instructions.telling import as_tensors, changed_wording, instructed, records
 from ..networks import build
+from ..results import ToldRecord
 from .devices import run_in_batches
 from .preprocessing import absent, prepare, restore, standardise
 from .programs import load_program
@@ -90,11 +92,13 @@ class Watch:
         notice: gets a line for the user.
         cancelled: whether to stop.
         advance: gets how much is done, 0 to 1, with a line for the user.
+        told: gets what the network was told in words.
     """
 
     notice: Callable[[str], None] = lambda message: None
     cancelled: Callable[[], bool] = lambda: False
     advance: Callable[[float, str], None] = lambda share, message: None
+    told: Callable[[tuple[ToldRecord, ...]], None] = lambda records: None
 
 
 def check_dimension(card: WeightCard, image: MedicalImage) -> None:
@@ -117,16 +121,24 @@ def _forward(weight: LoadedWeight, slices: Array, watch: Watch, channels: Sequen
     recipe = weight.card.preprocessing
     x = standardise(prepare(slices, recipe), recipe)
     x[:, absent(recipe, channels)] = 0
+    told = None if recipe.instruction is None else instructed(weight.card, slices, channels)
+    if told is not None:
+        if changed := changed_wording(weight.card):
+            watch.notice(changed)
+        watch.told(records(told))
 
-    def run_batch(batch: Tensor) -> Tensor:
-        return run_in_batches(weight.network, batch, weight.device, cancelled=watch.cancelled, notice=watch.notice)
+    def run_batch(batch: Tensor, *, mirrored: bool = False) -> Tensor:
+        beside = () if told is None else as_tensors(told, mirrored=mirrored)
+        return run_in_batches(
+            weight.network, batch, weight.device, beside=beside, cancelled=watch.cancelled, notice=watch.notice
+        )
 
-    def run(batch: Tensor) -> Tensor:
-        return tiled(run_batch, batch, recipe.size) if recipe.fit == "tile" else run_batch(batch)
+    def run(batch: Tensor, *, mirrored: bool = False) -> Tensor:
+        return tiled(run_batch, batch, recipe.size) if recipe.fit == "tile" else run_batch(batch, mirrored=mirrored)
 
     scores = run(x)
     if recipe.tta_flip:
-        mirrored = run(x.flip(3))
+        mirrored = run(x.flip(3), mirrored=True)
         scores = (scores + (mirrored.flip(3) if mirrored.ndim == 4 else mirrored)) / 2
     return scores
 
@@ -178,7 +190,10 @@ def label_map(
     if card.dimension == 3:
         labels, by_label = volume_labels(card, image, probabilities, watch or Watch())
         return _wanted(card, labels, by_label, wanted)
-    recipe = card.preprocessing
+    recipe, in_stack = card.preprocessing, card.preprocessing
+    if len(probabilities) > 1:  # what is largest, or a hole, is so in the whole stack and not in one slice
+        in_stack = recipe.model_copy(update={"min_region_mm2": 0.0})
+        recipe = recipe.model_copy(update={"largest_component": False, "fill_holes": False})
     grid = grid_of(image, recipe)
     rows, columns = (image.spacing[axis] * image.shape[axis] for axis in grid.axes[1:])
     pixel_area = rows * columns / np.prod(probabilities.shape[2:])
@@ -194,6 +209,8 @@ def label_map(
         changed = tidied != label
         scores[:, changed] = F.one_hot(tidied[changed].long(), len(scores)).T.to(scores.dtype)
         labels[k] = winning_class(restore(scores[None], grid.native[1:])[0])
+    if len(probabilities) > 1:
+        labels = tidy(labels, in_stack, 1.0)
     labels = grid.unturn(labels).astype(np.uint8, copy=False)
     return _wanted(card, labels, {value: total[0] / total[1] for value, total in sums.items() if total[1]}, wanted)
 

@@ -63,6 +63,8 @@ class DataSource(_Strict):
         held_out: cases of the training split that stand in for a validation split where the set has none.
         unlabelled: sets whose training images take part without their labels, see `Schedule.consistency`.
         same_kind: sets of the same kind of images, which are no counter-examples for the input check.
+        modality: only cases whose `modality` column begins with it, for a network of one of several kinds of images.
+        channel: of images that hold several sequences, the only one that is taken, from 0.
         subgroups: a column of its `split.csv` whose values are measured apart, such as hospitals; never patients.
     """
 
@@ -74,6 +76,8 @@ class DataSource(_Strict):
     held_out: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
     same_kind: tuple[str, ...] = ()
+    modality: str = ""
+    channel: Annotated[int, Field(ge=0)] | None = None
     subgroups: str = ""
 
 
@@ -169,6 +173,7 @@ class Schedule(_Strict):
             (Zhang et al. 2018).
         consistency: segmentation only: weight of the loss on unlabelled images against what the averaged network says
             of them before their grey values are changed, see `training.consistency`.
+        sequence_dropout: union networks: probability that a sequence of a training image is left out; one always stays.
         patches: 3D: patches of every volume in an epoch.
         foreground: 3D: share of the patches that are centred near a structure, each structure as often as the others.
         bfloat16: 3D: the network computes in bfloat16 while it trains, which halves the time on many machines.
@@ -187,6 +192,7 @@ class Schedule(_Strict):
     auxiliary_masks: float = 0.0
     mixup: float = 0.0
     consistency: float = 0.0
+    sequence_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     patches: Annotated[int, Field(ge=1)] = 1
     foreground: Annotated[float, Field(ge=0, le=1)] = 0.5
     bfloat16: bool = False
@@ -219,6 +225,8 @@ class Schedule(_Strict):
         return self.phases[-1]
 
 
+UNION = "union_segmentation"
+"""What recipes call the network of `networks.union`."""
 AUGMENTATION_2D = (
     "flip_horizontal",
     "flip_vertical",
@@ -231,7 +239,15 @@ AUGMENTATION_2D = (
     "lines",
 )
 AUGMENTATION_3D = ("mirror", "tilt", "low_resolution")
-SCHEDULE_2D = ("freeze_epochs", "class_balance", "auxiliary_masks", "label_smoothing", "mixup", "consistency")
+SCHEDULE_2D = (
+    "freeze_epochs",
+    "class_balance",
+    "auxiliary_masks",
+    "label_smoothing",
+    "mixup",
+    "consistency",
+    "sequence_dropout",
+)
 DATA_2D = ("also", "unlabelled", "held_out", "borrowed", "borrowed_only")
 SCHEDULE_3D = ("patches", "foreground", "bfloat16")
 
@@ -256,6 +272,12 @@ class Recipe(_Strict):
             raise ValueError("data.unlabelled and schedule.consistency belong together; one of them is missing")
         if self.data.borrowed_only and not self.data.borrowed:
             raise ValueError("data.borrowed_only needs at least one set in data.borrowed")
+        is_union = self.network.name == UNION
+        if not is_union and (self.data.modality or self.data.channel is not None or self.schedule.sequence_dropout):
+            raise ValueError(f"data.modality, data.channel and schedule.sequence_dropout need the network '{UNION}'")
+        reads = bool(self.network.options.get("vector")) and not self.network.options.get("projected")
+        if is_union and reads != (self.preprocessing.instruction is not None):
+            raise ValueError("network.options.vector and preprocessing.instruction belong together; one is missing")
         if self.schedule.mixup and self.schedule.auxiliary_masks:
             raise ValueError("schedule.mixup and schedule.auxiliary_masks exclude each other; masks are not mixed")
         return self

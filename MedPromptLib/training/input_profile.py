@@ -11,10 +11,11 @@ import numpy as np
 
 from ..catalog import InputProfile, WeightCard
 from ..errors import InvalidInput
+from ..images import Array
 from ..inference.input_check import SATURATION, Floats, check_input, describe, distances, fits, likenesses, pack, unpack
 from .data import NoSuchSplit, as_image, read_cases
 from .summary import data_set_of
-from .volume_data import is_volume_set
+from .volume_data import is_volume_set, read_volumes
 
 LARGEST_SAMPLE = 400
 """Images of a training split that are described; more change the profiles little."""
@@ -41,11 +42,19 @@ def described_split(folder: Path, split: str, most: int = LARGEST_SAMPLE) -> Flo
     Raises:
         InvalidInput: no such split.
     """
-    pictures = read_cases(folder, split).images
+    pictures = _pictures(folder, split)
     chosen = np.arange(len(pictures))
     if len(pictures) > most:
         chosen = np.sort(np.random.default_rng(0).choice(len(pictures), most, replace=False))
     return np.stack([describe(pictures[int(index)]) for index in chosen])
+
+
+def _pictures(folder: Path, split: str) -> Sequence[Array]:
+    """The images of a split or, of volumes, the slices of their middle halves along the first axis."""
+    if not is_volume_set(folder):
+        return read_cases(folder, split).images
+    stacks = read_volumes(folder, split).images
+    return [picture for stack in stacks for picture in stack[len(stack) // 4 : len(stack) - len(stack) // 4]]
 
 
 def fit_profile(own: Floats, others: Floats, *, dataset: str, counter_examples: Sequence[str]) -> InputProfile:

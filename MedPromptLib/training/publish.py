@@ -27,6 +27,7 @@ from ..images import Array, MedicalImage
 from ..inference.engine import LoadedWeight, calibrated, classify, load_weight, segment, segmentation_scores
 from ..inference.storage import save_state
 from ..inference.volume_geometry import grid_of, resample_labels
+from ..instructions.writing import wording_sha256
 from ..networks import build
 from ..plan import Intent
 from .case_record import count_splits
@@ -54,7 +55,7 @@ def publish(
 
     The folder appears complete or not at all. What int8 storage changes on the validation split is written on the card.
     """
-    card = _draft(recipe, command, config_sha256)
+    card = draft_card(recipe, command, config_sha256)
     provenance = card.provenance.model_copy(
         update={"training": training, "splits": count_splits(validation.folder, recipe.data.held_out)}
     )
@@ -109,12 +110,17 @@ def publish(
     return card
 
 
-def _draft(recipe: Recipe, command: str, config_sha256: str) -> WeightCard:
-    text = recipe.card
+def draft_card(recipe: Recipe, command: str, config_sha256: str) -> WeightCard:
+    """The card of a recipe, without a file and without figures."""
+    text, preprocessing = recipe.card, recipe.preprocessing
+    if (rule := preprocessing.instruction) is not None:
+        digest = wording_sha256(rule, [s.name for s in text.structures])
+        told = rule.model_copy(update={"wording_sha256": digest})
+        preprocessing = preprocessing.model_copy(update={"instruction": told})
     return WeightCard(
         **text.model_dump(exclude={"data", "data_licence"}),
         network=recipe.network,
-        preprocessing=recipe.preprocessing,
+        preprocessing=preprocessing,
         provenance=Provenance(
             data=text.data,
             data_licence=text.data_licence,
@@ -169,6 +175,5 @@ def _score(weight: LoadedWeight, cases: Cases) -> float:
         answers = decisions(card, class_probabilities(weight, cases))
         return float(np.mean([card.classes[n] == label for n, label in zip(answers, cases.labels, strict=True)]))
     assert cases.masks is not None
-    images = (cases.image(index) for index in range(len(cases)))
-    predicted = [as_mask(card, segment(weight, image)[0]) for image in images]
+    predicted = [as_mask(segment(weight, cases.image(n))[0], cases.masks[n]) for n in range(len(cases))]
     return float(np.nanmean(mask_scores(predicted, cases.masks, len(card.structures)).dice))

@@ -94,7 +94,8 @@ def read_for(
     Raises:
         NoSuchSplit, InvalidInput: see `read_cases` and `read_volumes`.
     """
-    if dimension == 3:
+    of_slices = recipe.volumes == "slices" and is_volume_set(folder)
+    if dimension == 3 or of_slices:
         return read_volumes(folder, split, orientation=recipe.orientation, binary_mask=binary_mask)
     return read_cases(folder, split, binary_mask=binary_mask)
 
