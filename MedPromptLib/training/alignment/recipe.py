@@ -1,0 +1,100 @@
+"""The alignment's recipe: which sets, what their labels mean, and the schedule."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ...errors import InvalidInput
+from ..config import Augmentation
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AlignedSet(_Strict):
+    """One data set.
+
+    Attributes:
+        folder: below the data root.
+        modality: as the knowledge bank names it; for volumes whose `split.csv` tells modalities apart, see `modalities`.
+        labels: what the set's labels are called in the bank, where that differs.
+        subject: of every image, for a set without labels.
+        empty: subject of images whose mask is empty, for a set whose masks say what is seen.
+        structures: of volumes: the subjects of labels 1, 2, …
+        modalities: of volumes: the column `modality` → modality.
+        channels: 1 or 3. weight: how often the set is drawn, against the others.
+        augmentation: of its images.
+    """
+
+    folder: str
+    modality: str = ""
+    labels: dict[str, str] = {}
+    subject: str = ""
+    empty: str = ""
+    structures: tuple[str, ...] = ()
+    modalities: dict[str, str] = {}
+    channels: Literal[1, 3] = 1
+    weight: float = 1.0
+    augmentation: Augmentation = Augmentation()
+
+
+class AlignmentSchedule(_Strict):
+    """Optimisation.
+
+    Attributes:
+        steps: of the optimiser; the first twentieth warms up, then cosine to zero.
+        size: rows and columns. small_size: the same for the first `small_share` of the steps.
+        sets: different sets in a batch, with `each` images of each.
+        encoder_factor: the pretrained encoder's share of the learning rate.
+        ema: decay per step of the averaged parameters that are kept.
+        slices: of a volume, at most, that take part.
+    """
+
+    steps: Annotated[int, Field(ge=1)]
+    size: Annotated[int, Field(ge=32, multiple_of=32)] = 160
+    small_size: Annotated[int, Field(ge=32, multiple_of=32)] = 128
+    small_share: Annotated[float, Field(ge=0, le=1)] = 0.7
+    sets: Annotated[int, Field(ge=1)] = 4
+    each: Annotated[int, Field(ge=2)] = 12
+    learning_rate: float = 1e-3
+    encoder_factor: float = 0.3
+    weight_decay: float = 0.05
+    ema: float = 0.995
+    features: Annotated[int, Field(ge=8)] = 256
+    slices: Annotated[int, Field(ge=1)] = 8
+    seed: int = 1
+
+
+class AlignmentRecipe(_Strict):
+    """All of it."""
+
+    id: str
+    title: str
+    licence: str
+    limitations: tuple[str, ...]
+    schedule: AlignmentSchedule
+    sets: tuple[AlignedSet, ...]
+
+
+def read_alignment_recipe(path: Path) -> tuple[AlignmentRecipe, str]:
+    """The recipe in a TOML file and the file's SHA-256.
+
+    Raises:
+        InvalidInput: no such file, not TOML, or an unknown, missing or unfit field.
+    """
+    try:
+        data = path.read_bytes()
+        recipe = AlignmentRecipe.model_validate(tomllib.loads(data.decode("utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidInput(f"The alignment recipe {path} cannot be read ({error}); expected a TOML file.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise InvalidInput(f"The alignment recipe {path} is not valid: {where}: {first['msg']}.") from error
+    return recipe, hashlib.sha256(data).hexdigest()
