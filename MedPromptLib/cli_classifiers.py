@@ -1,4 +1,4 @@
-"""The command line's part for classifiers that are tuned instead of trained: their base model, new ones, their bench."""
+"""The command line's part for tuned classifiers: the model they start from, new ones, and their bench."""
 
 from __future__ import annotations
 

@@ -52,9 +52,8 @@ class Intervention(nn.Module):
         self.rotation = nn.Parameter(nn.init.orthogonal_(torch.empty(rank, width)))
         self.source = nn.Linear(width * (2 if conditioning == "image" else 1), rank)
         self.dropout = nn.Dropout(dropout)
-        self.gate = (
-            nn.Sequential(nn.Linear(features, rank), nn.Linear(rank, width)) if conditioning == "image" else None
-        )
+        gate = nn.Sequential(nn.Linear(features, rank), nn.Linear(rank, width))
+        self.gate = gate if conditioning == "image" else None
 
     def forward(self, h: Tensor, v: Tensor | None = None) -> Tensor:
         """States after the intervention.
@@ -143,6 +142,11 @@ class CILMP(Tuned):
         conditioning: `none` leaves the image out of the intervention (LoReFT), so that text features can be kept.
     """
 
+    ids: Tensor
+    mask: Tensor
+    lengths: Tensor
+    states: Tensor
+
     def __init__(
         self,
         base: VisionLanguageModel,
@@ -197,8 +201,6 @@ class CILMP(Tuned):
             v: (images, D) unit vectors.
         """
         lengths, states = self.lengths, self.states
-        assert isinstance(lengths, Tensor) and isinstance(states, Tensor)
-        assert isinstance(self.ids, Tensor) and isinstance(self.mask, Tensor)
         n = len(v) if v is not None and self.conditioning == "image" else 1
         classes, longest = states.shape[:2]
         begin, after = self._start, self._start + CONTEXT

@@ -23,6 +23,8 @@ class ZeroShot(Tuned):
         texts: some of each class.
     """
 
+    text: Tensor
+
     def __init__(self, base: VisionLanguageModel, texts: Sequence[Sequence[str]]) -> None:
         super().__init__(base)
         with torch.no_grad():
@@ -31,12 +33,14 @@ class ZeroShot(Tuned):
 
     def from_pooled(self, pooled: Tensor) -> Tensor:
         """See `Tuned`."""
-        assert isinstance(self.text, Tensor)
         return self.scaled(self.aligned(pooled), self.text)
 
 
 class LinearProbe(Tuned):
     """One linear layer on the image tower's pooled states, which are standardised over the training images."""
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, base: VisionLanguageModel, classes: int, mean: Tensor, std: Tensor) -> None:
         super().__init__(base)
@@ -47,7 +51,6 @@ class LinearProbe(Tuned):
 
     def from_pooled(self, pooled: Tensor) -> Tensor:
         """See `Tuned`."""
-        assert isinstance(self.mean, Tensor) and isinstance(self.std, Tensor)
         out: Tensor = self.head((pooled - self.mean) / self.std)
         return out
 
@@ -58,6 +61,9 @@ class CoOp(Tuned):
     With `conditional` CoCoOp (Zhou et al. 2022): `π = W2 ReLU(W1 v)` is added to every context token, with a hidden
     width of a sixteenth of v's.
     """
+
+    ids: Tensor
+    mask: Tensor
 
     def __init__(self, base: VisionLanguageModel, names: Sequence[str], *, conditional: bool = False) -> None:
         super().__init__(base)
@@ -80,7 +86,6 @@ class CoOp(Tuned):
 
     def text_features(self, v: Tensor | None = None) -> Tensor:
         """Unit vectors (images, classes, D); one "image" for CoOp."""
-        assert isinstance(self.ids, Tensor) and isinstance(self.mask, Tensor)
         own = self.context[None]
         if self.meta is not None:
             assert v is not None
@@ -111,6 +116,9 @@ class CoOp(Tuned):
 class SingularValues(nn.Module):
     """A matrix as its singular vectors, which stay, and its singular values, which are learned."""
 
+    u: Tensor
+    vh: Tensor
+
     def __init__(self, weight: Tensor) -> None:
         super().__init__()
         u, _, vh = torch.linalg.svd(weight.detach().flatten(1), full_matrices=False)
@@ -120,7 +128,6 @@ class SingularValues(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """Singular values (k,) → the weight."""
-        assert isinstance(self.u, Tensor) and isinstance(self.vh, Tensor)
         return ((self.u * values) @ self.vh).view(self._shape)
 
     def right_inverse(self, weight: Tensor) -> Tensor:
@@ -135,6 +142,8 @@ class SingularValueTuning(Tuned):
     """
 
     image_is_frozen = False
+    ids: Tensor
+    mask: Tensor
 
     def __init__(self, base: VisionLanguageModel, texts: Sequence[str]) -> None:
         super().__init__(base)
@@ -164,7 +173,6 @@ class SingularValueTuning(Tuned):
 
     def forward(self, x: Tensor) -> Tensor:
         """See `Tuned`."""
-        assert isinstance(self.ids, Tensor) and isinstance(self.mask, Tensor)
         keep = not (self.training or torch.is_grad_enabled())
         if not keep or self._kept is None:
             text = F.normalize(self.towers.text(self.ids, self.mask).float(), dim=1)

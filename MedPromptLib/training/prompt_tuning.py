@@ -1,4 +1,4 @@
-"""Fits classifiers on top of a vision-language model, with the image tower's outputs computed once where it is frozen."""
+"""Fits classifiers on top of a vision-language model; what a frozen image tower says is computed once."""
 
 from __future__ import annotations
 

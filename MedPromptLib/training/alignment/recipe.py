@@ -22,7 +22,7 @@ class AlignedSet(_Strict):
 
     Attributes:
         folder: below the data root.
-        modality: as the knowledge bank names it; for volumes whose `split.csv` tells modalities apart, see `modalities`.
+        modality: as the knowledge bank names it.
         labels: what the set's labels are called in the bank, where that differs.
         subject: of every image, for a set without labels.
         empty: subject of images whose mask is empty, for a set whose masks say what is seen.
