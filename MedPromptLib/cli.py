@@ -330,7 +330,7 @@ def _parser() -> argparse.ArgumentParser:
     add_report_commands(commands, bench, places, planning)
     add_archive_commands(commands)
     add_knowledge_commands(commands, device, planning)
-    add_classifier_commands(commands, bench, device)
+    add_classifier_commands(commands, bench, places, device)
 
     p = commands.add_parser("schema", help="print a JSON schema")
     p.set_defaults(do=schema)

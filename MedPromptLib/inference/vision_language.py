@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from torch import nn
 
 from ..catalog import FILE_NAME, default_weight_folders, sha256_of
 from ..errors import InvalidInput, MissingPackage, WeightCorrupt
+from ..networks.cilmp import CILMP
 from ..networks.vision_language import LiteImageTower, TextTower, TransformerImageTower, VisionLanguageModel
 from .storage import load_state
 
@@ -142,6 +144,37 @@ def assemble(towers: OwnTowers, size: int, mean: tuple[float, ...], std: tuple[f
     scale = float(towers.logit_scale.detach())
     model = VisionLanguageModel(towers.image, text, encoder.tokenizer, scale, size, mean, std)
     return model.eval().requires_grad_(False)
+
+
+def build_cilmp(options: Mapping[str, Any]) -> CILMP:
+    """The network a card calls `cilmp`, on the project's own model, with untrained parameters.
+
+    Args:
+        options: `names` of the classes as words, `lengths` of their descriptions' states, `width` of a state, `rank`,
+            `conditioning`, and `base_sha256` of the model it was tuned on.
+
+    Raises:
+        WeightCorrupt: other options, or the installed model is not the one it was tuned on.
+    """
+    try:
+        names, lengths = [str(n) for n in options["names"]], [int(n) for n in options["lengths"]]
+        width, rank, conditioning = int(options["width"]), int(options["rank"]), options["conditioning"]
+        wanted = str(options["base_sha256"])
+        if len(names) != len(lengths) or conditioning not in ("image", "none"):
+            raise ValueError(f"{len(names)} names, {len(lengths)} lengths, conditioning {conditioning}")
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightCorrupt(f"The card's options for the network 'cilmp' do not fit: {error}.") from error
+    found = read_own(own_folder()).sha256
+    if found != wanted:
+        raise WeightCorrupt(
+            f"The classifier was tuned on another vision-language model (SHA-256 {wanted[:12]}…) than the installed "
+            f"one ({found[:12]}…); tune it again with `medprompt train-classifier`."
+        )
+    states = [torch.zeros(n, width) for n in lengths]
+    base = load_vision_language(None)
+    made = CILMP(base, names, states, rank=rank, conditioning=conditioning, longest_states=max(8, *lengths))
+    made.bfloat16_texts = True
+    return made
 
 
 def from_transformers(folder: Path, kind: Literal["clip", "siglip"]) -> VisionLanguageModel:

@@ -87,11 +87,11 @@ def _sentence(text: str) -> Floats:
 
 
 def _identity(model: Path | None) -> str:
-    return smollm.GGUF_SHA256 if model is None else _folder_sha256(model.resolve())
+    return smollm.GGUF_SHA256 if model is None else folder_sha256(model.resolve())
 
 
 @functools.cache
-def _folder_sha256(folder: Path) -> str:
+def folder_sha256(folder: Path) -> str:
     """Of a model's weight files and its tokenizer, in the order of their names."""
     weights = sorted((*folder.glob("*.safetensors"), *folder.glob("tokenizer*.json")))
     if not any(path.suffix == ".safetensors" for path in weights):

@@ -137,8 +137,8 @@ class CILMP(Tuned):
     Args:
         base: stays frozen and as it is.
         names: of the classes, as words.
-        states: of each class's description, (L, width); cut off at `longest_states` (our reading: the authors cut the
-            whole prompt off at 77 tokens).
+        states: of each class's description, (L, width); beyond `longest_states` thinned out between the first and the
+            last four, which have read the whole text (our reading: the authors cut the prompt off at 77 tokens).
         conditioning: `none` leaves the image out of the intervention (LoReFT), so that text features can be kept.
     """
 
@@ -158,7 +158,7 @@ class CILMP(Tuned):
         longest_states: int = 48,
     ) -> None:
         super().__init__(base)
-        cut = [one[:longest_states].float() for one in states]
+        cut = [thinned(one, longest_states).float() for one in states]
         layout = base.layout(names, CONTEXT, [len(one) for one in cut])
         self._start = layout.start
         self.register_buffer("ids", layout.ids, persistent=False)
@@ -216,8 +216,8 @@ class CILMP(Tuned):
             t = torch.cat([t[:, :, :begin], own, filled, t[:, :, after + longest :]], dim=2)
             return t.flatten(0, 1)
 
-        out = self.base.text(self.ids.repeat(n, 1), self.mask.repeat(n, 1), replace)
-        return F.normalize(out.float().view(n, classes, -1), dim=-1)
+        out = self.text_tower(self.ids.repeat(n, 1), self.mask.repeat(n, 1), replace)
+        return F.normalize(out.view(n, classes, -1), dim=-1)
 
     def logits(self, v: Tensor) -> Tensor:
         """(n, classes) from image features (n, D)."""
@@ -238,6 +238,16 @@ class CILMP(Tuned):
     def forward(self, x: Tensor) -> Tensor:
         """Images (n, 3, h, w), normalised as the model wants them → logits (n, classes)."""
         return self.logits(self.image_features(x))
+
+
+def thinned(states: Tensor, longest: int) -> Tensor:
+    """At most `longest` of the states (L, width): the first and last four and evenly spread ones between."""
+    if len(states) <= longest:
+        return states
+    if longest < 2 * EDGE:
+        raise ValueError(f"longest_states is {longest}; expected at least {2 * EDGE}")
+    middle = torch.linspace(EDGE, len(states) - EDGE - 1, longest - 2 * EDGE).round().long()
+    return torch.cat([states[:EDGE], states[middle], states[-EDGE:]])
 
 
 def feature_width(base: VisionLanguageModel) -> int:

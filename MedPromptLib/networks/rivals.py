@@ -98,8 +98,8 @@ class CoOp(Tuned):
             put = own[:, None].expand(-1, classes, -1, -1).flatten(0, 1).to(tokens.dtype)
             return torch.cat([tokens[:, : self._start], put, tokens[:, self._start + CONTEXT :]], dim=1)
 
-        out = self.base.text(self.ids.repeat(n, 1), self.mask.repeat(n, 1), replace)
-        return F.normalize(out.float().view(n, classes, -1), dim=-1)
+        out = self.text_tower(self.ids.repeat(n, 1), self.mask.repeat(n, 1), replace)
+        return F.normalize(out.view(n, classes, -1), dim=-1)
 
     def from_pooled(self, pooled: Tensor) -> Tensor:
         """See `Tuned`."""

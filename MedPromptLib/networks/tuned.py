@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, Self
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .vision_language import VisionLanguageModel
+from .vision_language import Replace, VisionLanguageModel
 
 
 class Tuned(nn.Module):
@@ -18,6 +20,8 @@ class Tuned(nn.Module):
     """
 
     image_is_frozen = True
+    bfloat16_texts = False
+    """Whether the text tower computes in bfloat16 where the processor has it; its many passes are most of the work."""
 
     def __init__(self, base: VisionLanguageModel) -> None:
         super().__init__()
@@ -29,6 +33,10 @@ class Tuned(nn.Module):
         return self._base[0]
 
     def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        where = self.base.logit_scale
+        after = fn(torch.empty(0, dtype=where.dtype, device=where.device))
+        if (after.device, after.dtype) != (where.device, where.dtype):
+            self._base = (copy.deepcopy(self.base),)  # others on the old device may share it
         self.base._apply(fn)
         self._forget()
         super()._apply(fn, recurse)
@@ -56,7 +64,21 @@ class Tuned(nn.Module):
         image: Any = self.base.image
         return self.from_pooled(image.pooled(x))
 
+    def text_tower(self, ids: Tensor, mask: Tensor, replace: Replace | None = None) -> Tensor:
+        """Features (n, D) of texts in float32, see `TextTower`."""
+        kind = ids.device.type
+        able = self.bfloat16_texts and (kind == "cuda" or (kind == "cpu" and has_bfloat16()))
+        with torch.autocast(kind if kind in ("cpu", "cuda") else "cpu", torch.bfloat16, enabled=able):
+            out = self.base.text(ids, mask, replace)
+        return out.float()
+
     def scaled(self, v: Tensor, text: Tensor) -> Tensor:
         """`exp(τ) · cos` of images (n, D) and texts (classes, D), or a text per image (n, classes, D)."""
         scale = self.base.logit_scale.exp()
         return scale * (v @ text.T if text.ndim == 2 else (v[:, None] * text).sum(-1))
+
+
+def has_bfloat16() -> bool:
+    """Whether this processor multiplies matrices in bfloat16."""
+    checks = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
+    return any(check is not None and check() for check in checks)

@@ -24,7 +24,7 @@ from .augment import augment
 from .config import Augmentation
 
 LONGEST_STATES = 16
-"""Of a description's language-model states that enter a prompt, by default; the cost of a class grows with it."""
+"""Of a description's language-model states that enter a prompt; the cost of a class grows with it."""
 VIEWS = 4
 """Versions of a training image whose features are computed: as it is, and augmented ones."""
 FIRST_RATE = 1e-5
@@ -194,6 +194,7 @@ def fit(
     for rate in method.rates or (0.0,):
         torch.manual_seed(seed)
         network = method.make(base, texts, train.features[0]).to(base.logit_scale.device)
+        network.bfloat16_texts = True
         epochs = min(method.epochs, max(1, method.passes // len(train.labels))) if rate else 0
         history = _fit_once(method, network, train, how, rate, epochs, augmentation, seed, progress, cancelled)
         loss = float(F.cross_entropy(outputs(network, validation, how), validation.labels))
@@ -249,9 +250,8 @@ def _fit_once(
             if cancelled():
                 raise Stopped
             labels = train.labels[places].to(device)
-            with text_precision(device):
-                logits = _logits(network, train, places, how, augmentation, generator, device)
-            loss = F.cross_entropy(logits.float(), labels)
+            logits = _logits(network, train, places, how, augmentation, generator, device)
+            loss = F.cross_entropy(logits, labels)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(learned, 5.0)
@@ -285,18 +285,6 @@ def _logits(
     return network(standardise(x, how).to(device))
 
 
-def text_precision(device: torch.device) -> torch.autocast:
-    """bfloat16 for matrices where the processor has it: the text tower's many passes are most of the work."""
-    able = device.type == "cuda" or (device.type == "cpu" and torch.backends.mkldnn.is_available() and _has_bfloat16())
-    return torch.autocast(device.type if device.type in ("cpu", "cuda") else "cpu", torch.bfloat16, enabled=able)
-
-
-def _has_bfloat16() -> bool:
-    check = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    also = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool((check and check()) or (also and also()))
-
-
 @torch.no_grad()
 def outputs(network: Tuned, data: Labelled, how: Preprocessing, batch: int = 64) -> Tensor:
     """Logits (n, classes) of images as they are."""
@@ -304,12 +292,11 @@ def outputs(network: Tuned, data: Labelled, how: Preprocessing, batch: int = 64)
     parts = []
     for start in range(0, len(data.labels), batch):
         stop = start + batch
-        with text_precision(device):
-            if network.image_is_frozen:
-                logits = network.from_pooled(data.features[0, start:stop].to(device))
-            else:
-                logits = network(standardise(data.pixels[start:stop].float(), how).to(device))
-        parts.append(logits.float().cpu())
+        if network.image_is_frozen:
+            logits = network.from_pooled(data.features[0, start:stop].to(device))
+        else:
+            logits = network(standardise(data.pixels[start:stop].float(), how).to(device))
+        parts.append(logits.cpu())
     return torch.cat(parts)
 
 

@@ -18,7 +18,14 @@ from .train import MEAN, STD
 
 
 def publish_aligned(
-    recipe: AlignmentRecipe, state: dict[str, Tensor], out: Path, *, images: int, seconds: float, digest: str
+    recipe: AlignmentRecipe,
+    state: dict[str, Tensor],
+    out: Path,
+    *,
+    images: int,
+    seconds: float,
+    digest: str,
+    command: str,
 ) -> OwnModel:
     """Write `out/<id>/`, complete or not at all, with int8 parameters."""
     draft = out / f".{recipe.id}.part"
@@ -43,7 +50,7 @@ def publish_aligned(
         seconds=round(seconds, 1),
         seed=recipe.schedule.seed,
         recipe_sha256=digest,
-        command="medprompt train-vision-language --data DATA",
+        command=command,
         commit=code_version()[0],
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -80,6 +81,22 @@ class AlignmentRecipe(_Strict):
     limitations: tuple[str, ...]
     schedule: AlignmentSchedule
     sets: tuple[AlignedSet, ...]
+
+
+def without_sets(recipe: AlignmentRecipe, left_out: Sequence[str], name: str) -> AlignmentRecipe:
+    """The recipe without some of its sets, under another id; for measuring what a model does with unseen ones.
+
+    Raises:
+        InvalidInput: the recipe has no such set, or nothing would be left.
+    """
+    unknown = sorted(set(left_out) - {source.folder for source in recipe.sets})
+    kept = tuple(source for source in recipe.sets if source.folder not in left_out)
+    if unknown or not kept:
+        raise InvalidInput(
+            f"The recipe {recipe.id} has the sets {', '.join(s.folder for s in recipe.sets)}; expected to leave out "
+            f"some of these, not {', '.join(unknown) or 'all'}."
+        )
+    return recipe.model_copy(update={"sets": kept, "id": name})
 
 
 def read_alignment_recipe(path: Path) -> tuple[AlignmentRecipe, str]:
