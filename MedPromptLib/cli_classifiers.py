@@ -76,7 +76,7 @@ def bench_classifiers(options: argparse.Namespace) -> None:
     from .inference.devices import resolve_device
     from .inference.vision_language import load_vision_language, own_folder
     from .training.alignment.recipe import read_alignment_recipe
-    from .training.classifier_bench import SETS, SHOTS, Bench, cells, file_identity, tables
+    from .training.classifier_bench import SEEDS, SETS, SHOTS, Bench, cells, file_identity, tables
     from .training.prompt_tuning import METHODS
 
     folder = options.base or own_folder()
@@ -88,7 +88,12 @@ def bench_classifiers(options: argparse.Namespace) -> None:
         raise InvalidInput(f"There are no sets {unknown} in {ALIGNMENT_RECIPE.name}; choose among {', '.join(SETS)}.")
     bench = Bench(base, file_identity(folder), sources, options.data, options.work, tell)
     if not options.table:
-        wanted = cells(chosen, tuple(options.shots or SHOTS), methods=tuple(options.methods or METHODS))
+        wanted = cells(
+            chosen,
+            tuple(options.shots or SHOTS),
+            seeds=tuple(options.seeds or SEEDS),
+            methods=tuple(options.methods or METHODS),
+        )
         bench.run(wanted, options.minutes)
     print(*tables(bench.done()), sep="\n")
 
@@ -140,5 +145,6 @@ def add_classifier_commands(
     p.add_argument("--sets", nargs="+", metavar="SET", help="some of the sets")
     p.add_argument("--methods", nargs="+", metavar="METHOD", help="some of the methods")
     p.add_argument("--shots", nargs="+", type=int, metavar="N", help="images of each class; 0 for all")
+    p.add_argument("--seeds", nargs="+", type=int, metavar="N", help="draws of few images (default: 1 2 3)")
     p.add_argument("--minutes", type=float, default=float("inf"), help="start no further cell after this long")
     p.add_argument("--table", action="store_true", help="run nothing; print the table of what was measured")
