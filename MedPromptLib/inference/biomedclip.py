@@ -48,8 +48,8 @@ def load_biomedclip(folder: Path) -> VisionLanguageModel:
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         what = (str(error).splitlines() or [type(error).__name__])[0]
         raise InvalidInput(
-            f"The folder {folder} does not hold BiomedCLIP as open_clip saves it ({what}); expected a BERT text tower, a "
-            "ViT image tower and the tokenizer's files."
+            f"The folder {folder} does not hold BiomedCLIP as open_clip saves it ({what}); expected a BERT text tower, "
+            "a ViT image tower and the tokenizer's files."
         ) from error
 
 
