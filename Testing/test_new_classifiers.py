@@ -1,6 +1,7 @@
 """The small vision-language model, ways to adapt it, their bench, and new classifiers from labelled folders."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -179,7 +180,7 @@ def test_a_folder_of_images_becomes_a_classifier_that_a_prompt_calls(with_model,
     assert main([*line, "--out", str(out), "--device", "cpu"]) == 0, capsys.readouterr().err
     said = capsys.readouterr()
     assert "a bright round disc" in said.err and "medprompt run --prompt" in said.out
-    monkeypatch.setenv("MEDPROMPT_WEIGHTS", f"{with_model[0]}:{tmp_path / 'weights'}")
+    monkeypatch.setenv("MEDPROMPT_WEIGHTS", os.pathsep.join(map(str, (with_model[0], tmp_path / "weights"))))
     card = Catalog.load(None).card("spots_cls_us")
     assert card.classes == SPOTS and card.positive == ("nodule",) and card.input_profile is not None
     assert card.calibration.split == "val" and card.network.name == "cilmp"
@@ -202,7 +203,7 @@ def test_a_folder_of_images_becomes_a_classifier_that_a_prompt_calls(with_model,
         (lambda root: (root / "nodule/3.png").write_bytes(b"no image"), "1 of 20 images cannot be used (3.png"),
         (
             lambda root: (root / "nodule/3.png").write_bytes((root / "normal/3.png").read_bytes()),
-            "The same picture lies in two classes 1 times (normal/3.png = nodule/3.png)",
+            "The same picture lies in two classes 1 times (nodule/3.png = normal/3.png)",
         ),
         (
             lambda root: [(root / f"nodule/{n}.png").unlink() for n in range(7)],

@@ -44,11 +44,12 @@ class SentenceEncoder:
         import torch
 
         tokens = self.tokenizer(list(texts), padding=True, truncation=True, max_length=256, return_tensors="pt")
+        tokens = tokens.to(self.model.device)
         with torch.inference_mode():
             states = self.model(**tokens).last_hidden_state
         mask = tokens["attention_mask"][..., None].float()
         mean = (states * mask).sum(1) / mask.sum(1)
-        vectors: npt.NDArray[np.float32] = torch.nn.functional.normalize(mean, dim=1).numpy()
+        vectors: npt.NDArray[np.float32] = torch.nn.functional.normalize(mean, dim=1).cpu().numpy()
         return vectors
 
     def similarity(self, a: str, b: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +79,11 @@ def check_catalog(request: Request, classes: Sequence[str], catalog: Catalog, ou
     Raises:
         InvalidInput: a card of that id, or one that tells the same classes or target apart on the same images.
     """
+    if not re.fullmatch("[a-z0-9][a-z0-9_]*", request.id):
+        raise InvalidInput(
+            f"'{request.id}' cannot be a weight's name; expected small letters, digits and underscores at the end of "
+            "--out, for example weights/thyroid_nodule_cls_us."
+        )
     if (out / request.id).exists():
         raise InvalidInput(f"There is already something in {out / request.id}; choose another --out or remove it.")
     for ability in catalog.abilities:
