@@ -133,7 +133,7 @@ def test_the_bench_writes_each_cell_once_and_goes_on_after_a_broken_line(with_mo
     )
     monkeypatch.setattr("MedPromptLib.cli_classifiers.ALIGNMENT_RECIPE", recipe)
     for name, method in METHODS.items():
-        monkeypatch.setitem(METHODS, name, method.__class__(**{**vars(method), "epochs": 2, "rates": method.rates[:1]}))
+        monkeypatch.setitem(METHODS, name, method.__class__(**{**vars(method), "epochs": 1, "rates": method.rates[:1]}))
     line = ["bench", "classifiers", "--data", str(with_model[1]), "--work", str(tmp_path), "--device", "cpu"]
     line += ["--sets", "spots", "--shots", "4", "--seeds", "1"]
     assert main(line) == 0

@@ -152,13 +152,13 @@ def single_picture(image: MedicalImage) -> Array:
     if picture.dtype == np.uint8:
         return picture
     low, high = float(picture.min()), float(picture.max())
-    if np.issubdtype(picture.dtype, np.integer) and high - low < 65536:
-        moved = picture.astype(np.int64) - int(low)
-    else:
-        moved = ((picture - low) / max(high - low, 1e-9) * 65535).round()
+    moved = picture.astype(np.float64) - low
+    reach = max(high - low, 1e-9)
     if picture.ndim == 3:  # PNG has no deep colour that is read back alike
-        return (moved / max(float(moved.max()), 1.0) * 255).round().astype(np.uint8)
-    return moved.astype(np.uint16)
+        return (moved / reach * 255).round().astype(np.uint8)
+    if np.issubdtype(picture.dtype, np.integer) and reach < 65536:
+        return moved.astype(np.uint16)
+    return (moved / reach * 65535).round().astype(np.uint16)
 
 
 def split_of(files: Sequence[LabelledFile], seed: int = 1) -> list[str]:
