@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .cli_archive import add_archive_commands, add_filing_options, open_archive, say_filed
+from .cli_classifiers import add_classifier_commands
 from .cli_dicom import add_dicom_command, add_dicom_option, source_of, write_dicom_results
 from .cli_inputs import add_sequence_options, given_inputs, inputs_for, sequences_given
 from .cli_knowledge import add_knowledge_commands
@@ -322,6 +323,7 @@ def _parser() -> argparse.ArgumentParser:
     add_archive_commands(commands)
     add_union_commands(commands, bench, places, device)
     add_knowledge_commands(commands, device, planning)
+    add_classifier_commands(commands, bench, places, device)
 
     p = commands.add_parser("schema", help="print a JSON schema")
     p.set_defaults(do=schema)

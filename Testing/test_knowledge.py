@@ -48,7 +48,7 @@ def test_every_class_and_structure_of_the_recipes_and_shipped_cards_has_a_text(o
         ("brain tumor", "mri", ("brain tumor", "mri")),
         ("mel", "dermoscopy", ("melanoma", "dermoscopy")),
         ("normal", "breast ultrasound", ("normal", "breast ultrasound")),
-        ("Covid-19", "chest CT", ("COVID", "ct")),
+        ("Covid-19", "chest CT", ("COVID-19", "ct")),
     ],
 )
 def test_a_text_is_found_by_other_words_for_the_same(own_folders, subject, modality, is_one):

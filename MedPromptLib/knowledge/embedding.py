@@ -21,6 +21,8 @@ from . import minilm, smollm
 
 Floats = npt.NDArray[np.float32]
 
+SENTENCE = "sentence"
+BATCH = 64
 LONGEST = 512
 """Tokens of a text that are read; later ones are cut off."""
 
@@ -31,7 +33,13 @@ def sentence_vectors(texts: Sequence[str]) -> Floats:
     Raises:
         MissingPackage, WeightCorrupt: of the encoder, for texts that are not in the cache.
     """
-    rows = [cached(text, minilm.MODEL_SHA256, "sentence", functools.partial(_sentence, text)) for text in texts]
+    found = {text: _read(_place(text, minilm.MODEL_SHA256, SENTENCE)) for text in texts}
+    missing = [text for text, vector in found.items() if vector is None]
+    for start in range(0, len(missing), BATCH):
+        part = missing[start : start + BATCH]
+        for text, vector in zip(part, minilm.sentence_encoder().encode(part), strict=True):
+            found[text] = cached(text, minilm.MODEL_SHA256, SENTENCE, functools.partial(_same, vector))
+    rows = [vector for text in texts if (vector := found[text]) is not None]
     return np.stack(rows) if rows else np.zeros((0, 384), np.float32)
 
 
@@ -62,12 +70,9 @@ def cached(text: str, model: str, layer: str, make: Callable[[], Floats]) -> Flo
     Args:
         model: SHA-256 of the model. layer: what of it.
     """
-    key = hashlib.sha256("\0".join((model, layer, text)).encode()).hexdigest()
-    path = cache_folder() / "knowledge" / key[:2] / f"{key}.npy"
-    with contextlib.suppress(OSError, ValueError, EOFError):
-        found: Floats = np.load(path, allow_pickle=False)
-        if found.dtype == np.float32:
-            return found
+    path = _place(text, model, layer)
+    if (found := _read(path)) is not None:
+        return found
     made = np.ascontiguousarray(make(), dtype=np.float32)
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,17 +86,29 @@ def cached(text: str, model: str, layer: str, make: Callable[[], Floats]) -> Flo
     return made
 
 
-def _sentence(text: str) -> Floats:
-    vector: Floats = minilm.sentence_encoder().encode([text])[0]
+def _place(text: str, model: str, layer: str) -> Path:
+    key = hashlib.sha256("\0".join((model, layer, text)).encode()).hexdigest()
+    return cache_folder() / "knowledge" / key[:2] / f"{key}.npy"
+
+
+def _read(path: Path) -> Floats | None:
+    with contextlib.suppress(OSError, ValueError, EOFError):
+        found: Floats = np.load(path, allow_pickle=False)
+        if found.dtype == np.float32:
+            return found
+    return None
+
+
+def _same(vector: Floats) -> Floats:
     return vector
 
 
 def _identity(model: Path | None) -> str:
-    return smollm.GGUF_SHA256 if model is None else _folder_sha256(model.resolve())
+    return smollm.GGUF_SHA256 if model is None else folder_sha256(model.resolve())
 
 
 @functools.cache
-def _folder_sha256(folder: Path) -> str:
+def folder_sha256(folder: Path) -> str:
     """Of a model's weight files and its tokenizer, in the order of their names."""
     weights = sorted((*folder.glob("*.safetensors"), *folder.glob("tokenizer*.json")))
     if not any(path.suffix == ".safetensors" for path in weights):

@@ -6,7 +6,7 @@ import hashlib
 import math
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -310,16 +310,31 @@ def read_recipe(path: Path) -> tuple[Recipe, str]:
     Raises:
         InvalidInput: no such file, not TOML, or an unknown, missing or unfit field.
     """
+    return read_toml(path, Recipe, "training recipe")
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_toml(path: Path, model: type[Model], what: str) -> tuple[Model, str]:
+    """A value in a TOML file and the file's SHA-256.
+
+    Args:
+        what: the file's kind, for messages.
+
+    Raises:
+        InvalidInput: no such file, not TOML, or an unknown, missing or unfit field.
+    """
     try:
         data = path.read_bytes()
-        recipe = Recipe.model_validate(tomllib.loads(data.decode("utf-8")))
+        found = model.model_validate(tomllib.loads(data.decode("utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidInput(f"The training recipe {path} cannot be read ({error}); expected a TOML file.") from error
+        raise InvalidInput(f"The {what} {path} cannot be read ({error}); expected a TOML file.") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise InvalidInput(f"The training recipe {path} is not valid: {where}: {first['msg']}.") from error
-    return recipe, hashlib.sha256(data).hexdigest()
+        raise InvalidInput(f"The {what} {path} is not valid: {where}: {first['msg']}.") from error
+    return found, hashlib.sha256(data).hexdigest()
 
 
 Mode = Literal["train", "val", "test"]

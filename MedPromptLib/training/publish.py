@@ -6,6 +6,7 @@ import datetime
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -50,6 +51,7 @@ def publish(
     command: str,
     config_sha256: str,
     training: TrainingRun,
+    storage: Literal["float32", "int8"] = "int8",
 ) -> WeightCard:
     """Write `out/<id>/` with the weight file and its card, and return the card.
 
@@ -68,9 +70,9 @@ def publish(
     shutil.rmtree(folder.parent, ignore_errors=True)
     folder.mkdir(parents=True)
     path = folder / FILE_NAME
-    save_state(state, path, "int8")
+    save_state(state, path, storage)
     counted = sum(p.numel() for p in exact.parameters())
-    file = describe_file(path, "int8").model_copy(update={"parameters": counted})
+    file = describe_file(path, storage).model_copy(update={"parameters": counted})
     stored = load_weight(folder, card.model_copy(update={"file": file}), cpu)
     scores, truth = _outputs(stored, validation)
     exact_scores, _ = _outputs(full, validation)
@@ -92,7 +94,7 @@ def publish(
     name = "foreground Dice" if card.intent is Intent.SEGMENTATION else "accuracy"
     before, after = _score(full, validation), _score(stored, validation)
     note = (
-        f"Validation {name}: {before:.4f} with float32 parameters, {after:.4f} as stored (int8); "
+        f"Validation {name}: {before:.4f} with float32 parameters, {after:.4f} as stored ({storage}); "
         f"a probability changes by {change:.4f} on average.{without}"
     )
     card = card.model_copy(
