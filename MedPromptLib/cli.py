@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from .cli_archive import add_archive_commands, add_filing_options, open_archive, say_filed
 from .cli_planner import add_planner_commands, chosen_planner, confirmed, planning_options, read_text, tell
 from .cli_reports import add_report_commands, make_report, report_options
+from .cli_semi import add_semi_commands
 from .cli_weights import add_weight_commands
 from .errors import InvalidInput, MedPromptError
 from .outputs import write_lines
@@ -326,6 +327,7 @@ def _parser() -> argparse.ArgumentParser:
     add_weight_commands(commands, places, device)
     bench = add_planner_commands(commands, places, device, planning, bench_run)
     add_report_commands(commands, bench, places, planning)
+    add_semi_commands(bench, device)
     add_archive_commands(commands)
 
     p = commands.add_parser("schema", help="print a JSON schema")

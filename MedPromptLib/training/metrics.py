@@ -155,6 +155,36 @@ def mask_scores(
     return MaskScores(stacked["dice"], stacked["iou"], stacked["hd95"], stacked["false"])
 
 
+def average_surface_distance(
+    predicted: Sequence[Array],
+    truth: Sequence[Array],
+    structures: int,
+    spacings: Sequence[tuple[float, ...] | None] | None = None,
+) -> Floats:
+    """Mean distance between the surfaces, both ways (n, structures), in mm or voxels; NaN unless both have it.
+
+    Args:
+        predicted, truth, spacings: as `mask_scores` takes them.
+    """
+    import torch
+    from monai.metrics import compute_average_surface_distance
+    from monai.networks import one_hot
+
+    rows = []
+    for one, other, size in zip(predicted, truth, spacings or [None] * len(predicted), strict=True):
+        y_pred, y = (
+            one_hot(torch.from_numpy(labels.astype(np.int64))[None, None], structures + 1) for labels in (one, other)
+        )
+        both = (y[0, 1:].flatten(1).any(1) & y_pred[0, 1:].flatten(1).any(1)).numpy()
+        distance = np.full(structures, np.nan)
+        if both.any():
+            options: dict[str, Any] = {"symmetric": True, "spacing": None if size is None else list(size)}
+            found = compute_average_surface_distance(y_pred, y, include_background=False, **options)[0].numpy()
+            distance = np.where(both, found, np.nan)
+        rows.append(distance)
+    return np.asarray(rows, dtype=np.float64)
+
+
 def paper_soft_dice(probability: Floats, truth: npt.NDArray[np.bool_]) -> float:
     """The MedPrompt paper's own test metric for one image and structure, for comparison with its tables.
 

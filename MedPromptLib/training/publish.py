@@ -54,7 +54,7 @@ def publish(
 
     The folder appears complete or not at all. What int8 storage changes on the validation split is written on the card.
     """
-    card = _draft(recipe, command, config_sha256)
+    card = draft_card(recipe, command, config_sha256)
     provenance = card.provenance.model_copy(
         update={"training": training, "splits": count_splits(validation.folder, recipe.data.held_out)}
     )
@@ -109,7 +109,8 @@ def publish(
     return card
 
 
-def _draft(recipe: Recipe, command: str, config_sha256: str) -> WeightCard:
+def draft_card(recipe: Recipe, command: str, config_sha256: str) -> WeightCard:
+    """The card of a recipe before its weight file is there and its calibration is known."""
     text = recipe.card
     return WeightCard(
         **text.model_dump(exclude={"data", "data_licence"}),
