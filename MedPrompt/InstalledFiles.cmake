@@ -50,6 +50,7 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/cli.py"
   "MedPromptLib/cli_archive.py"
   "MedPromptLib/cli_cards.py"
+  "MedPromptLib/cli_knowledge.py"
   "MedPromptLib/cli_planner.py"
   "MedPromptLib/cli_reports.py"
   "MedPromptLib/cli_weights.py"
@@ -81,8 +82,11 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/inputs.py"
   "MedPromptLib/installing.py"
   "MedPromptLib/knowledge/__init__.py"
+  "MedPromptLib/knowledge/bank.py"
+  "MedPromptLib/knowledge/embedding.py"
   "MedPromptLib/knowledge/minilm.py"
   "MedPromptLib/knowledge/smollm.py"
+  "MedPromptLib/knowledge/writing.py"
   "MedPromptLib/measured.py"
   "MedPromptLib/networks/__init__.py"
   "MedPromptLib/networks/deepfusionlab.py"
@@ -217,6 +221,7 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   )
 
 set(MEDPROMPT_LIBRARY_DATA
+  "MedPromptLib/knowledge/bank.json"
   "MedPromptLib/ontology_codes.json"
   "MedPromptLib/planner/policy.json"
   "MedPromptLib/reporting/languages/de.toml"

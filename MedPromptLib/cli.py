@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .cli_archive import add_archive_commands, add_filing_options, open_archive, say_filed
+from .cli_knowledge import add_knowledge_commands
 from .cli_planner import add_planner_commands, chosen_planner, confirmed, planning_options, read_text, tell
 from .cli_reports import add_report_commands, make_report, report_options
 from .cli_semi import add_semi_commands
@@ -329,6 +330,7 @@ def _parser() -> argparse.ArgumentParser:
     add_report_commands(commands, bench, places, planning)
     add_semi_commands(bench, device)
     add_archive_commands(commands)
+    add_knowledge_commands(commands, device, planning)
 
     p = commands.add_parser("schema", help="print a JSON schema")
     p.set_defaults(do=schema)

@@ -88,6 +88,37 @@ def _agree_to_send(
     consents.give(endpoint)
 
 
+def agree_to_send_text(
+    endpoint: EndpointPlanner, talk: str, what: str, options: argparse.Namespace, other: str
+) -> None:
+    """Ask before the first use of an endpoint for texts other than prompts; flag likely identifiers at every use.
+
+    Args:
+        talk: all that will be sent, for the user to read.
+        what: what it is, for messages and for the list of what was agreed to: `findings`.
+        other: what to do instead of agreeing, for the message.
+
+    Raises:
+        InvalidInput: the user has not agreed; nothing was sent.
+    """
+    from .planner.consent import Consents, identifiers
+
+    consents = Consents(what=what)
+    flagged = identifiers(talk)
+    if options.agree_to_send or (consents.given(endpoint) and not flagged):
+        if options.agree_to_send:
+            consents.give(endpoint)
+        tell(f"The {what} are sent as text to {options.endpoint}; images and names never are.")
+        return
+    marks = "".join(f"\n! This may identify somebody ({i.kind}): {i.text}" for i in flagged)
+    tell(f"To {endpoint.url} (model {endpoint.model}) will be sent this text and nothing else:\n{talk}{marks}")
+    if not (sys.stdin.isatty() and asked("Send it?")):
+        raise InvalidInput(
+            f"Nothing was sent, because you have not agreed to it; repeat the command with --agree-to-send, or {other}."
+        )
+    consents.give(endpoint)
+
+
 def confirmed(verdict: Verdict, abilities: Sequence[Ability], options: argparse.Namespace) -> Plan:
     """The verdict's plan, once the user has agreed where agreement is needed."""
     for note in verdict.notes:
