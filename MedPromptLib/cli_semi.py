@@ -28,7 +28,7 @@ def bench_semi(options: argparse.Namespace) -> None:
         for index, row in enumerate(wanted):
             if index % parts == number - 1:
                 tell(f"row {index + 1} of {len(wanted)}: {row.folder}")
-                run_row(row, options.data, options.work, device, text_of, tell)
+                run_row(row, options.data, options.work, device, text_of, tell, options.split)
                 finished(options.work)
     write_lines(table(finished(options.work)), options.out)
 
@@ -53,6 +53,7 @@ def add_semi_commands(bench: Any, device: argparse.ArgumentParser) -> None:
     p.add_argument("--work", type=Path, default=Path("runs/semi"), metavar="DIR", help="checkpoints and results")
     p.add_argument("--set", action="append", choices=("left atrium", "hippocampus"), help="only that data set")
     p.add_argument("--only", default="", metavar="TEXT", help="only rows with this in their name")
+    p.add_argument("--split", default="test", choices=("val", "test"), help="where rows are measured")
     p.add_argument("--share", default="1/1", metavar="N/M", help="every M-th row, for M processes side by side")
     p.add_argument("--table", action="store_true", help="train nothing, print the table of what is done")
     p.add_argument("--out", type=Path, metavar="FILE", help="where the table goes (default: standard output)")

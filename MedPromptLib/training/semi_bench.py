@@ -156,12 +156,17 @@ def run_row(
     device: torch.device,
     text_of: Callable[[Recipe], Tensor],
     report: Callable[[str], None] = print,
+    split: str = "test",
 ) -> dict[str, Any]:
-    """Train a row, or continue it, and measure it on the test split; what is done already is read.
+    """Train a row, or continue it, and measure it on a split; what is done already is read.
 
     Args:
         work: folder of all rows.
         text_of: embedding (d,) of what is known of a recipe's structure.
+        split: `val` to choose settings, where the data set has one.
+
+    Raises:
+        InvalidInput: no such data set or split; nothing has been trained.
     """
     folder = work / row.folder
     if (folder / RESULT).is_file():
@@ -175,17 +180,18 @@ def run_row(
     one, source = SETS[row.data], data_root / recipe.data.folder
     options: dict[str, Any] = {"orientation": recipe.preprocessing.orientation}
     options["binary_mask"] = len(recipe.card.structures) == 1
-    train = read_volumes(source, "train", **options)
+    measured, train = (read_volumes(source, name, **options) for name in (split, "train"))
     count = one.labelled.get(row.labelled, len(train))
     cases = {"train": train.part(range(count), "train"), "unlabelled": train.part(range(count, len(train)), "train")}
     training = SemiTraining(recipe, cases, folder, device, report, text=text)
     state = training.run()
-    values = measure(recipe, state, read_volumes(source, "test", **options), one.spacing, device)
+    values = measure(recipe, state, measured, one.spacing, device)
     result = {
         "data": row.data,
         "method": row.method,
         "labelled": row.labelled,
         "volumes": count,
+        "split": split,
         "seed": row.seed,
         "cases": {name: np.round(column, 5).tolist() for name, column in zip(METRICS, values.T, strict=True)},
         "steps": training.step,
