@@ -37,7 +37,8 @@ from .metrics import Floats, expected_calibration_error, fit_calibration, mask_s
 from .operating_point import operating_point
 
 PIXELS_PER_IMAGE = 400
-"""How many pixels of each validation image take part in fitting a segmentation's temperature."""
+"""How many pixels of each validation image take part in fitting a segmentation's temperature; more of fewer images."""
+LEAST_PIXELS = 4000
 
 
 def publish(
@@ -148,7 +149,8 @@ def _outputs(weight: LoadedWeight, cases: Cases) -> tuple[Floats, np.ndarray[tup
         assert cases.masks is not None
         scores = segmentation_scores(weight, image)[0]
         mask = _on_network_grid(card, image, cases.masks[index], scores).flatten()
-        chosen = random.choice(len(mask), PIXELS_PER_IMAGE, replace=False)
+        count = min(max(PIXELS_PER_IMAGE, LEAST_PIXELS // len(cases)), len(mask))
+        chosen = random.choice(len(mask), count, replace=False)
         rows.append(scores.flatten(1).T[chosen].tolist())
         truth.append(mask[chosen].long().tolist())
     return np.log(np.concatenate(rows).clip(1e-7)), np.concatenate(truth).astype(np.int64)

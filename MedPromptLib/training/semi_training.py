@@ -46,7 +46,7 @@ class SemiTraining(Training):
     Args:
         cases: `train` with masks; `unlabelled`, whose masks are not looked at; `val` where there is one.
         text: embedding (d,) of what is known of the structure, for a network that takes one.
-        cancelled: asked before every step.
+        cancelled: asked before every step. ticked: told after every step which share of the training is done.
 
     Raises:
         InvalidInput: cases that do not fit the recipe.
@@ -63,11 +63,12 @@ class SemiTraining(Training):
         *,
         text: Tensor | None = None,
         cancelled: Callable[[], bool] = lambda: False,
+        ticked: Callable[[float], None] = lambda done: None,
     ) -> None:
         super().__init__(recipe, work, device, report)
         self.settings = recipe.semi or SemiSupervision(teacher="none")
         self.cases = dict(cases)
-        self.cancelled = cancelled
+        self.cancelled, self.ticked = cancelled, ticked
         self._volumes = {split: tuple(volumes_of(part, recipe)) for split, part in self._used(cases).items()}
         count = 2 if self.settings.teacher == "peer" else 1
         self._start(nn.ModuleList(_network(recipe, text) for _ in range(count)).to(device))
@@ -107,7 +108,18 @@ class SemiTraining(Training):
                     [unlabelled[n] for n in next(others)], share
                 )
             losses.append(self._optimise(loss))
+            self.ticked((self.epoch + (number + 1) / steps) / self.schedule.epochs)
         return float(np.mean(losses))
+
+    @property
+    def network(self) -> nn.Module:
+        """The network that is evaluated and shipped, as it is now."""
+        return self.ema[0]  # type: ignore[index, no-any-return]
+
+    @property
+    def held_out(self) -> tuple[Volume, ...]:
+        """The volumes of `val` on the network's grid."""
+        return self._volumes.get("val", ())
 
     def _labelled_loss(self, volumes: list[Volume]) -> Tensor:
         x, masks = draw_patches(volumes, self.recipe, self.generator)
@@ -118,7 +130,7 @@ class SemiTraining(Training):
     def _unlabelled_loss(self, volumes: list[Volume], share: float) -> Tensor:
         raw, _ = draw_patches(volumes, self.recipe, self.generator, change=False)
         if self.settings.teacher == "average":
-            average = self.ema[0]  # type: ignore[index]
+            average = self.network
             teacher = disturbed_mean(lambda x: self._scores(average, x), raw.to(self.device), PASSES, self.generator)
             scores = self._scores(self._networks()[0], self._changed(raw).to(self.device))
             return TEACHER_WEIGHT * mean_teacher_loss(scores, teacher, share)
@@ -151,9 +163,9 @@ class SemiTraining(Training):
         return scores.float()
 
     def _validate(self) -> dict[str, float]:
-        if "val" not in self._volumes:
+        if not self.held_out:
             return {}
-        return dice_of_network(self.ema[0], self._volumes["val"], self.recipe, self.device)  # type: ignore[index]
+        return dice_of_network(self.network, self.held_out, self.recipe, self.device)
 
 
 def _network(recipe: Recipe, text: Tensor | None) -> nn.Module:
