@@ -328,7 +328,7 @@ def _parser() -> argparse.ArgumentParser:
     add_weight_commands(commands, places, device)
     bench = add_planner_commands(commands, places, device, planning, bench_run)
     add_report_commands(commands, bench, places, planning)
-    add_semi_commands(bench, device)
+    add_semi_commands(commands, bench, device)
     add_archive_commands(commands)
     add_knowledge_commands(commands, device, planning)
 

@@ -1,4 +1,4 @@
-"""The command line's part for few labels: `medprompt bench semi`."""
+"""The command line's part for few labels: `medprompt train-semi` and `medprompt bench semi`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,36 @@ from typing import Any
 from .cli_planner import tell
 from .errors import InvalidInput
 from .outputs import check_folder, write_lines
+
+
+def train_semi(options: argparse.Namespace) -> None:
+    """Learn a structure from a folder with labels and one without; run the same line again to continue."""
+    from .training.semi_learning import CURVES, PREVIEW, Request, learn
+
+    codes = {name: (value, meaning) for name, value, meaning in options.code}
+    unknown = sorted(codes.keys() - set(options.structure))
+    if unknown:
+        raise InvalidInput(f"--code names {', '.join(unknown)}, which --structure does not.")
+    request = Request(
+        labelled=options.labelled,
+        unlabelled=options.unlabelled,
+        structures=tuple(options.structure),
+        out=options.out,
+        work=options.work,
+        modality=options.modality,
+        target=options.target,
+        synonyms=tuple(options.synonym),
+        codes=codes,
+        minutes=options.minutes,
+        hold_out=options.hold_out,
+        merge=options.merge_labels,
+        device=options.device,
+        seed=options.seed,
+    )
+    card = learn(request, progress=lambda event: tell(event.message))
+    print(f"{request.out}: {card.file.bytes / 1e6:.1f} MB. {card.provenance.note}")
+    print(f"Curves and a held-out volume: {request.folder / CURVES}, {request.folder / PREVIEW}")
+    print(f'medprompt run --weights {request.out.parent} --prompt "segment the {card.target}" --input VOLUME --out DIR')
 
 
 def bench_semi(options: argparse.Namespace) -> None:
@@ -43,8 +73,38 @@ def _share(text: str) -> tuple[int, int]:
     return number, parts
 
 
-def add_semi_commands(bench: Any, device: argparse.ArgumentParser) -> None:
-    """`bench semi`."""
+def add_semi_commands(commands: Any, bench: Any, device: argparse.ArgumentParser) -> None:
+    """`train-semi` and `bench semi`."""
+    p = commands.add_parser(
+        "train-semi",
+        parents=[device],
+        help="learn a structure from a few labelled volumes and many without labels (resumable)",
+    )
+    p.set_defaults(do=train_semi)
+    p.add_argument(
+        "--labelled", type=Path, required=True, metavar="DIR", help="volumes with masks beside them (<name>.seg.nrrd)"
+    )
+    p.add_argument("--unlabelled", type=Path, metavar="DIR", help="volumes without masks")
+    p.add_argument(
+        "--structure", action="append", required=True, metavar="NAME", help="what the masks outline; repeatable"
+    )
+    p.add_argument("--modality", default="mri", help="what the volumes are (default: mri)")
+    p.add_argument("--target", default="", help="what prompts call it (default: the structure)")
+    p.add_argument("--synonym", action="append", default=[], metavar="NAME", help="another word for it; repeatable")
+    p.add_argument(
+        "--code",
+        action="append",
+        nargs=3,
+        default=[],
+        metavar=("NAME", "CODE", "MEANING"),
+        help="SNOMED CT code of a structure that is not known by its name",
+    )
+    p.add_argument("--merge-labels", action="store_true", help="all segments are parts of the one structure")
+    p.add_argument("--hold-out", type=int, metavar="N", help="labelled volumes to calibrate by (default: a fifth)")
+    p.add_argument("--minutes", type=float, default=60.0, help="about how long it may take (default: 60)")
+    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--work", type=Path, default=Path("runs"), metavar="DIR", help="checkpoints, curves and previews")
+    p.add_argument("--out", type=Path, required=True, metavar="DIR", help="the weight's folder, such as weights/NAME")
     p = bench.add_parser(
         "semi", parents=[device], help="train and measure every way of learning from few labels (hours; resumable)"
     )

@@ -1,4 +1,4 @@
-"""Settings for a data set that nobody has looked at yet: grid, patch, network, intensities from its labelled volumes.
+"""Settings for a data set that nobody has looked at yet: grid, patch, network and intensities, from its labels.
 
 In the manner of nnU-Net (Isensee et al. 2021), reduced to what matters on a CPU: the patch covers the structure with a
 margin, and the voxels are as fine as such a patch may be.
@@ -197,6 +197,7 @@ def _card(wanted: Wanted, counts: dict[str, int]) -> dict[str, Any]:
 
 
 def timed(recipe: Recipe, epochs: int) -> Recipe:
-    """The recipe with so many epochs."""
-    phase = recipe.schedule.phases[0].model_copy(update={"epochs": epochs})
-    return recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"phases": (phase,)})})
+    """The recipe with so many epochs, at least two; held-out volumes are looked at every fifth and after the last."""
+    first = recipe.schedule.phases[0]
+    phases = tuple(first.model_copy(update={"epochs": count}) for count in (epochs - 1, 1))
+    return recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"phases": phases})})
