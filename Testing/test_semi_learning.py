@@ -1,4 +1,4 @@
-"""Learning a structure from folders: what is checked first, what is written, and a run by prompt with the new weight."""
+"""Learning from folders: what is checked first, what is written, and a run by prompt with the new weight."""
 
 from __future__ import annotations
 
