@@ -1,9 +1,9 @@
 """Labelled and unlabelled volumes from folders as they lie on a disk, as a data set that training reads.
 
 A labelled folder holds volumes with masks beside them: Slicer's `<name>.seg.nrrd`, or a label map `<name>-label`,
-`_label` or `_seg` in any volume format; or `images/` and `masks/` with equal names. Everything is checked here, before
-any training starts, and then lies in one folder with `split.csv`, so that a training that goes on another day finds it
-unchanged.
+`_label` or `_seg` in any volume format; or `images/` and `masks/` with equal names, as reviewed results are exported, of
+which cases that its `split.csv` keeps for testing are left out. Everything is checked here, before any training starts,
+and then lies in one folder with `split.csv`, so that a training that goes on another day finds it unchanged.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy.typing as npt
 from ..errors import InvalidInput, MedPromptError
 from ..images import VOLUME_SUFFIXES, read_image, stem
 from ..images_writing import write_volume
+from .data import read_table
 from .segmentation_files import Segments, on_grid, read_segments
 
 MASK_ENDINGS = (".seg", "-label", "_label", "_seg")
@@ -68,7 +69,9 @@ def labelled_pairs(folder: Path) -> tuple[Pair, ...]:
     volumes = _volumes(folder / "images" if apart else folder)
     beside = _volumes(folder / "masks") if apart else volumes
     masks = {_bare(path): path for path in beside if apart or _is_mask(path)}
-    images = [path for path in volumes if apart or not _is_mask(path)]
+    tests = _test_cases(folder) if apart else set()
+    images = [path for path in volumes if (apart or not _is_mask(path)) and stem(path) not in tests]
+    masks = {name: path for name, path in masks.items() if name not in tests}
     if not images:
         raise InvalidInput(
             f"The folder {folder} has no volume; expected files ending in {', '.join(VOLUME_SUFFIXES)}, each with its "
@@ -223,6 +226,13 @@ def _volumes(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise InvalidInput(f"There is no folder {folder}.")
     return sorted(p for p in folder.iterdir() if p.name.lower().endswith(VOLUME_SUFFIXES) and p.name[0] != ".")
+
+
+def _test_cases(folder: Path) -> set[str]:
+    """Ids that a `split.csv` beside the rooms, as the review writes it, keeps for testing."""
+    if not (folder / "split.csv").is_file():
+        return set()
+    return {row["id"] for row in read_table(folder) if row.get("split") == "test"}
 
 
 def _is_mask(path: Path) -> bool:
