@@ -95,8 +95,8 @@ def test_a_coarse_network_answers_at_the_inputs_resolution():
         network(torch.rand(1, 1, 8, 12, 6))
 
 
-def _recipe(**semi) -> Recipe:
-    recipe = a_recipe("phantoms", schedule={"phases": [{"epochs": 2, "batch": 1}], "select": "last"})
+def _recipe(epochs: int = 2, **semi) -> Recipe:
+    recipe = a_recipe("phantoms", schedule={"phases": [{"epochs": epochs, "batch": 1}], "select": "last"})
     return Recipe.model_validate(recipe.model_dump() | {"semi": {"steps": 2, **semi}})
 
 
@@ -125,7 +125,7 @@ def test_each_switch_changes_which_networks_learn_and_from_what(phantoms, tmp_pa
 
     def run(name, **semi):
         called.clear()
-        training = _training(phantoms, tmp_path / name, _recipe(**semi))
+        training = _training(phantoms, tmp_path / name, _recipe(epochs=1, **{"steps": 1, **semi}))
         training.run()
         return len(list(training.model)), set(called)
 
@@ -144,7 +144,7 @@ def test_the_masks_of_unlabelled_volumes_are_never_read(phantoms, tmp_path):
     from dataclasses import replace
 
     cases = phantoms[1] | {"unlabelled": replace(phantoms[1]["unlabelled"], masks=Never())}
-    SemiTraining(_recipe(), cases, tmp_path, CPU, report=lambda line: None).run()
+    SemiTraining(_recipe(epochs=1), cases, tmp_path, CPU, report=lambda line: None).run()
 
 
 def test_what_cannot_be_trained_is_said_before_anything_is(phantoms, tmp_path):

@@ -1,9 +1,9 @@
 """Labelled and unlabelled volumes from folders as they lie on a disk, as a data set that training reads.
 
 A labelled folder holds volumes with masks beside them: Slicer's `<name>.seg.nrrd`, or a label map `<name>-label`,
-`_label` or `_seg` in any volume format; or `images/` and `masks/` with equal names, as reviewed results are exported, of
-which cases that its `split.csv` keeps for testing are left out. Everything is checked here, before any training starts,
-and then lies in one folder with `split.csv`, so that a training that goes on another day finds it unchanged.
+`_label` or `_seg` in any volume format; or `images/` and `masks/` with equal names, as reviewed results are exported,
+without the cases that a `split.csv` there keeps for testing. Everything is checked here, before any training, and then
+lies in one folder with `split.csv`, so that a training that goes on another day finds it unchanged.
 """
 
 from __future__ import annotations
