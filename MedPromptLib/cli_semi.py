@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .cli_planner import tell
 from .errors import InvalidInput
 from .outputs import check_folder, write_lines
+
+if TYPE_CHECKING:
+    from .execution import Progress
 
 
 def train_semi(options: argparse.Namespace) -> None:
@@ -35,7 +38,14 @@ def train_semi(options: argparse.Namespace) -> None:
         device=options.device,
         seed=options.seed,
     )
-    card = learn(request, progress=lambda event: tell(event.message))
+    last = [""]
+
+    def say(event: Progress) -> None:
+        if event.message != last[0]:
+            last[0] = event.message
+            tell(event.message)
+
+    card = learn(request, progress=say)
     print(f"{request.out}: {card.file.bytes / 1e6:.1f} MB. {card.provenance.note}")
     print(f"Curves and a held-out volume: {request.folder / CURVES}, {request.folder / PREVIEW}")
     print(f'medprompt run --weights {request.out.parent} --prompt "segment the {card.target}" --input VOLUME --out DIR')

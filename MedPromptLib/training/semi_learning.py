@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from torch import Tensor
 
 from ..card_drafts import known_terminology
 from ..catalog import CARD_NAME, TrainingRun, WeightCard, write_card
-from ..errors import Cancelled, InvalidInput, MissingPackage
+from ..errors import Cancelled, InvalidInput, MissingPackage, OutputFailed
 from ..execution import Progress
 from ..inference.devices import resolve_device
 from .config import Recipe
@@ -39,7 +40,7 @@ from .semi_training import SemiTraining
 from .volume_data import VolumeCases, read_volumes
 from .volume_profile import volume_profile
 
-RECIPE, TEXT, REQUEST, DATA = "recipe.json", "text.json", "request.json", "data"
+RECIPE, TEXT, REQUEST, DATA, FINISHED = "recipe.json", "text.json", "request.json", "data", "finished"
 CURVES, PREVIEW, BOARD = "curves.png", "preview.png", "tensorboard"
 TRIAL_STEPS = 4
 EPOCH_SECONDS = 20.0
@@ -159,14 +160,15 @@ def _train(
     def ticked(done: float) -> None:
         if time.monotonic() - told[0] > 1:
             told[0] = time.monotonic()
-            progress(Progress(f"Training: {100 * done:.0f} %", 0.05 + 0.85 * done))
+            epoch = min(int(done * recipe.schedule.epochs) + 1, recipe.schedule.epochs)
+            progress(Progress(f"Epoch {epoch} of {recipe.schedule.epochs} runs", 0.05 + 0.85 * done))
 
     training = SemiTraining(
         recipe,
         {split: part for split, part in cases.items() if part is not None},
         work,
         device,
-        lambda line: None,
+        lambda line: progress(Progress(line, 0.05)),
         text=text,
         cancelled=cancelled,
         ticked=ticked,
@@ -184,7 +186,7 @@ def _train(
         recipe,
         state,
         val,
-        request.out.parent,
+        work / FINISHED,
         command=_command(request),
         config_sha256=hashlib.sha256((work / RECIPE).read_bytes()).hexdigest(),
         training=TrainingRun(
@@ -202,9 +204,29 @@ def _train(
     card = card.model_copy(
         update={"input_profile": profile, "provenance": card.provenance.model_copy(update={"note": note})}
     )
-    write_card(request.out, card)
+    write_card(work / FINISHED / card.id, card)
+    _put(work / FINISHED / card.id, request.out)
     progress(Progress(f"{request.out} is ready", 1.0))
     return card
+
+
+def _put(made: Path, out: Path) -> None:
+    """Copy a folder; it appears complete or not at all.
+
+    Raises:
+        OutputFailed: it cannot be written; the training is kept.
+    """
+    draft = out.with_name(f".{out.name}.part")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(draft, ignore_errors=True)
+        shutil.copytree(made, draft)
+        draft.replace(out)
+    except OSError as error:
+        raise OutputFailed(
+            f"The weight cannot be written to {out} ({error.strerror}); it lies in {made}, add it with `medprompt "
+            "weights add`."
+        ) from error
 
 
 class _Shown:

@@ -28,6 +28,8 @@ COARSE_FROM = 140_000
 FLAT = 1.8
 """Slices that are so many times as thick as the pixels leave a level of the network flat."""
 LEVELS = 4
+ONE_PIECE = 0.98
+"""Share of a structure in its largest component from which the rest are crumbs."""
 PERCENTILES = (0.5, 99.5)
 
 
@@ -77,7 +79,7 @@ def plan(wanted: Wanted, data_set: str, train: VolumeCases, counts: dict[str, in
         channels=1,
         mean=(0.0,),
         std=(1.0,),
-        largest_component=False,
+        largest_component=_in_one_piece(train),
         **_intensity(wanted.modality, train),
     )
     mean, std = _mean_and_std(train, preprocessing)
@@ -136,6 +138,19 @@ def _measured(train: VolumeCases) -> tuple[np.ndarray[Any, Any], np.ndarray[Any,
         spacings.append(spacing)
         shapes.append(grid.native)
     return np.array(boxes), np.array(spacings), np.array(shapes)
+
+
+def _in_one_piece(train: VolumeCases) -> bool:
+    """Whether every structure is one connected piece in every volume, but for crumbs."""
+    from scipy.ndimage import label
+
+    assert train.masks is not None
+    for mask in train.masks:
+        for value in np.unique(mask[mask > 0]):
+            pieces, count = label(mask == value)
+            if count > 1 and np.bincount(pieces.ravel())[1:].max() < ONE_PIECE * (pieces > 0).sum():
+                return False
+    return True
 
 
 def _flat_levels(spacing: np.ndarray[Any, Any]) -> int:
