@@ -66,7 +66,7 @@ class Request:
         target: what a prompt calls it; default: the structure, or all of them.
         synonyms: other words for the target.
         codes: SNOMED CT code and meaning by structure, for those that the ontology does not know.
-        minutes: about how long all of it may take.
+        minutes: about how long all of it may take; a training that goes on keeps the steps it began with.
         hold_out, merge: see `semi_folders.gather`.
     """
 
@@ -97,6 +97,9 @@ class Request:
             "unlabelled": str(self.unlabelled.expanduser().resolve()) if self.unlabelled else "",
             "structures": self.structures,
             "modality": self.modality,
+            "target": self.target,
+            "synonyms": self.synonyms,
+            "codes": self.codes,
             "hold_out": self.hold_out,
             "merge": self.merge,
             "seed": self.seed,
