@@ -134,6 +134,7 @@ def test_each_switch_changes_which_networks_learn_and_from_what(phantoms, tmp_pa
     assert run("cps", cutmix=False, unified=False) == (2, {"pseudo_label_loss"})
     assert run("no-usl", unified=False) == (2, {"pseudo_label_loss", "mix"})
     assert run("full") == (2, {"unified_segmentation_loss", "mix"})
+    assert run("present", labels="present") == (2, {"unified_segmentation_loss", "mix"})
 
 
 def test_the_masks_of_unlabelled_volumes_are_never_read(phantoms, tmp_path):

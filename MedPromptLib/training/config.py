@@ -227,6 +227,7 @@ class SemiSupervision(_Strict):
             teacher), or each of two networks for its `peer`.
         cutmix: with a peer, one network sees pairs of volumes mixed and changed in intensity, the other the raw ones.
         unified: with a peer, the Unified Segmentation loss; without, cross entropy against every label of the peer.
+        labels: with a peer, whether it labels as it is at `present`, or as its running `average` does.
         weight: of the loss on volumes without labels, after its ramp.
         confidence: probability from which the Unified Segmentation loss takes the peer's label at its word.
         batch: patches without labels in a step, beside the labelled ones of the phase's batch.
@@ -236,6 +237,7 @@ class SemiSupervision(_Strict):
     teacher: Literal["none", "average", "peer"] = "peer"
     cutmix: bool = True
     unified: bool = True
+    labels: Literal["present", "average"] = "average"
     weight: Annotated[float, Field(ge=0)] = 1.0
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.8
     batch: Annotated[int, Field(ge=2)] = 2

@@ -35,7 +35,7 @@ SUPERVISED, CEILING, FULL = "supervised only", "fully supervised", "LLM-SegNet"
 PARTS: dict[str, dict[str, Any]] = {
     SUPERVISED: {"teacher": "none"},
     "mean teacher (UA-MT)": {"teacher": "average"},
-    "cross pseudo supervision": {"cutmix": False, "unified": False},
+    "cross pseudo supervision": {"cutmix": False, "unified": False, "labels": "present"},
     "LLM-SegNet without text": {},
     "LLM-SegNet without USL": {"unified": False, "text": True},
     FULL: {"text": True},

@@ -2,9 +2,9 @@
 
 Kumari et al. 2024 co-train two 3D networks, one on raw and one on CutMix views, with Dice and cross entropy on both for
 labelled volumes and the Unified Segmentation loss between them for the others. Ours where the paper says nothing: the
-networks take turns in who sees which view, so that both learn from both; the mixed view also has other intensities;
-what is evaluated and shipped is the running average of the first network. The baselines are the same loop with parts
-switched off.
+networks take turns in who sees which view, so that both learn from both; the mixed view also has other intensities; the
+labels come from the peer's running average, which errs less than the peer does; what is evaluated and shipped is the
+running average of the first network. The baselines are the same loop with parts switched off.
 """
 
 from __future__ import annotations
@@ -134,17 +134,22 @@ class SemiTraining(Training):
             teacher = disturbed_mean(lambda x: self._scores(average, x), raw.to(self.device), PASSES, self.generator)
             scores = self._scores(self._networks()[0], self._changed(raw).to(self.device))
             return TEACHER_WEIGHT * mean_teacher_loss(scores, teacher, share)
-        one, two = self._networks() if self.step % 2 == 0 else self._networks()[::-1]
-        of_raw = self._scores(one, raw.to(self.device))
-        label = of_raw.detach().softmax(1)
-        if not self.settings.cutmix:
-            of_view = self._scores(two, raw.to(self.device))
-            return self._agree(of_raw, of_view.detach().softmax(1)) + self._agree(of_view, label)
-        with torch.no_grad():
-            peer = self._scores(two, raw.to(self.device)).softmax(1)
-        box = Box.draw(tuple(raw.shape[2:]), self.generator)
-        of_view = self._scores(two, self._changed(box.mix(raw)).to(self.device))
-        return self._agree(of_raw, peer) + self._agree(of_view, box.mix(label))
+        turn = (0, 1) if self.step % 2 == 0 else (1, 0)
+        one, two = (self._networks()[n] for n in turn)
+        raw = raw.to(self.device)
+        box = Box.draw(tuple(raw.shape[2:]), self.generator) if self.settings.cutmix else None
+        view = raw if box is None else self._changed(box.mix(raw.cpu())).to(self.device)
+        of_raw, of_view = self._scores(one, raw), self._scores(two, view)
+        if self.settings.labels == "average":
+            said, peer = (self._said(self.ema[n], raw) for n in turn)  # type: ignore[index]
+        else:
+            said = of_raw.detach().softmax(1)
+            peer = of_view.detach().softmax(1) if box is None else self._said(two, raw)
+        return self._agree(of_raw, peer) + self._agree(of_view, said if box is None else box.mix(said))
+
+    @torch.no_grad()
+    def _said(self, network: nn.Module, x: Tensor) -> Tensor:
+        return self._scores(network, x).softmax(1)
 
     def _agree(self, scores: Tensor, peer: Tensor) -> Tensor:
         if self.settings.unified:
