@@ -288,6 +288,8 @@ set(MEDPROMPT_RESOURCES
   )
 
 set(MEDPROMPT_WEIGHTS
+  "weights/brain_tumor_seg_mri/card.json"
+  "weights/brain_tumor_seg_mri/model.safetensors"
   "weights/brain_tumor_type_cls_mri/card.json"
   "weights/brain_tumor_type_cls_mri/model.safetensors"
   "weights/breast_lesion_cls_us/card.json"
@@ -302,6 +304,8 @@ set(MEDPROMPT_WEIGHTS
   "weights/heart_chambers_seg_mri/model.safetensors"
   "weights/hippocampus_seg_mri/card.json"
   "weights/hippocampus_seg_mri/model.safetensors"
+  "weights/nodule_cls_cxr/card.json"
+  "weights/nodule_cls_cxr/model.safetensors"
   "weights/planner/adapter_config.json"
   "weights/planner/adapter_model.safetensors"
   "weights/planner/planner.json"
@@ -309,6 +313,8 @@ set(MEDPROMPT_WEIGHTS
   "weights/pneumonia_cls_cxr/model.safetensors"
   "weights/polyp_seg_colonoscopy/card.json"
   "weights/polyp_seg_colonoscopy/model.safetensors"
+  "weights/skin_lesion_type_cls_dermoscopy/card.json"
+  "weights/skin_lesion_type_cls_dermoscopy/model.safetensors"
   "weights/tuberculosis_cls_cxr/card.json"
   "weights/tuberculosis_cls_cxr/model.safetensors"
   )

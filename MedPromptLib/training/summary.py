@@ -103,6 +103,8 @@ def _classification(card: WeightCard, rows: Sequence[Measurement]) -> list[str]:
     texts = []
     if accuracy := by_name.get(("accuracy", "all classes")):
         texts.append(f"accuracy {with_interval(accuracy)}")
+    if balanced := by_name.get(("balanced accuracy", "all classes")):
+        texts.append(f"balanced accuracy {with_interval(balanced)}")
     told = [by_name.get((metric, "finding against none")) for metric in ("AUC", "sensitivity", "specificity")]
     if parts := [f"{m.metric} {with_interval(m)}" for m in told if m]:
         texts.append(f"{finding} or not: {', '.join(parts)}")
