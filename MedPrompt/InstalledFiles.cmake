@@ -288,8 +288,6 @@ set(MEDPROMPT_RESOURCES
   )
 
 set(MEDPROMPT_WEIGHTS
-  "weights/brain_tumor_seg_mri/card.json"
-  "weights/brain_tumor_seg_mri/model.safetensors"
   "weights/brain_tumor_type_cls_mri/card.json"
   "weights/brain_tumor_type_cls_mri/model.safetensors"
   "weights/breast_lesion_cls_us/card.json"
