@@ -128,6 +128,20 @@ def headless_scene() -> HeadlessScene:
     return HeadlessScene()
 
 
+@contextmanager
+def scene_apart() -> Iterator[Any]:
+    """An empty scene that nobody looks at: a headless one or, inside 3D Slicer, one beside the open scene."""
+    if hasattr(slicer, "app"):
+        scene = slicer.vtkMRMLScene()
+        try:
+            yield scene
+        finally:
+            scene.Clear(1)
+    else:
+        with headless_scene() as opened:
+            yield opened
+
+
 def mrml_scene(scene: Any = None) -> Any:
     """The `vtkMRMLScene` meant by a scene, a `HeadlessScene` or None (the current one)."""
     scene = slicer.mrmlScene if scene is None else scene
