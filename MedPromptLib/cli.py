@@ -22,6 +22,7 @@ from .cli_inputs import add_sequence_options, given_inputs, inputs_for, sequence
 from .cli_knowledge import add_knowledge_commands
 from .cli_planner import add_planner_commands, chosen_planner, confirmed, planning_options, read_text, tell
 from .cli_reports import add_report_commands, make_report, report_options
+from .cli_semi import add_semi_commands
 from .cli_union import add_union_commands
 from .cli_weights import add_weight_commands
 from .errors import InvalidInput, MedPromptError
@@ -319,6 +320,7 @@ def _parser() -> argparse.ArgumentParser:
     add_weight_commands(commands, places, device)
     bench = add_planner_commands(commands, places, device, planning, bench_run)
     add_report_commands(commands, bench, places, planning)
+    add_semi_commands(commands, bench, device)
     add_dicom_command(commands, places)
     add_archive_commands(commands)
     add_union_commands(commands, bench, places, device)

@@ -19,12 +19,14 @@ def build(network: Network) -> nn.Module:
         MissingPackage: the library that has the network is not installed.
     """
     from .deepfusionlab import DeepFusionLab, LeanFusionLab
+    from .text_vnet import TextVNet
     from .union import UnionSegmentation
     from .vnet import VNet
 
     registry: dict[str, type[nn.Module]] = {
         "deepfusionlab": DeepFusionLab,
         "lean_fusion_lab": LeanFusionLab,
+        "text_vnet": TextVNet,
         "union_segmentation": UnionSegmentation,
         "vnet": VNet,
     }

@@ -227,6 +227,33 @@ class Schedule(_Strict):
 
 UNION = "union_segmentation"
 """What recipes call the network of `networks.union`."""
+
+
+class SemiSupervision(_Strict):
+    """3D: how volumes without labels take part, see `training.semi_training`.
+
+    Attributes:
+        teacher: who labels them: nobody (`none`: supervised training), the running `average` of the one network (mean
+            teacher), or each of two networks for its `peer`.
+        cutmix: with a peer, one network sees pairs of volumes mixed and changed in intensity, the other the raw ones.
+        unified: with a peer, the Unified Segmentation loss; without, cross entropy against every label of the peer.
+        labels: with a peer, whether it labels as it is at `present`, or as its running `average` does.
+        weight: of the loss on volumes without labels, after its ramp.
+        confidence: probability from which the Unified Segmentation loss takes the peer's label at its word.
+        batch: patches without labels in a step, beside the labelled ones of the phase's batch.
+        steps: in an epoch.
+    """
+
+    teacher: Literal["none", "average", "peer"] = "peer"
+    cutmix: bool = True
+    unified: bool = True
+    labels: Literal["present", "average"] = "average"
+    weight: Annotated[float, Field(ge=0)] = 1.0
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.8
+    batch: Annotated[int, Field(ge=2)] = 2
+    steps: Annotated[int, Field(ge=1)] = 25
+
+
 AUGMENTATION_2D = (
     "flip_horizontal",
     "flip_vertical",
@@ -262,6 +289,7 @@ class Recipe(_Strict):
     augmentation: Augmentation = Augmentation()
     schedule: Schedule
     operating_point: OperatingRule = OperatingRule()
+    semi: SemiSupervision | None = None
 
     @model_validator(mode="after")
     def _classes_fit(self) -> Recipe:
@@ -295,6 +323,8 @@ class Recipe(_Strict):
                     raise ValueError(f"{name_of_room}.{name} only makes sense with dimension {5 - self.card.dimension}")
         if self.card.dimension == 3:
             must_not_swap_sides(self.card.structures, self.preprocessing.orientation, self.augmentation.mirror)
+        if self.card.dimension == 2 and self.semi is not None:
+            raise ValueError("semi only makes sense with dimension 3")
         if self.card.dimension == 2 and any(phase.size == 0 for phase in self.schedule.phases):
             raise ValueError("schedule.phases needs a size of 32 or more in 2D")
         if self.card.dimension == 3 and any(

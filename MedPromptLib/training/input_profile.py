@@ -62,7 +62,7 @@ def fit_profile(own: Floats, others: Floats, *, dataset: str, counter_examples: 
 
     Args:
         own: descriptors (n, 87) of its training split.
-        others: of training splits of other kinds of images, (m, 87).
+        others: of training splits of other kinds of images, (m, 87); with none, the spread of its own decides alone.
     """
     rng = np.random.default_rng(0)
     folds = [rng.permutation(len(own)) % FOLDS, rng.permutation(len(others)) % FOLDS]
@@ -91,8 +91,10 @@ def _fit(own: Floats, others: Floats, dataset: str, counter_examples: Sequence[s
     pooled = np.concatenate([own, others])
     centre, spread = pooled.mean(0), pooled.std(0) + SMALLEST_DEVIATION
     is_own = np.arange(len(pooled)) < len(own)
-    line = LogisticRegression(class_weight="balanced", max_iter=1000).fit((pooled - centre) / spread, is_own)
-    slope = line.coef_[0] / spread
+    slope, at_zero = np.zeros(own.shape[1]), 0.0
+    if len(others):
+        line = LogisticRegression(class_weight="balanced", max_iter=1000).fit((pooled - centre) / spread, is_own)
+        slope, at_zero = line.coef_[0] / spread, float(line.intercept_[0])
     return InputProfile(
         dataset=dataset,
         images=len(own),
@@ -101,7 +103,7 @@ def _fit(own: Floats, others: Floats, dataset: str, counter_examples: Sequence[s
         vectors=pack(np.stack([mean, deviation, slope * deviation, *directions[:count]])),
         variances=tuple(np.maximum(singular[:count] ** 2 / len(own), 1e-3).round(4).tolist()),
         residual=round(max(rest, 1e-3), 5),
-        intercept=round(float(line.intercept_[0] + slope @ (mean - centre)), 4),
+        intercept=round(float(at_zero + slope @ (mean - centre)), 4),
         distance_limit=1.0,
         likeness_limit=0.0,
     )

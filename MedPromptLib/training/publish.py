@@ -39,7 +39,8 @@ from .metrics import Floats, expected_calibration_error, fit_calibration, mask_s
 from .operating_point import operating_point
 
 PIXELS_PER_IMAGE = 400
-"""How many pixels of each validation image take part in fitting a segmentation's temperature."""
+"""How many pixels of each validation image take part in fitting a segmentation's temperature; more of fewer images."""
+LEAST_PIXELS = 4000
 
 
 def publish(
@@ -113,7 +114,7 @@ def publish(
 
 
 def draft_card(recipe: Recipe, command: str, config_sha256: str) -> WeightCard:
-    """The card of a recipe, without a file and without figures."""
+    """The card of a recipe before its weight file is there and its calibration is known."""
     text, preprocessing = recipe.card, recipe.preprocessing
     if (rule := preprocessing.instruction) is not None:
         digest = wording_sha256(rule, [s.name for s in text.structures])
@@ -155,7 +156,8 @@ def _outputs(weight: LoadedWeight, cases: Cases) -> tuple[Floats, np.ndarray[tup
         assert cases.masks is not None
         scores = segmentation_scores(weight, image)[0]
         mask = _on_network_grid(card, image, cases.masks[index], scores).flatten()
-        chosen = random.choice(len(mask), PIXELS_PER_IMAGE, replace=False)
+        count = min(max(PIXELS_PER_IMAGE, LEAST_PIXELS // len(cases)), len(mask))
+        chosen = random.choice(len(mask), count, replace=False)
         rows.append(scores.flatten(1).T[chosen].tolist())
         truth.append(mask[chosen].long().tolist())
     return np.log(np.concatenate(rows).clip(1e-7)), np.concatenate(truth).astype(np.int64)
