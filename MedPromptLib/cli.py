@@ -1,6 +1,6 @@
-"""The command line: `medprompt run | report | plan | weights | archive | audit | filter | demo | train | evaluate | …`.
+"""The command line: `medprompt run | batch | report | plan | weights | archive | audit | filter | demo | train | evaluate | …`.
 
-Exit codes are those of `errors`: 0 done, 2 unusable input, 3 nothing that can be run, 4 a broken weight, 5 the
+Exit codes are those of `errors`: 0 done, 1 some cases of a batch failed, 2 unusable input, 3 nothing that can be run, 4 a broken weight, 5 the
 planner's endpoint failed, 6 the output could not be written, 7 a package is missing, 70 a defect in this program,
 130 cancelled.
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .cli_archive import add_archive_commands, add_filing_options, open_archive, say_filed
+from .cli_batch import add_batch_command
 from .cli_planner import add_planner_commands, chosen_planner, confirmed, planning_options, read_text, tell
 from .cli_reports import add_report_commands, make_report, report_options
 from .cli_weights import add_weight_commands
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from .plan import Plan
-    from .results import Finding
     from .session import Session
 
 DEFECT = 70
@@ -84,6 +84,7 @@ def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) ->
 
     from .images import read_image
     from .outputs import check_folder, write_outputs
+    from .results import finding_line
 
     names = [Path(name).name for name in options.input]
     if len(set(names)) != len(names):
@@ -128,7 +129,7 @@ def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) ->
 
             written = (*written, *write_report_files(report, result, out, options.font, tell))
         for row in result.provenance.findings:
-            print(_finding_line(row))
+            print(finding_line(row))
         print(*written, sep="\n")
         if options.archive:
             with open_archive(options.archive) as archive:
@@ -142,16 +143,6 @@ def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) ->
                     written=written,
                 )
             say_filed(filed)
-
-
-def _finding_line(row: Finding) -> str:
-    from .results import decision_note, percent
-
-    what = row.structure or row.target
-    sure = f" ({percent(row.probability)})" if row.probability is not None else ""
-    size = f", {row.area_mm2 / 100:.1f} cm²" if row.area_mm2 else f", {row.volume_ml:.1f} ml" if row.volume_ml else ""
-    note = decision_note(row)
-    return f"{what}: {row.result}{sure}{size}{'; ' * bool(note)}{note}"
 
 
 def plan(options: argparse.Namespace) -> None:
@@ -302,6 +293,8 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--report", action="store_true", help="also write a report (see `medprompt report --help`)")
     p.add_argument("--out", type=Path, required=True, metavar="DIR")
     add_filing_options(p)
+
+    add_batch_command(commands, places, device, planning, _session)
 
     p = commands.add_parser("plan", parents=[places, planning], help="show the plan of a prompt; nothing runs")
     p.set_defaults(do=plan)

@@ -97,6 +97,12 @@ class HeadlessScene:
         )
         slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(self.scene)
 
+    def clear(self) -> None:
+        """Empty the scene for the next use, which is ten times as quick as opening another one."""
+        with collected_messages():
+            self.scene.Clear(0)
+            slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(self.scene)
+
     def close(self) -> None:
         """Empty the scene and let go of it; its nodes must not be used afterwards."""
         if HeadlessScene._open is not self:
@@ -126,6 +132,37 @@ def headless_scene() -> HeadlessScene:
         RuntimeError: called inside the 3D Slicer application.
     """
     return HeadlessScene()
+
+
+class SeparateScene:
+    """A scene beside whatever is open: inside 3D Slicer one of its own, which the user's scene knows nothing of.
+
+    Attributes:
+        scene: the `vtkMRMLScene`.
+    """
+
+    def __init__(self) -> None:
+        self._headless = None if hasattr(slicer, "app") else headless_scene()
+        self.scene: Any = self._headless.scene if self._headless is not None else self._beside_the_application()
+
+    @staticmethod
+    def _beside_the_application() -> Any:
+        scene = slicer.vtkMRMLScene()
+        slicer.mrmlScene.CopyRegisteredNodesToScene(scene)
+        return scene
+
+    def clear(self) -> None:
+        """Empty the scene for the next use."""
+        if self._headless is not None:
+            self._headless.clear()
+        else:
+            self.scene = self._beside_the_application()
+
+    def close(self) -> None:
+        """Let go of the scene."""
+        if self._headless is not None:
+            self._headless.close()
+        self.scene = None
 
 
 def mrml_scene(scene: Any = None) -> Any:

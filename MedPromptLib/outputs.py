@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from .errors import OutputFailed
 from .results import Run
@@ -28,14 +29,19 @@ def check_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        raise _failed(folder, error) from error
+        raise output_failed(folder, error) from error
 
 
-def write_outputs(run: Run, folder: Path, report_text: str | None = None) -> tuple[Path, ...]:
+def write_outputs(
+    run: Run, folder: Path, report_text: str | None = None, *, scene: Any = None, picture: bool = True
+) -> tuple[Path, ...]:
     """Write all files of a run; files of an earlier run with the same names are replaced only once all are complete.
 
     Args:
         report_text: becomes a text node of the scene, beside the image.
+        scene: an empty `vtkMRMLScene` that the results are written into, such as a batch uses again and again; None
+            opens one outside of 3D Slicer.
+        picture: whether the overview is drawn, which takes longer than everything else.
 
     Returns:
         The files, in the order a reader wants them.
@@ -50,7 +56,7 @@ def write_outputs(run: Run, folder: Path, report_text: str | None = None) -> tup
     check_folder(folder)
     draft = Path(tempfile.mkdtemp(prefix=".medprompt-", dir=folder))
     try:
-        with headless_scene() as scene:
+        with headless_scene() if scene is None else contextlib.nullcontext(scene) as scene:
             nodes = write_run(run, scene=scene)
             if report_text is not None:
                 write_text(report_text, scene, f"{nodes.volume.GetName()} MedPrompt report", nodes.volume)
@@ -59,21 +65,23 @@ def write_outputs(run: Run, folder: Path, report_text: str | None = None) -> tup
             save_table(nodes.table, draft / TABLE_NAME)
             save_scene_bundle(draft / SCENE_NAME, scene)
         (draft / RUN_NAME).write_text(run.provenance.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        overview_picture(run, draft / PICTURE_NAME)
+        if picture:
+            overview_picture(run, draft / PICTURE_NAME)
         written = sorted(draft.iterdir())
         for path in written:
             os.replace(path, folder / path.name)
         order = {SCENE_NAME: 0, TABLE_NAME: 2, RUN_NAME: 3, PICTURE_NAME: 4}
         return tuple(sorted((folder / p.name for p in written), key=lambda p: (order.get(p.name, 1), p.name)))
     except OSError as error:
-        raise _failed(folder, error) from error
+        raise output_failed(folder, error) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _failed(folder: Path, error: OSError) -> OutputFailed:
-    reason = error.strerror or str(error)
-    return OutputFailed(f"The folder {folder} cannot be written to ({reason}); choose another or free some space.")
+def output_failed(place: Path, error: Exception) -> OutputFailed:
+    """The error that says that a folder or file cannot be written to, and why."""
+    reason = getattr(error, "strerror", None) or str(error)
+    return OutputFailed(f"{place} cannot be written to ({reason}); choose another place or free some space.")
 
 
 def write_lines(lines: Iterable[str], path: Path | None) -> None:
