@@ -1,8 +1,8 @@
-"""The command line: `medprompt run | batch | report | plan | weights | archive | audit | filter | demo | train | evaluate | …`.
+"""The command line: `medprompt run | batch | report | plan | weights | archive | audit | filter | demo | train | …`.
 
-Exit codes are those of `errors`: 0 done, 1 some cases of a batch failed, 2 unusable input, 3 nothing that can be run, 4 a broken weight, 5 the
-planner's endpoint failed, 6 the output could not be written, 7 a package is missing, 70 a defect in this program,
-130 cancelled.
+Exit codes are those of `errors`: 0 done, 1 some cases of a batch failed, 2 unusable input, 3 nothing that can be run, 4
+a broken weight, 5 the planner's endpoint failed, 6 the output could not be written, 7 a package is missing, 70 a defect
+in this program, 130 cancelled.
 """
 
 from __future__ import annotations

@@ -56,14 +56,14 @@ def write_outputs(
     check_folder(folder)
     draft = Path(tempfile.mkdtemp(prefix=".medprompt-", dir=folder))
     try:
-        with headless_scene() if scene is None else contextlib.nullcontext(scene) as scene:
-            nodes = write_run(run, scene=scene)
+        with headless_scene() if scene is None else contextlib.nullcontext(scene) as place:
+            nodes = write_run(run, scene=place)
             if report_text is not None:
-                write_text(report_text, scene, f"{nodes.volume.GetName()} MedPrompt report", nodes.volume)
+                write_text(report_text, place, f"{nodes.volume.GetName()} MedPrompt report", nodes.volume)
             for result, node in zip(run.segmentations, nodes.segmentations, strict=True):
                 save_segmentation(node, draft / f"{result.task_id}_{result.weight_id}.seg.nrrd")
             save_table(nodes.table, draft / TABLE_NAME)
-            save_scene_bundle(draft / SCENE_NAME, scene)
+            save_scene_bundle(draft / SCENE_NAME, place)
         (draft / RUN_NAME).write_text(run.provenance.model_dump_json(indent=1) + "\n", encoding="utf-8")
         if picture:
             overview_picture(run, draft / PICTURE_NAME)

@@ -1,4 +1,4 @@
-"""One case of a batch from file to finished draft, in whatever process it runs: this one, a worker's, another machine's.
+"""One case of a batch from file to finished draft, in whatever process: this one, a worker, another machine's.
 
 Each case is computed by itself, so that its results do not depend on which others ran beside it.
 """
@@ -156,7 +156,7 @@ class _Bench:
 
         if job.version != __version__:
             raise MissingPackage(
-                f"{_here()} has MedPrompt {__version__} where the batch was started with {job.version}; install the same."
+                f"{_here()} has MedPrompt {__version__}, the batch was started with {job.version}; install the same."
             )
         if not sees(Path(job.out), job.token):
             raise InvalidInput(
@@ -238,8 +238,8 @@ class _Bench:
                 same = False
             if not same:
                 raise WeightCorrupt(
-                    f"The weight '{weight_id}' on {_here()} is not what it was when the batch began; finished cases are "
-                    "kept. Start the batch again to do all cases with the weight as it is now."
+                    f"The weight '{weight_id}' on {_here()} is not what it was when the batch began; finished cases "
+                    "are kept. Start the batch again to do all cases with the weight as it is now."
                 )
             self._seen[weight_id] = now
 
