@@ -135,18 +135,19 @@ def headless_scene() -> HeadlessScene:
 
 
 class SeparateScene:
-    """A scene beside whatever is open: inside 3D Slicer one of its own, which the user's scene knows nothing of.
+    """A scene to work in that leaves alone what is open, in 3D Slicer or outside; it opens one if nothing is.
 
     Attributes:
         scene: the `vtkMRMLScene`.
     """
 
     def __init__(self) -> None:
-        self._headless = None if hasattr(slicer, "app") else headless_scene()
-        self.scene: Any = self._headless.scene if self._headless is not None else self._beside_the_application()
+        beside = hasattr(slicer, "app") or HeadlessScene._open is not None
+        self._headless = None if beside else headless_scene()
+        self.scene: Any = self._headless.scene if self._headless is not None else self._of_its_own()
 
     @staticmethod
-    def _beside_the_application() -> Any:
+    def _of_its_own() -> Any:
         scene = slicer.vtkMRMLScene()
         slicer.mrmlScene.CopyRegisteredNodesToScene(scene)
         return scene
@@ -156,7 +157,7 @@ class SeparateScene:
         if self._headless is not None:
             self._headless.clear()
         else:
-            self.scene = self._beside_the_application()
+            self.scene = self._of_its_own()
 
     def close(self) -> None:
         """Let go of the scene."""

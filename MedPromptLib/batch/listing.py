@@ -83,11 +83,13 @@ def content_hash(case: BatchCase) -> str:
     Raises:
         InvalidInput: one cannot be read.
     """
-    paths = [p for file in case.files for p in with_detached_data(Path(file))]
+    if missing := [file for file in case.files if not os.path.exists(file)]:
+        raise InvalidInput(f"There is no file {missing[0]}.")
     try:
+        paths = [p for file in case.files for p in with_detached_data(Path(file))]
         return sha256_of_files(paths)
     except OSError as error:
-        raise InvalidInput(f"{case.shown} cannot be read ({error.strerror}).") from error
+        raise InvalidInput(f"{case.files[0]} cannot be read ({error.strerror}).") from error
 
 
 # -- folders ------------------------------------------------------------

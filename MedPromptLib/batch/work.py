@@ -5,7 +5,6 @@ Each case is computed by itself, so that its results do not depend on which othe
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
 import tempfile
@@ -126,12 +125,14 @@ def work(job: Job, assignment: Assignment, cancelled: Callable[[], bool] = lambd
         except OutputFailed as error:
             blocked = _blocked(Path(job.out))
             outcome = (
-                Outcome(name, "cancelled", key, stop=error) if blocked else Outcome(name, "failed", key, str(error))
+                Outcome(name, "cancelled", key, stop=error)
+                if blocked
+                else Outcome(name, "failed", key, _said(error, assignment.case))
             )
         except Cancelled:
             outcome = Outcome(name, "cancelled", key)
         except MedPromptError as error:
-            outcome = Outcome(name, "failed", key, str(error))
+            outcome = Outcome(name, "failed", key, _said(error, assignment.case))
         except MemoryError:
             outcome = Outcome(name, "failed", key, OUT_OF_MEMORY)
         except Exception as error:  # one case's defect must not end thousands of others
@@ -244,14 +245,28 @@ class _Bench:
             self._seen[weight_id] = now
 
 
-@functools.lru_cache(maxsize=1)
-def _bench(job_key: Job) -> _Bench:
-    return _Bench(job_key)
+_kept: list[_Bench] = []
+
+
+def _bench(job: Job) -> _Bench:
+    if not (_kept and _kept[0].job == job):
+        close_bench()
+        _kept.append(_Bench(job))
+    return _kept[0]
 
 
 def close_bench() -> None:
     """Let go of what this process keeps from case to case."""
-    _bench.cache_clear()
+    while _kept:
+        _kept.pop().scene.close()
+
+
+def _said(error: MedPromptError, case: BatchCase) -> str:
+    """An error's sentence with the case's name for its files, whose paths may tell the patient."""
+    text = str(error)
+    for file in case.files:
+        text = text.replace(file, case.name)
+    return text.replace(os.path.dirname(case.files[0]), case.name)
 
 
 def _here() -> str:
@@ -269,7 +284,7 @@ def _read(case: BatchCase, image_sha256: str) -> MedicalImage:
     single = len(case.files) == 1
     image = read_image(case.files[0] if single else case.files)
     if single and image.sha256 != image_sha256:
-        raise InvalidInput(f"{case.shown} was changed while it was read; try again with --retry-failed.")
+        raise InvalidInput(f"{case.files[0]} was changed while it was read; try again with --retry-failed.")
     return replace(image, name=case.name, modality=case.modality or image.modality)
 
 
