@@ -166,6 +166,16 @@ class SeparateScene:
         self.scene = None
 
 
+@contextmanager
+def scene_apart() -> Iterator[Any]:
+    """The `vtkMRMLScene` of a `SeparateScene` for one use."""
+    apart = SeparateScene()
+    try:
+        yield apart.scene
+    finally:
+        apart.close()
+
+
 def mrml_scene(scene: Any = None) -> Any:
     """The `vtkMRMLScene` meant by a scene, a `HeadlessScene` or None (the current one)."""
     scene = slicer.mrmlScene if scene is None else scene

@@ -33,15 +33,15 @@ def check_folder(folder: Path) -> None:
 
 
 def write_outputs(
-    run: Run, folder: Path, report_text: str | None = None, *, scene: Any = None, picture: bool = True
+    run: Run, folder: Path, report_text: str | None = None, *, scene: Any = None, with_picture: bool = True
 ) -> tuple[Path, ...]:
     """Write all files of a run; files of an earlier run with the same names are replaced only once all are complete.
 
     Args:
         report_text: becomes a text node of the scene, beside the image.
         scene: an empty `vtkMRMLScene` that the results are written into, such as a batch uses again and again; None
-            opens one outside of 3D Slicer.
-        picture: whether the overview is drawn, which takes longer than everything else.
+            opens one.
+        with_picture: whether the overview is drawn, which takes longer than everything else.
 
     Returns:
         The files, in the order a reader wants them.
@@ -49,14 +49,14 @@ def write_outputs(
     Raises:
         OutputFailed: nothing half-written is left behind.
     """
-    from .headless import headless_scene, save_scene_bundle, save_segmentation, save_table
+    from .headless import save_scene_bundle, save_segmentation, save_table, scene_apart
     from .overview import overview_picture
     from .scene import write_run, write_text
 
     check_folder(folder)
     draft = Path(tempfile.mkdtemp(prefix=".medprompt-", dir=folder))
     try:
-        with headless_scene() if scene is None else contextlib.nullcontext(scene) as place:
+        with scene_apart() if scene is None else contextlib.nullcontext(scene) as place:
             nodes = write_run(run, scene=place)
             if report_text is not None:
                 write_text(report_text, place, f"{nodes.volume.GetName()} MedPrompt report", nodes.volume)
@@ -65,7 +65,7 @@ def write_outputs(
             save_table(nodes.table, draft / TABLE_NAME)
             save_scene_bundle(draft / SCENE_NAME, place)
         (draft / RUN_NAME).write_text(run.provenance.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        if picture:
+        if with_picture:
             overview_picture(run, draft / PICTURE_NAME)
         written = sorted(draft.iterdir())
         for path in written:

@@ -210,7 +210,7 @@ class _Bench:
         results = results_hash(run)
         draft = new_draft(self.out, case.name)
         self.scene.clear()
-        write_outputs(run, draft, scene=self.scene.scene, picture=self.job.pictures)
+        write_outputs(run, draft, scene=self.scene.scene, with_picture=self.job.pictures)
         _seal(
             run, draft, CaseRecord(name=case.name, key=key, image_sha256=image_sha256, results_sha256=results, files={})
         )
