@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .cli_archive import add_archive_commands, add_filing_options, open_archive, say_filed
-from .cli_batch import add_batch_command
+from .cli_batch import add_batch_command, add_bench_batch
 from .cli_planner import add_planner_commands, chosen_planner, confirmed, planning_options, read_text, tell
 from .cli_reports import add_report_commands, make_report, report_options
 from .cli_weights import add_weight_commands
@@ -318,6 +318,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add_weight_commands(commands, places, device)
     bench = add_planner_commands(commands, places, device, planning, bench_run)
+    add_bench_batch(bench, [places, planning], _session)
     add_report_commands(commands, bench, places, planning)
     add_archive_commands(commands)
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .cli_archive import add_filing_options, open_archive
 from .cli_planner import asked, read_text, tell
 from .errors import InvalidInput, MissingPackage
 
@@ -37,6 +38,9 @@ def batch(options: argparse.Namespace, make_session: Callable[[argparse.Namespac
         from .plan import load_plan
 
         plan = load_plan(read_text(options.plan))
+    if options.archive:
+        with open_archive(options.archive, make=True) as archive:
+            _ = archive.keys  # says what is wrong with it before anything expensive runs
     session = make_session(options)
     with _stopped_by_signals() as cancelled, _progress_line() as report:
         done = batches.run(
@@ -57,7 +61,26 @@ def batch(options: argparse.Namespace, make_session: Callable[[argparse.Namespac
             report=report,
             cancelled=cancelled,
         )
+    if options.archive and not done.cancelled:
+        _file(done, options)
     return _summary(done)
+
+
+def _file(done: BatchReport, options: argparse.Namespace) -> None:
+    """File every finished case; those that are filed already are known by their content."""
+    new = 0
+    with open_archive(options.archive) as archive:
+        for case in done.finished:
+            filed = archive.add_run(
+                done.out / case.name,
+                source=Path(case.files[0]),
+                project=options.project,
+                with_scene=not options.without_scene,
+            )
+            new += filed.new
+            for warning in filed.warnings:
+                tell(f"{case.name}: {warning}")
+    tell(f"{new} runs were filed, {len(done.finished) - new} were filed already.")
 
 
 def _summary(done: BatchReport) -> int:
@@ -158,6 +181,23 @@ def in_words(progress: BatchProgress) -> str:
     return ", ".join(parts)
 
 
+def bench_batch(options: argparse.Namespace, make_session: Callable[[argparse.Namespace], Session]) -> None:
+    """Time a batch beside the forward pass of its networks."""
+    from .batch.bench import benchmark_batch
+
+    for line in benchmark_batch(make_session(options), options.prompt, options.input, options.workers):
+        print(line, flush=True)
+
+
+def add_bench_batch(bench: Any, parents: list[argparse.ArgumentParser], make_session: Callable[..., Session]) -> None:
+    """`medprompt bench batch`."""
+    p = bench.add_parser("batch", parents=parents, help="a batch beside the bare forward pass, on the CPU")
+    p.set_defaults(do=lambda options: bench_batch(options, make_session))
+    p.add_argument("--prompt", required=True)
+    p.add_argument("--input", type=Path, required=True, metavar="DIR", help="folder of images")
+    p.add_argument("--workers", type=int, metavar="N")
+
+
 def add_batch_command(
     commands: Any,
     places: argparse.ArgumentParser,
@@ -191,4 +231,5 @@ def add_batch_command(
         action="store_true",
         help="run although an image does not look like those a weight was made for",
     )
+    add_filing_options(p, one_subject=False)
     p.add_argument("--pictures", action="store_true", help="also draw overview.png for each case, which takes longer")

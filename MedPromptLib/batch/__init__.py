@@ -9,7 +9,8 @@ Example:
 
 from __future__ import annotations
 
+from .listing import BatchCase
 from .running import BatchProgress, BatchReport, run
 from .store import Failure
 
-__all__ = ["BatchProgress", "BatchReport", "Failure", "run"]
+__all__ = ["BatchCase", "BatchProgress", "BatchReport", "Failure", "run"]

@@ -61,7 +61,8 @@ class BatchReport:
 
     Attributes:
         out: the folder with everything.
-        done, same: cases computed now, and those that were there already.
+        finished: the cases that have results.
+        done, same: how many were computed now, and were there already.
         failures: all cases without results, with their reasons.
         waiting: cases that nobody has got to yet.
         cancelled: whether it was stopped before its end.
@@ -70,6 +71,7 @@ class BatchReport:
     """
 
     out: Path
+    finished: tuple[BatchCase, ...]
     done: int
     same: int
     failures: tuple[Failure, ...]
@@ -403,4 +405,5 @@ class _Account:
         order: Any = {case.name: number for number, case in enumerate(self._cases)}
         failures = tuple(sorted(self._failures.values(), key=lambda f: order[f.name]))
         counted = self.progress
-        return BatchReport(out, counted.done, counted.same, failures, waiting, cancelled, files, seconds)
+        finished = tuple(case for case in self._cases if self._lines[case.name].state == "done")
+        return BatchReport(out, finished, counted.done, counted.same, failures, waiting, cancelled, files, seconds)
