@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+import torch
 from batch_for_tests import command, differences, finished, wait_for, write_films
 from PIL import Image
 from weights_for_tests import a_card, a_state_that_tells_images_apart, write_weight
@@ -24,6 +25,7 @@ from MedPromptLib.batch.listing import list_cases, safe_name
 from MedPromptLib.cli import main
 from MedPromptLib.cli_batch import in_words
 from MedPromptLib.errors import InvalidInput, NotConfirmed, OutputFailed, PlanRejected, WeightCorrupt
+from MedPromptLib.networks import build
 from MedPromptLib.planner import RulePlanner
 from MedPromptLib.review.cases import find_cases
 from MedPromptLib.session import Session
@@ -37,7 +39,12 @@ PER_CASE = {"1_lungs_seg_cxr.seg.nrrd", "case.json", "results.schema.tsv", "resu
 def some_weights(tmp_path_factory):
     root = tmp_path_factory.mktemp("weights")
     seg = a_card("lungs_seg_cxr")
-    write_weight(root, seg, state=a_state_that_tells_images_apart(seg))
+    state = a_state_that_tells_images_apart(seg)
+    network = build(seg.network).eval()
+    network.load_state_dict(state)
+    with torch.no_grad():  # each class wins somewhere
+        state["final_conv.bias"] -= network(torch.rand(4, 3, 64, 64)).mean((0, 2, 3))
+    write_weight(root, seg, state=state)
     cls = a_card("tb_cls_cxr", target="tuberculosis", classes=("normal", "tb"), positive=("tb",))
     write_weight(root, cls, state=a_state_that_tells_images_apart(cls))
     return root
@@ -373,10 +380,9 @@ def test_the_slicer_script_runs_inside_the_application_and_leaves_its_scene_alon
     import slicer
     from qt_adapter import desktop
 
-    from MedPromptLib.catalog import WEIGHTS_VARIABLE
     from MedPromptLib.planner import AgreementPlanner
 
-    monkeypatch.setenv(WEIGHTS_VARIABLE, str(some_weights))
+    monkeypatch.setattr("MedPromptLib.catalog.default_weight_folders", lambda: (some_weights,))
     monkeypatch.setattr(AgreementPlanner, "default", classmethod(lambda cls: cls()))  # as without the language model
     script = runpy.run_path(str(ROOT / "Resources" / "Scripts" / "batch.py"))
     arguments = ["--prompt", PROMPT, "--input", str(films), "--out", str(tmp_path / "out")]
