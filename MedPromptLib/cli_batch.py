@@ -49,7 +49,6 @@ def batch(options: argparse.Namespace, make_session: Callable[[argparse.Namespac
             out=options.out,
             plan=plan,
             session=session,
-            weights=options.weights,
             modality=options.modality,
             workers=options.workers,
             device=options.device,

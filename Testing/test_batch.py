@@ -65,10 +65,9 @@ def run(some_weights, films, tmp_path):
     """Runs a batch in this process on the films."""
 
     def call(prompt=PROMPT, **options):
-        given = {"input": films, "out": tmp_path / "out", "weights": [some_weights], "workers": 0} | options
-        if "session" not in given:
-            given["session"] = Session(given["weights"], planner=RulePlanner())
-        return batch.run(prompt, **given)
+        session = Session([options.pop("weights", some_weights)], planner=RulePlanner())
+        given = {"input": films, "out": tmp_path / "out", "session": session, "workers": 0}
+        return batch.run(prompt, **given | options)
 
     return call
 
@@ -77,7 +76,7 @@ def run(some_weights, films, tmp_path):
 def an_undisturbed_batch(some_weights, some_films, tmp_path_factory):
     out = tmp_path_factory.mktemp("undisturbed")
     session = Session([some_weights], planner=RulePlanner())
-    report = batch.run(PROMPT, input=some_films, out=out, session=session, weights=[some_weights], workers=0)
+    report = batch.run(PROMPT, input=some_films, out=out, session=session, workers=0)
     assert (report.done, report.failures) == (6, ())
     return out
 
@@ -286,9 +285,9 @@ def test_a_weight_that_changes_in_mid_run_stops_the_batch(run, some_weights, tmp
             card.write_text(card.read_text().replace("Tests.", "Other tests."))
 
     with pytest.raises(WeightCorrupt, match="'lungs_seg_cxr' .* is not what it was when the batch began"):
-        run(weights=[weights], report=change)
+        run(weights=weights, report=change)
     assert states(tmp_path / "out").count("done") == 2
-    assert run(weights=[weights]).done == 6
+    assert run(weights=weights).done == 6
 
     def change_at_the_end(progress):
         if progress.finished == progress.total == 6:
@@ -297,7 +296,7 @@ def test_a_weight_that_changes_in_mid_run_stops_the_batch(run, some_weights, tmp
             os.utime(card, ns=(kept.st_atime_ns, kept.st_mtime_ns))
 
     with pytest.raises(WeightCorrupt, match="was changed while the batch ran"):
-        run(weights=[weights], report=change_at_the_end)
+        run(weights=weights, report=change_at_the_end)
 
 
 def test_a_full_disk_stops_the_batch_and_loses_nothing(run, an_undisturbed_batch, tmp_path):
@@ -366,7 +365,7 @@ def test_on_dask_the_loss_of_a_worker_changes_nothing(some_weights, some_films, 
                 lost.append(cluster.workers[0].pid)
                 os.kill(lost[0], signal.SIGKILL)
 
-        given = {"input": some_films, "out": tmp_path / "out", "session": session, "weights": [some_weights]}
+        given = {"input": some_films, "out": tmp_path / "out", "session": session}
         report = batch.run(PROMPT, **given, scheduler=cluster.scheduler_address, report=kill_one)
         assert lost and (report.done, report.failures) == (6, ())
     assert not differences(an_undisturbed_batch, tmp_path / "out")

@@ -11,13 +11,13 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol
 
 from ..errors import MedPromptError
-from .work import Assignment, Job, Outcome, work
+from .work import Assignment, Job, Outcome, close_bench, work
 
 MEMORY_PER_WORKER = 2 << 30
 """Bytes to reckon with for one worker's libraries, weights and a volume."""
@@ -25,13 +25,18 @@ POLL_SECONDS = 0.3
 DIED_TWICE = "The process that computed it ended twice without a word (out of memory?); other cases went on."
 
 Cancelled = Callable[[], bool]
+Outcomes = Generator[Outcome, None, None]
 
 
 class Engine(Protocol):
     """What computes cases."""
 
-    def outcomes(self, job: Job, assignments: Iterable[Assignment], cancelled: Cancelled) -> Iterator[Outcome]:
+    def outcomes(self, job: Job, assignments: Iterable[Assignment], cancelled: Cancelled) -> Outcomes:
         """An outcome for each assignment; after `cancelled()` no new ones begin."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what the engine holds between batches."""
         ...
 
 
@@ -54,17 +59,16 @@ def default_workers() -> int:
 class InThisProcess:
     """One case after the other, here; inside 3D Slicer there is no other way to a scene."""
 
-    def outcomes(self, job: Job, assignments: Iterable[Assignment], cancelled: Cancelled) -> Iterator[Outcome]:
+    def outcomes(self, job: Job, assignments: Iterable[Assignment], cancelled: Cancelled) -> Outcomes:
         """See `Engine`."""
-        from .work import close_bench
+        for assignment in assignments:
+            if cancelled():
+                return
+            yield work(job, assignment, cancelled)
 
-        try:
-            for assignment in assignments:
-                if cancelled():
-                    return
-                yield work(job, assignment, cancelled)
-        finally:
-            close_bench()
+    def close(self) -> None:
+        """Let go of the weights and the scene."""
+        close_bench()
 
 
 class InProcesses:
@@ -77,7 +81,7 @@ class InProcesses:
     def __init__(self, workers: int) -> None:
         self.workers = workers
 
-    def outcomes(self, job: Job, assignments: Iterable[Assignment], cancelled: Cancelled) -> Iterator[Outcome]:
+    def outcomes(self, job: Job, assignments: Iterable[Assignment], cancelled: Cancelled) -> Outcomes:
         """See `Engine`.
 
         Raises:
@@ -116,6 +120,9 @@ class InProcesses:
         finally:
             pool.cancel()
             pool.close()
+
+    def close(self) -> None:
+        """The processes ended with the outcomes."""
 
 
 def _alone(pool: _Pool, job: Job, suspect: Assignment) -> tuple[_Pool, Outcome]:

@@ -7,11 +7,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInput, MedPromptError, MissingPackage
-from .engines import POLL_SECONDS, Cancelled
+from .engines import POLL_SECONDS, Cancelled, Outcomes
 from .work import Assignment, Job, Outcome, work
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class OnDask:
         """Leave the cluster as it is."""
         self._client.close()
 
-    def outcomes(self, job: Job, assignments: Iterable[Assignment], cancelled: Cancelled) -> Iterator[Outcome]:
+    def outcomes(self, job: Job, assignments: Iterable[Assignment], cancelled: Cancelled) -> Outcomes:
         """See `engines.Engine`.
 
         Raises:

@@ -6,12 +6,12 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InvalidInput, PlanRejected, WeightCorrupt
+from ..errors import InvalidInput, NoMatchingWeight, PlanRejected, WeightCorrupt
 from ..plan import Plan
 from .engines import Engine, InProcesses, InThisProcess, default_workers, usable_cores
 from .listing import BatchCase, list_cases
@@ -111,7 +111,7 @@ def run(
         out: one folder a case, results.csv, cases.csv, index.html; and results.parquet where pyarrow is installed.
         plan: instead of a prompt.
         session: plans; default: a new one over `weights`.
-        weights: weight folders; default as for `session.Session`. Workers on other machines look in the same places.
+        weights: weight folders for a new session. Workers on other machines look in the same places.
         modality: what the images are, where neither their files nor the table say.
         workers: processes on this machine; 0 computes in this one, as is always done inside 3D Slicer; None: as many as
             there are cores and memory for. In a script, processes need the call below `if __name__ == "__main__":`.
@@ -145,11 +145,11 @@ def run(
         for note in (*listing.notes, *_left_over(store, cases)):
             account.tell(note)
         assignments = account.assignments(used)
-        engine, job = _engine(store, session, weights, marks, len(assignments), workers, device, scheduler)
+        engine, job = _engine(store, session, marks, len(assignments), workers, device, scheduler)
         job = replace(job, accept_unusual_input=accept_unusual_input, pictures=pictures)
         try:
-            with closing(engine) if hasattr(engine, "close") else nullcontext():  # type: ignore[type-var]
-                for outcome in engine.outcomes(job, assignments, cancelled):
+            with closing(engine), closing(engine.outcomes(job, assignments, cancelled)) as outcomes:
+                for outcome in outcomes:
                     account.take(outcome)
                     account.tables_now_and_then()
             _must_be_as_before(session, marks)
@@ -184,8 +184,11 @@ def _plans(
         if isinstance(planned, Plan):
             try:
                 session.route(planned)
-            except PlanRejected as error:
+            except NoMatchingWeight as error:
                 found[name] = error
+            except PlanRejected as error:
+                # Two weights that fit equally well may be told apart by what an image says it is.
+                found[name] = planned if planned.pipeline else error
     refused = [planned for planned in found.values() if isinstance(planned, PlanRejected)]
     if len(refused) == len(found):
         raise refused[0]
@@ -219,7 +222,6 @@ def _must_be_as_before(session: Session, marks: dict[str, Mark]) -> None:
 def _engine(
     store: Store,
     session: Session,
-    weights: Sequence[Path] | None,
     marks: dict[str, Mark],
     count: int,
     workers: int | None,
@@ -228,7 +230,7 @@ def _engine(
 ) -> tuple[Engine, Job]:
     if workers is not None and workers < 0:
         raise InvalidInput(f"There cannot be {workers} workers; give 0 for this process alone, or more.")
-    folders = None if weights is None else tuple(str(Path(p).absolute()) for p in weights)
+    folders = None if session.folders is None else tuple(str(Path(p).absolute()) for p in session.folders)
     job = Job(str(store.out), store.token, folders, tuple(marks.items()), session.router.mode, device)
     if scheduler:
         from .on_dask import OnDask
@@ -274,7 +276,7 @@ class _Account:
         self._failures: dict[str, Failure] = {}
         self._lines = {case.name: self._line(case) for case in cases}
         self._keys: dict[str, tuple[str, str]] = {}
-        self._last_tables = time.monotonic()
+        self._last_tables, self._seconds_for_tables = time.monotonic(), 0.0
         self._said: set[str] = set()
 
     def _line(self, case: BatchCase) -> CaseLine:
@@ -383,13 +385,15 @@ class _Account:
 
     def tables_now_and_then(self) -> None:
         """Write the tables if that was long ago; what a killed batch leaves behind is not older than that."""
-        if time.monotonic() - self._last_tables > SECONDS_BETWEEN_TABLES:
+        if time.monotonic() - self._last_tables > max(SECONDS_BETWEEN_TABLES, 20 * self._seconds_for_tables):
             self.tables()
 
     def tables(self) -> tuple[Path, ...]:
         """Write tables and index."""
+        started = time.monotonic()
         written = write_tables(self._store.out, list(self._lines.values()), self._title)
         self._last_tables = time.monotonic()
+        self._seconds_for_tables = self._last_tables - started
         return written
 
     def say_parquet(self) -> None:

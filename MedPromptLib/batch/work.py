@@ -316,7 +316,7 @@ def _seal(run: Run, draft: Path, record: CaseRecord) -> None:
     files = {}
     try:
         for path in sorted(draft.iterdir()):
-            with path.open("rb") as stream:
+            with path.open("r+b") as stream:  # some systems flush only what is open for writing
                 files[path.name] = (path.stat().st_size, hashlib.file_digest(stream, "sha256").hexdigest())
                 os.fsync(stream.fileno())
         write_whole(draft / CASE_NAME, record.model_copy(update={"files": files}).model_dump_json(indent=1) + "\n")
