@@ -369,8 +369,8 @@ def test_on_dask_the_loss_of_a_worker_changes_nothing(some_weights, some_films, 
         report = batch.run(PROMPT, **given, scheduler=cluster.scheduler_address, report=kill_one)
         assert lost and (report.done, report.failures) == (6, ())
     assert not differences(an_undisturbed_batch, tmp_path / "out")
-    with pytest.raises(InvalidInput, match="There is no Dask scheduler at 'nowhere'"):
-        batch.run(PROMPT, **given, scheduler="nowhere")
+    with pytest.raises(InvalidInput, match="There is no Dask scheduler at 'carrier-pigeon://loft'"):
+        batch.run(PROMPT, **given, scheduler="carrier-pigeon://loft")
 
 
 def test_the_slicer_script_runs_inside_the_application_and_leaves_its_scene_alone(

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInput
 from ..images import EXPECTED, RASTER_SUFFIXES, VOLUME_SUFFIXES, is_dicom, sha256_of_files, stem, with_detached_data
@@ -160,7 +160,7 @@ def _series(paths: Sequence[Path], folder: Path) -> tuple[list[_Found], int]:
 
     from ..dicom_images import NOT_IMAGES, tells_patient
 
-    tags = ["SeriesInstanceUID", "SOPInstanceUID", "Modality", "Rows", "PatientName", "PatientID"]
+    tags: list[Any] = ["SeriesInstanceUID", "SOPInstanceUID", "Modality", "Rows", "PatientName", "PatientID"]
     unfit = 0
     volumes: dict[str, tuple[list[Path], Dataset]] = {}
     found = []

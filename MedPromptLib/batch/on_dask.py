@@ -8,14 +8,11 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import InvalidInput, MedPromptError, MissingPackage
 from .engines import POLL_SECONDS, Cancelled, Outcomes
 from .work import Assignment, Job, Outcome, work
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 SECONDS_TO_CONNECT = 30
 RETRIES = 2
@@ -44,7 +41,7 @@ class OnDask:
                 'Batches on a cluster need Dask: pip install "medprompt-slicer[batch]", here and on the workers.'
             ) from missing
         try:
-            self._client: Client = distributed.Client(address, timeout=SECONDS_TO_CONNECT, set_as_default=False)
+            self._client: Any = distributed.Client(address, timeout=SECONDS_TO_CONNECT, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
             raise InvalidInput(
                 f"There is no Dask scheduler at '{address}'; start one (`dask scheduler`) and give the address that it "
@@ -66,7 +63,7 @@ class OnDask:
 
         waiting = iter(assignments)
         running: dict[Any, Assignment] = {}
-        gathered = distributed.as_completed()
+        gathered: Any = distributed.as_completed(loop=self._client.loop)
         more = True
         try:
             while not cancelled():

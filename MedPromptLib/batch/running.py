@@ -370,7 +370,10 @@ class _Account:
         self._count("failed", f"{failure.name} failed: {failure.reason}")
 
     def _count(self, what: str, message: str = "") -> None:
-        progress = replace(self.progress, message=message, **{what: getattr(self.progress, what) + 1})
+        counts = {name: getattr(self.progress, name) + (name == what) for name in ("done", "same", "failed")}
+        progress = replace(
+            self.progress, message=message, done=counts["done"], same=counts["same"], failed=counts["failed"]
+        )
         if what != "same":  # what was there already says nothing about how long the others take
             self._times.append(time.monotonic())
         if len(self._times) > 1:

@@ -122,7 +122,7 @@ def _write_parquet(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    kinds = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+    kinds: dict[type, Any] = {str: pa.string(), int: pa.int64(), float: pa.float64()}
     schema = pa.schema([(name, kinds[kind]) for name, kind in RESULT_COLUMNS.items()])
     columns = {name: [row.get(name) for row in rows] for name in RESULT_COLUMNS}
     stream = io.BytesIO()
