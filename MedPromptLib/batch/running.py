@@ -6,12 +6,12 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InvalidInput, NoMatchingWeight, PlanRejected, WeightCorrupt
+from ..errors import InvalidInput, NoMatchingWeight, OutputFailed, PlanRejected, WeightCorrupt
 from ..plan import Plan
 from .engines import Engine, InProcesses, InThisProcess, default_workers, usable_cores
 from .listing import BatchCase, list_cases
@@ -153,8 +153,11 @@ def run(
                     account.take(outcome)
                     account.tables_now_and_then()
             _must_be_as_before(session, marks)
-        finally:
-            files = account.tables()
+        except BaseException:
+            with suppress(OutputFailed):  # what stopped the batch is what the user should hear of
+                account.tables()
+            raise
+        files = account.tables()
         account.say_parquet()
         return account.summary(Path(out), files, cancelled(), time.monotonic() - started)
 

@@ -29,7 +29,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ..errors import InvalidInput, OutputFailed
 from ..outputs import RUN_NAME, SCENE_NAME, output_failed
 from ..results import Provenance
-from ..review.cases import REVIEW_FOLDER
+from ..review.cases import REVIEW_FOLDER, Case
 from .listing import OWN_FOLDER
 
 CASE_NAME = "case.json"
@@ -177,16 +177,8 @@ class Store:
         return record if whole and {RUN_NAME, SCENE_NAME} <= record.files.keys() else None
 
     def provenance(self, name: str) -> Provenance:
-        """What ran in a finished case.
-
-        Raises:
-            InvalidInput: damaged.
-        """
-        path = self.out / name / RUN_NAME
-        try:
-            return Provenance.model_validate_json(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, ValidationError) as error:
-            raise InvalidInput(f"{path} is damaged; remove the folder and start the batch again.") from error
+        """What ran in a finished case; raises InvalidInput if that is damaged."""
+        return Case(self.out / name).provenance()
 
     def publish(self, name: str, draft: Path) -> None:
         """Move a whole draft to its place; what was there is kept if a reviewer has worked on it.
