@@ -18,19 +18,19 @@ from .errors import InvalidInput, MissingPackage
 
 if TYPE_CHECKING:
     from .batch import BatchProgress, BatchReport
+    from .plan import Plan
     from .planner import Verdict
     from .session import Session
 
 SOME_FAILED = 1
 STOPPED = 130
+GOES_ON = "Stopped; the same command goes on from here."
 SHOWN_FAILURES = 10
 SECONDS_BETWEEN_LINES = 10.0
 
 
 def batch(options: argparse.Namespace, make_session: Callable[[argparse.Namespace], Session]) -> int:
     """Do what a prompt asks on many images; the same line again goes on where it was."""
-    from . import batch as batches
-
     if options.plan and options.prompt:
         raise InvalidInput("Give --prompt TEXT or --plan FILE, not both.")
     plan = None
@@ -42,8 +42,21 @@ def batch(options: argparse.Namespace, make_session: Callable[[argparse.Namespac
         with open_archive(options.archive, make=True) as archive:
             _ = archive.keys  # says what is wrong with it before anything expensive runs
     session = make_session(options)
+    try:
+        done = _run(session, plan, options)
+    except KeyboardInterrupt:
+        tell(GOES_ON)
+        return STOPPED
+    if options.archive and not done.cancelled:
+        _file(done, options)
+    return _summary(done)
+
+
+def _run(session: Session, plan: Plan | None, options: argparse.Namespace) -> BatchReport:
+    from . import batch as batches
+
     with _stopped_by_signals() as cancelled, _progress_line() as report:
-        done = batches.run(
+        return batches.run(
             options.prompt or "",
             input=options.input,
             out=options.out,
@@ -60,9 +73,6 @@ def batch(options: argparse.Namespace, make_session: Callable[[argparse.Namespac
             report=report,
             cancelled=cancelled,
         )
-    if options.archive and not done.cancelled:
-        _file(done, options)
-    return _summary(done)
 
 
 def _file(done: BatchReport, options: argparse.Namespace) -> None:
@@ -93,7 +103,7 @@ def _summary(done: BatchReport) -> int:
     if failed > SHOWN_FAILURES:
         tell(f"… and {failed - SHOWN_FAILURES} more, all of them in {done.out / 'cases.csv'}")
     if done.cancelled:
-        tell("Stopped; the same command goes on from here.")
+        tell(GOES_ON)
         return STOPPED
     if failed:
         tell("The same command with --retry-failed tries the failed ones again.")

@@ -322,6 +322,8 @@ def test_an_output_that_cannot_be_written_or_is_not_ours_is_said_first(run, tmp_
     (tmp_path / "file").write_text("kept")
     with pytest.raises(OutputFailed, match="cannot be written to"):
         run(out=tmp_path / "file" / "out")
+    with pytest.raises(InvalidInput, match="among the images in .*; give another --out"):
+        run(out=tmp_path / "films")
     mine = tmp_path / "out" / "film_001"
     mine.mkdir(parents=True)
     (mine / "notes.txt").write_text("kept")
@@ -390,7 +392,7 @@ def test_the_slicer_script_runs_inside_the_application_and_leaves_its_scene_alon
         count = slicer.mrmlScene.GetNumberOfNodes()
         assert script["main"](arguments) == 0
         assert slicer.mrmlScene.GetNumberOfNodes() == count and mine.GetName() == "mine"
-        assert script["main"]([*arguments[:-1], str(films)]) == 2
+        assert script["main"]([*arguments[:-1], str(films)]) == 2  # among the images
     said = capsys.readouterr()
     assert "6 done, 0 were there already, 0 failed" in said.out and "batch.py: " in said.err
     assert len(find_cases(tmp_path / "out")) == 6

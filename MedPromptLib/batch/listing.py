@@ -105,6 +105,8 @@ class _Found:
 
 
 def _of_folder(folder: Path, out: Path) -> Listing:
+    if folder == out:
+        raise InvalidInput(f"Results would lie among the images in {folder}; give another --out.")
     others = 0
     pictures: list[_Found] = []
     dicom: list[Path] = []
