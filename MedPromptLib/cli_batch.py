@@ -153,15 +153,19 @@ def _progress_line() -> Iterator[Callable[[BatchProgress], None]]:
     except ImportError as missing:
         raise MissingPackage("The progress line needs the package rich: pip install rich") from missing
     columns = BarColumn(), TextColumn("{task.fields[counts]}", markup=False)
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        line = bar.add_task("", counts="")
+    bar = Progress(*columns, console=Console(stderr=True))
+    line = bar.add_task("", counts="")
 
-        def report(progress: BatchProgress) -> None:
-            if progress.message:
-                bar.console.print(progress.message, markup=False, highlight=False)
-            bar.update(line, total=progress.total, completed=progress.finished, counts=in_words(progress))
+    def report(progress: BatchProgress) -> None:
+        bar.start()  # not before: a plan may have to be confirmed on the same terminal
+        if progress.message:
+            bar.console.print(progress.message, markup=False, highlight=False)
+        bar.update(line, total=progress.total, completed=progress.finished, counts=in_words(progress))
 
+    try:
         yield report
+    finally:
+        bar.stop()
 
 
 def _plain() -> Callable[[BatchProgress], None]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import resource
 import runpy
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -23,7 +25,7 @@ from weights_for_tests import a_card, a_state_that_tells_images_apart, write_wei
 from MedPromptLib import batch
 from MedPromptLib.batch.listing import list_cases, safe_name
 from MedPromptLib.cli import main
-from MedPromptLib.cli_batch import in_words
+from MedPromptLib.cli_batch import _progress_line, in_words
 from MedPromptLib.errors import InvalidInput, NotConfirmed, OutputFailed, PlanRejected, WeightCorrupt
 from MedPromptLib.networks import build
 from MedPromptLib.planner import RulePlanner
@@ -503,3 +505,17 @@ def test_the_command_says_what_came_out_and_ends_with_its_code(films, some_weigh
 def test_progress_is_one_line_with_rate_and_remaining_time():
     progress = batch.BatchProgress(200, done=120, same=10, failed=2, rate=310.4, remaining=12.8)
     assert in_words(progress) == "132 of 200, 2 failed, 310 a minute, 0:00:13 left"
+
+
+def test_on_a_terminal_the_line_moves_and_messages_stand_above_it(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with _progress_line() as report:
+        assert not terminal.getvalue()  # nothing moves while a plan is to be confirmed
+        report(batch.BatchProgress(4, done=1, message="[b] failed: no image"))
+        report(batch.BatchProgress(4, done=4))
+    assert "[b] failed: no image" in terminal.getvalue() and "4 of 4" in terminal.getvalue()
