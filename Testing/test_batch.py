@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import os
 import resource
 import runpy
@@ -318,6 +319,28 @@ def test_a_full_disk_stops_the_batch_and_loses_nothing(run, an_undisturbed_batch
     report = run()
     assert (report.done, report.same) == (4, 2)
     assert not differences(an_undisturbed_batch, out)
+
+
+def test_memory_that_runs_out_costs_one_case_and_not_the_batch(run, monkeypatch):
+    from MedPromptLib.inference import engine
+
+    real, calls = engine.load_weight, itertools.count()
+
+    def load(*given):
+        def refuse(network, inputs):
+            if next(calls) == 1:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+
+        weight = real(*given)
+        weight.network.register_forward_pre_hook(refuse)
+        return weight
+
+    monkeypatch.setattr(engine, "load_weight", load)
+    prompt = "Segment the lungs on this chest x-ray."
+    report = run(prompt)
+    assert (report.done, [f.name for f in report.failures]) == (5, ["film_001"])
+    assert "needs more memory than this computer has free" in report.failures[0].reason
+    assert run(prompt, retry_failed=True).done == 1
 
 
 def test_an_output_that_cannot_be_written_or_is_not_ours_is_said_first(run, tmp_path):
