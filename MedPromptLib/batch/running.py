@@ -145,7 +145,8 @@ def run(
         for note in (*listing.notes, *_left_over(store, cases)):
             account.tell(note)
         assignments = account.assignments(used)
-        engine, job = _engine(store, session, marks, len(assignments), workers, device, scheduler)
+        counts = len(assignments), len(cases)
+        engine, job = _engine(store, session, marks, counts, workers, device, scheduler)
         job = replace(job, accept_unusual_input=accept_unusual_input, pictures=pictures)
         try:
             with closing(engine), closing(engine.outcomes(job, assignments, cancelled)) as outcomes:
@@ -226,7 +227,7 @@ def _engine(
     store: Store,
     session: Session,
     marks: dict[str, Mark],
-    count: int,
+    counts: tuple[int, int],
     workers: int | None,
     device: str,
     scheduler: str,
@@ -239,10 +240,12 @@ def _engine(
         from .on_dask import OnDask
 
         return OnDask(scheduler), job
-    if workers == 0 or count == 0 or _inside_slicer():
+    to_do, all_cases = counts
+    if workers == 0 or to_do == 0 or _inside_slicer():
         return InThisProcess(), job
-    number = min(default_workers() if workers is None else workers, count)
-    return InProcesses(number), replace(job, threads=max(1, usable_cores() // number))
+    # By nothing that changes from start to start: with other threads, sums may differ in their last digits.
+    threads = max(1, usable_cores() // all_cases)
+    return InProcesses(min(default_workers() if workers is None else workers, to_do)), replace(job, threads=threads)
 
 
 def _inside_slicer() -> bool:
