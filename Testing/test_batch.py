@@ -314,7 +314,9 @@ def test_a_full_disk_stops_the_batch_and_loses_nothing(run, an_undisturbed_batch
             resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))  # no larger file can be written
 
     try:
-        with pytest.raises(OutputFailed, match="File too large"):
+        with pytest.raises(
+            OutputFailed, match="cannot be written to any more .File too large.; .* finished cases are kept"
+        ):
             run(report=fill)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -325,14 +327,14 @@ def test_a_full_disk_stops_the_batch_and_loses_nothing(run, an_undisturbed_batch
     assert not differences(an_undisturbed_batch, out)
 
 
-def test_memory_that_runs_out_costs_one_case_and_not_the_batch(run, monkeypatch):
+def test_memory_that_runs_out_costs_smaller_batches_or_one_case_but_not_the_batch(run, monkeypatch):
     from MedPromptLib.inference import engine
 
     real, calls = engine.load_weight, itertools.count()
 
     def load(*given):
         def refuse(network, inputs):
-            if next(calls) == 1:
+            if next(calls) in {1, 3, 4, 5, 6}:  # once for the second film, for every size of the third
                 raise torch.OutOfMemoryError("CUDA out of memory")
 
         weight = real(*given)
@@ -340,9 +342,10 @@ def test_memory_that_runs_out_costs_one_case_and_not_the_batch(run, monkeypatch)
         return weight
 
     monkeypatch.setattr(engine, "load_weight", load)
-    prompt = "Segment the lungs on this chest x-ray."
-    report = run(prompt)
-    assert (report.done, [f.name for f in report.failures]) == (5, ["film_001"])
+    prompt, said = "Segment the lungs on this chest x-ray.", []
+    report = run(prompt, report=lambda progress: said.append(progress.message))
+    assert "film_001: cpu ran out of memory; continuing with 4 images at a time." in said
+    assert (report.done, [f.name for f in report.failures]) == (5, ["film_002"])
     assert "needs more memory than this computer has free" in report.failures[0].reason
     assert run(prompt, retry_failed=True).done == 1
 

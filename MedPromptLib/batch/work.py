@@ -123,12 +123,14 @@ def work(job: Job, assignment: Assignment, cancelled: Callable[[], bool] = lambd
         except (WeightCorrupt, MissingPackage) as error:
             outcome = Outcome(name, "cancelled", key, stop=error)
         except OutputFailed as error:
-            blocked = _blocked(Path(job.out))
-            outcome = (
-                Outcome(name, "cancelled", key, stop=error)
-                if blocked
-                else Outcome(name, "failed", key, _said(error, assignment.case))
-            )
+            reason = _blocked(Path(job.out))
+            outcome = Outcome(name, "failed", key, _said(error, assignment.case))
+            if reason:
+                said = (
+                    f"{job.out} cannot be written to any more ({reason}); free some space or make it writable, and start "
+                    "the batch again: finished cases are kept."
+                )
+                outcome = Outcome(name, "cancelled", key, stop=OutputFailed(said))
         except Cancelled:
             outcome = Outcome(name, "cancelled", key)
         except MedPromptError as error:
@@ -325,16 +327,16 @@ def _seal(run: Run, draft: Path, record: CaseRecord) -> None:
         raise output_failed(draft, error) from error
 
 
-def _blocked(out: Path) -> bool:
-    """Whether nothing can be written to the output folder any more."""
+def _blocked(out: Path) -> str:
+    """Why nothing can be written to the output folder any more; empty if it can."""
     try:
         with tempfile.TemporaryFile(dir=out / OWN_FOLDER) as stream:
             stream.write(b"\0" * PROBE_BYTES)
             stream.flush()
             os.fsync(stream.fileno())
-    except OSError:
-        return True
-    return False
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 _taken: list[Any] = []
