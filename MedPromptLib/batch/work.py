@@ -127,8 +127,8 @@ def work(job: Job, assignment: Assignment, cancelled: Callable[[], bool] = lambd
             outcome = Outcome(name, "failed", key, _said(error, assignment.case))
             if reason:
                 said = (
-                    f"{job.out} cannot be written to any more ({reason}); free some space or make it writable, and start "
-                    "the batch again: finished cases are kept."
+                    f"{job.out} cannot be written to any more ({reason}); free some space or make it writable, then "
+                    "start the batch again: finished cases are kept."
                 )
                 outcome = Outcome(name, "cancelled", key, stop=OutputFailed(said))
         except Cancelled:
