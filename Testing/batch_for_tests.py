@@ -131,11 +131,35 @@ def kill_test(images: int, kills: int, workers: int, seed: int) -> int:
         return 1 if again or wrong else 0
 
 
+def dask_test(images: int) -> int:
+    """Two workers of a local cluster, one of which is killed in mid-run; lines and exit code as of `kill_test`."""
+    from distributed import LocalCluster
+
+    with tempfile.TemporaryDirectory(prefix="medprompt-dask-") as place:
+        films = write_films(Path(place) / "films", images)
+        options = ("--prompt", PROMPT, "--accept-unusual-input")
+        alone, shared = Path(place) / "alone", Path(place) / "shared"
+        subprocess.run(command(films, alone, *options, "--workers", "1"), check=True, capture_output=True)
+        with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+            words = command(films, shared, *options, "--scheduler", cluster.scheduler_address)
+            process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+            wait_for(shared, images // 3, process)
+            os.kill(cluster.workers[0].pid, signal.SIGKILL)
+            print(f"one of two workers killed after {len(finished(shared))} cases", flush=True)
+            print(process.communicate()[0].splitlines()[0])
+        wrong = differences(alone, shared)
+        print(f"files that differ from a batch without a cluster: {len(wrong)} of {len(_contents(alone))}", *wrong[:10])
+        return 1 if wrong else 0
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=200)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--dask", action="store_true", help="kill one of two Dask workers instead")
     given = parser.parse_args()
+    if given.dask:
+        sys.exit(dask_test(given.images))
     sys.exit(kill_test(given.images, given.kills, given.workers, given.seed))
