@@ -397,7 +397,7 @@ def test_on_dask_a_lost_worker_costs_nothing(some_weights, some_films, an_undist
 
     from MedPromptLib.batch.work import close_bench
 
-    cluster_options = {"n_workers": 0, "processes": False, "dashboard_address": None, "host": "127.0.0.1"}
+    cluster_options = {"n_workers": 0, "processes": False, "protocol": "tcp://", "dashboard_address": None}
     with LocalCluster(threads_per_worker=1, **cluster_options) as cluster:
         words = [sys.executable, "-m", "distributed.cli.dask_worker", cluster.scheduler_address, "--no-nanny"]
         worker = subprocess.Popen([*words, "--nthreads", "1", "--no-dashboard"], stderr=subprocess.DEVNULL)
