@@ -80,7 +80,6 @@ class Executor:
             Cancelled: `cancelled()` became true; nothing is returned.
             WeightCorrupt, InvalidInput: a weight or the image cannot be used.
         """
-        from .inference.engine import Watch
         from .inference.input_check import check_inputs
 
         started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
@@ -97,7 +96,7 @@ class Executor:
             route = routed.route(task.id)
             done = number / len(tasks)
             progress(Progress(f"{describe_task(task)} with {route.weight_id}", done, task.id))
-            watch = Watch(lambda line, d=done, t=task.id: progress(Progress(line, d, t)), cancelled)  # type: ignore[misc]
+            watch = self._watch(progress, cancelled, done, 1 / len(tasks), task.id)
             reason = self._reason_to_skip(task, results, routed, image)
             begun = time.monotonic()
             if not reason:
@@ -140,6 +139,17 @@ class Executor:
             classifications=tuple(r for r in results.values() if isinstance(r, Classification)),
             provenance=provenance,
         )
+
+    @staticmethod
+    def _watch(
+        progress: Report, cancelled: Callable[[], bool], done: float, share_of_plan: float, task_id: int
+    ) -> Watch:
+        from .inference.engine import Watch
+
+        def advance(share: float, line: str) -> None:
+            progress(Progress(line, done + share * share_of_plan, task_id))
+
+        return Watch(lambda line: progress(Progress(line, done, task_id)), cancelled, advance)
 
     # -- conditions -------------------------------------------------------------------------------------------------
 

@@ -157,12 +157,15 @@ class SeparateScene:
         if self._headless is not None:
             self._headless.clear()
         else:
+            self.scene.Clear(1)
             self.scene = self._of_its_own()
 
     def close(self) -> None:
         """Let go of the scene."""
         if self._headless is not None:
             self._headless.close()
+        else:
+            self.scene.Clear(1)
         self.scene = None
 
 

@@ -51,6 +51,7 @@ __all__ = [
     "write_segmentation",
     "write_table",
     "write_text",
+    "write_text_table",
 ]
 
 BINARY_LABELMAP = "Binary labelmap"
@@ -410,6 +411,21 @@ def write_table(findings: Sequence[Finding], scene: Any = None, name: str = "Med
         set_title = getattr(table, "SetColumnTitle", None) or table.SetColumnLongName  # the latter in 3D Slicer 5.10
         set_title(column.name, column.title)
     table.SetUseColumnTitleAsColumnHeader(True)
+    return table
+
+
+def write_text_table(
+    titles: Sequence[str], rows: Sequence[Sequence[str]], scene: Any = None, name: str = "MedPrompt table"
+) -> Any:
+    """A new table node whose cells are text."""
+    table = mrml_scene(scene).AddNewNodeByClass("vtkMRMLTableNode", name)
+    for index, column in enumerate(titles):
+        array: Any = vtk.vtkStringArray()
+        array.SetName(column)
+        for row in rows:
+            array.InsertNextValue(_cell(row[index]))
+        table.AddColumn(array)
+    table.SetUseColumnNameAsColumnHeader(True)
     return table
 
 

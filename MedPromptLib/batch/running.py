@@ -281,7 +281,6 @@ class _Account:
         self._times: deque[float] = deque(maxlen=WINDOW)
         self._failures: dict[str, Failure] = {}
         self._lines = {case.name: self._line(case) for case in cases}
-        self._keys: dict[str, tuple[str, str]] = {}
         self._last_tables, self._seconds_for_tables = time.monotonic(), 0.0
         self._said: set[str] = set()
 

@@ -16,18 +16,18 @@ from MedPromptLib.images import MedicalImage
 from MedPromptLib.plan import Status
 from MedPromptLib.planner import RulePlanner
 from MedPromptLib.scene import image_to_volume
-from panel.user import LUNGS_PROMPT, TWO_STEPS, User
+from panel.user import LUNGS_PROMPT, SETTINGS, TWO_STEPS, User
 
 # ----------------------------------------------------------------------------------------------- when Apply is possible
 
 
 def test_apply_is_disabled_and_says_why_until_an_image_and_a_prompt_are_there(
-    a_user: User, a_radiograph: MedicalImage
+    a_user: User, a_film: MedicalImage
 ) -> None:
     assert not a_user.applyButton.isEnabled()
     assert "Select an image" in a_user.applyButton.toolTip()
 
-    image_to_volume(a_radiograph, slicer.mrmlScene, "chest")
+    image_to_volume(a_film, slicer.mrmlScene, "chest")
     a_user.select_volume("chest")
     assert not a_user.applyButton.isEnabled()
     assert "Type what to outline" in a_user.applyButton.toolTip()
@@ -41,10 +41,10 @@ def test_apply_is_disabled_and_says_why_until_an_image_and_a_prompt_are_there(
 
 
 def test_an_image_that_is_there_already_is_proposed(
-    a_desktop: Desktop, the_module: types.ModuleType, a_radiograph: MedicalImage
+    a_desktop: Desktop, the_module: types.ModuleType, a_film: MedicalImage
 ) -> None:
     slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "labels")
-    image_to_volume(a_radiograph, slicer.mrmlScene, "chest")
+    image_to_volume(a_film, slicer.mrmlScene, "chest")
     panel = a_desktop.open_panel(the_module)
     assert User(panel).inputSelector.currentText() == "chest"
     panel.close()
@@ -303,7 +303,7 @@ def test_prompts_that_were_run_come_back_and_can_be_forgotten(a_ready_user: User
         seen.append(a_ready_user.promptEdit.toPlainText())
     assert seen == [LUNGS_PROMPT, "Segment the heart on this chest x-ray.", LUNGS_PROMPT, "outline"]
 
-    a_ready_user.open_page(3)
+    a_ready_user.open_page(SETTINGS)
     a_ready_user.click(a_ready_user.forgetButton)
     assert box.history == []
     assert not a_ready_user.historyButton.isEnabled()
