@@ -17,6 +17,7 @@ SCENE_NAME = "scene.mrb"
 TABLE_NAME = "results.tsv"
 RUN_NAME = "run.json"
 PICTURE_NAME = "overview.png"
+FILTERED_NAME = "filtered.nrrd"
 
 
 def check_folder(folder: Path) -> None:
@@ -29,7 +30,7 @@ def check_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        raise output_failed(folder, error) from error
+        raise not_writable(folder, error) from error
 
 
 def write_outputs(
@@ -50,6 +51,7 @@ def write_outputs(
         OutputFailed: nothing half-written is left behind.
     """
     from .headless import save_scene_bundle, save_segmentation, save_table, scene_apart
+    from .images_writing import write_volume
     from .overview import overview_picture
     from .scene import write_run, write_text
 
@@ -64,6 +66,8 @@ def write_outputs(
                 save_segmentation(node, draft / f"{result.task_id}_{result.weight_id}.seg.nrrd")
             save_table(nodes.table, draft / TABLE_NAME)
             save_scene_bundle(draft / SCENE_NAME, place)
+        if run.filtered is not None:
+            write_volume(run.filtered, draft / FILTERED_NAME)
         (draft / RUN_NAME).write_text(run.provenance.model_dump_json(indent=1) + "\n", encoding="utf-8")
         if with_picture:
             overview_picture(run, draft / PICTURE_NAME)
@@ -73,13 +77,13 @@ def write_outputs(
         order = {SCENE_NAME: 0, TABLE_NAME: 2, RUN_NAME: 3, PICTURE_NAME: 4}
         return tuple(sorted((folder / p.name for p in written), key=lambda p: (order.get(p.name, 1), p.name)))
     except OSError as error:
-        raise output_failed(folder, error) from error
+        raise not_writable(folder, error) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def output_failed(place: Path, error: Exception) -> OutputFailed:
-    """The error that says that a folder or file cannot be written to, and why."""
+def not_writable(place: Path, error: Exception) -> OutputFailed:
+    """What is said where a folder or file could not be written."""
     reason = getattr(error, "strerror", None) or str(error)
     return OutputFailed(f"{place} cannot be written to ({reason}); choose another place or free some space.")
 

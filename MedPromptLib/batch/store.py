@@ -27,7 +27,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import InvalidInput, OutputFailed
-from ..outputs import RUN_NAME, SCENE_NAME, output_failed
+from ..outputs import RUN_NAME, SCENE_NAME, not_writable
 from ..results import Provenance
 from ..review.cases import REVIEW_FOLDER, Case
 from .listing import OWN_FOLDER
@@ -86,7 +86,7 @@ def write_whole(path: Path, text: str | bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
-        raise output_failed(path, error) from error
+        raise not_writable(path, error) from error
 
 
 def sync_folder(folder: Path) -> None:
@@ -123,7 +123,7 @@ class Store:
                 f"Another batch{self._owner()} is writing to {self.out}; wait for it or give another --out."
             ) from None
         except (OSError, NotImplementedError) as error:
-            raise output_failed(self.out, error) from error
+            raise not_writable(self.out, error) from error
         try:
             write_whole(self.own / "owner.json", json.dumps({"process": os.getpid(), "computer": platform.node()}))
             shutil.rmtree(self.drafts, ignore_errors=True)
@@ -136,7 +136,7 @@ class Store:
             write_whole(self.own / "token", self.token)
         except OSError as error:
             self._lock.release()
-            raise output_failed(self.out, error) from error
+            raise not_writable(self.out, error) from error
         except OutputFailed:
             self._lock.release()
             raise
@@ -193,7 +193,7 @@ class Store:
             (self._failed / f"{name}.json").unlink(missing_ok=True)
             shutil.rmtree(draft.parent, ignore_errors=True)
         except OSError as error:
-            raise output_failed(self.out / name, error) from error
+            raise not_writable(self.out / name, error) from error
 
     def _retire(self, name: str) -> None:
         place = self.out / name
@@ -224,7 +224,7 @@ class Store:
         try:
             self._retire(failure.name)
         except OSError as error:
-            raise output_failed(self.out / failure.name, error) from error
+            raise not_writable(self.out / failure.name, error) from error
 
     def forget_failure(self, name: str) -> None:
         """A case that is finished has not failed."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
-from ..outputs import SCENE_NAME, output_failed
+from ..outputs import SCENE_NAME, not_writable
 from ..results import Finding, finding_line
 from .store import THUMBNAIL_NAME, write_whole
 
@@ -129,7 +129,7 @@ def _write_parquet(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
     try:
         pq.write_table(pa.table(columns, schema=schema), stream)
     except pa.ArrowException as error:
-        raise output_failed(path, error) from error
+        raise not_writable(path, error) from error
     write_whole(path, stream.getvalue())
     return path
 

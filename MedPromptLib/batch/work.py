@@ -310,7 +310,7 @@ def _seal(run: Run, draft: Path, record: CaseRecord) -> None:
     Raises:
         OutputFailed: it has not.
     """
-    from ..outputs import output_failed
+    from ..outputs import not_writable
     from .store import write_whole
     from .thumbnail import thumbnail
 
@@ -324,7 +324,7 @@ def _seal(run: Run, draft: Path, record: CaseRecord) -> None:
         write_whole(draft / CASE_NAME, record.model_copy(update={"files": files}).model_dump_json(indent=1) + "\n")
         sync_folder(draft)
     except OSError as error:
-        raise output_failed(draft, error) from error
+        raise not_writable(draft, error) from error
 
 
 def _blocked(out: Path) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import InvalidInput, MissingPackage, OutputFailed
-from ..outputs import check_folder
+from ..outputs import check_folder, not_writable
 from ..results import Run
 from .documents import html_page, markdown
 from .pdf import pdf_bytes
@@ -92,9 +92,7 @@ def write_report_files(
         if f"{REPORT_NAME}.pdf" not in files:
             (folder / f"{REPORT_NAME}.pdf").unlink(missing_ok=True)  # it would be an earlier report's
     except OSError as error:
-        raise OutputFailed(
-            f"The folder {folder} cannot be written to ({error.strerror}); choose another or free some space."
-        ) from error
+        raise not_writable(folder, error) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return tuple(folder / name for name in files)

@@ -211,6 +211,13 @@ def test_what_could_not_be_planned_and_why_is_said(a_ready_user: User) -> None:
     assert "spleen" in a_ready_user.omissionsLabel.text()
 
 
+def test_filters_before_the_first_step_are_said(a_ready_user: User) -> None:
+    a_ready_user.type_prompt("Denoise, then segment the heart on this chest x-ray.")
+    a_ready_user.wait_for_the_plan()
+    assert len(a_ready_user.steps()) == 1
+    assert a_ready_user.omissionsLabel.text() == "First: denoise by curvature flow."
+
+
 def test_a_refused_request_says_why_in_the_plan(a_ready_user: User) -> None:
     a_ready_user.type_prompt("Play some music.")
     a_ready_user.wait_for_the_plan()
