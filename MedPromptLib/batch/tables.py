@@ -156,6 +156,6 @@ def _index(lines: Sequence[CaseLine], title: str) -> str:
 
 def _said(row: dict[str, Any]) -> str:
     """One result in words."""
-    if row.get("state") != "done":
-        return f"{row.get('target', '')}: {row.get('state')}. {row.get('reason', '')}"
+    if not row.get("weight_sha256"):  # skipped, or a filter, which finds nothing
+        return f"{row.get('target', '')}: {row.get('state')}. {row.get('reason', '')}".rstrip(". ")
     return finding_line(Finding.model_validate({name: row[name] for name in Finding.model_fields if name in row}))

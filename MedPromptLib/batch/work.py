@@ -299,6 +299,7 @@ def results_hash(run: Run) -> str:
             "tasks": [t.model_dump(mode="json", exclude={"seconds", "device"}) for t in told.tasks],
             "weights": told.weights,
             "labels": [hashlib.sha256(s.labels.tobytes()).hexdigest() for s in run.segmentations],
+            "filtered": hashlib.sha256(run.filtered.array.tobytes()).hexdigest() if run.filtered is not None else "",
             "probabilities": [c.probabilities for c in run.classifications],
         }
     )
