@@ -49,6 +49,17 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/archive/similar.py"
   "MedPromptLib/archive/store.py"
   "MedPromptLib/archive/transfer.py"
+  "MedPromptLib/batch/__init__.py"
+  "MedPromptLib/batch/bench.py"
+  "MedPromptLib/batch/engines.py"
+  "MedPromptLib/batch/listing.py"
+  "MedPromptLib/batch/on_dask.py"
+  "MedPromptLib/batch/planning.py"
+  "MedPromptLib/batch/running.py"
+  "MedPromptLib/batch/store.py"
+  "MedPromptLib/batch/tables.py"
+  "MedPromptLib/batch/thumbnail.py"
+  "MedPromptLib/batch/work.py"
   "MedPromptLib/benchmark.py"
   "MedPromptLib/card_drafts.py"
   "MedPromptLib/card_template.py"
@@ -56,6 +67,7 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/checkpoints.py"
   "MedPromptLib/cli.py"
   "MedPromptLib/cli_archive.py"
+  "MedPromptLib/cli_batch.py"
   "MedPromptLib/cli_cards.py"
   "MedPromptLib/cli_classifiers.py"
   "MedPromptLib/cli_dicom.py"
@@ -294,6 +306,7 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   )
 
 set(MEDPROMPT_LIBRARY_DATA
+  "MedPromptLib/batch/index.html.jinja"
   "MedPromptLib/instructions/kinds.json"
   "MedPromptLib/knowledge/bank.json"
   "MedPromptLib/ontology_codes.json"
@@ -349,6 +362,7 @@ set(MEDPROMPT_LIBRARY_DATA
 set(MEDPROMPT_RESOURCES
   "Resources/Icons/MedPrompt.png"
   "Resources/Icons/MedPromptChestRadiograph.png"
+  "Resources/Scripts/batch.py"
   "Resources/UI/MedPrompt.ui"
   "Resources/requirements-language-model.txt"
   "Resources/requirements.txt"

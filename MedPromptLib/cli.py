@@ -1,8 +1,8 @@
-"""The command line: `medprompt run | report | dicom | plan | weights | archive | audit | filter | demo | train | …`.
+"""The command line: `medprompt run | batch | report | dicom | plan | weights | archive | filter | demo | train | …`.
 
-Exit codes are those of `errors`: 0 done, 2 unusable input, 3 nothing that can be run, 4 a broken weight, 5 the
-planner's endpoint failed, 6 the output could not be written, 7 a package is missing, 70 a defect in this program,
-130 cancelled.
+Exit codes are those of `errors`: 0 done, 1 some cases of a batch failed, 2 unusable input, 3 nothing that can be run, 4
+a broken weight, 5 the planner's endpoint failed, 6 the output could not be written, 7 a package is missing, 70 a defect
+in this program, 130 cancelled.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .cli_archive import add_archive_commands, add_filing_options, open_archive, say_filed
+from .cli_batch import add_batch_command, add_bench_batch
 from .cli_classifiers import add_classifier_commands
 from .cli_dicom import add_dicom_command, add_dicom_option, source_of, write_dicom_results
 from .cli_inputs import add_sequence_options, given_inputs, inputs_for, sequences_given
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from .plan import Plan
-    from .results import Finding
     from .session import Session
 
 DEFECT = 70
@@ -91,6 +91,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) -> None:
     from .outputs import check_folder, write_outputs
+    from .results import finding_line
 
     among = {name for card in session.catalog for name in card.preprocessing.sequences}
     inputs = given_inputs(options.input, sorted(among))
@@ -134,7 +135,7 @@ def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) ->
             findings = report.findings if report is not None else None
             written = (*written, *write_dicom_results(result, source, out, session.catalog, findings))
         for row in result.provenance.findings:
-            print(_finding_line(row))
+            print(finding_line(row))
         print(*written, sep="\n")
         if options.archive:
             with open_archive(options.archive) as archive:
@@ -148,16 +149,6 @@ def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) ->
                     written=written,
                 )
             say_filed(filed)
-
-
-def _finding_line(row: Finding) -> str:
-    from .results import decision_note, percent
-
-    what = row.structure or row.target
-    sure = f" ({percent(row.probability)})" if row.probability is not None else ""
-    size = f", {row.area_mm2 / 100:.1f} cm²" if row.area_mm2 else f", {row.volume_ml:.1f} ml" if row.volume_ml else ""
-    note = decision_note(row)
-    return f"{what}: {row.result}{sure}{size}{'; ' * bool(note)}{note}"
 
 
 def plan(options: argparse.Namespace) -> None:
@@ -297,6 +288,8 @@ def _parser() -> argparse.ArgumentParser:
     add_sequence_options(p)
     add_filing_options(p)
 
+    add_batch_command(commands, places, device, planning, _session)
+
     p = commands.add_parser("plan", parents=[places, planning], help="show the plan of a prompt; nothing runs")
     p.set_defaults(do=plan)
     p.add_argument("prompt", nargs="?")
@@ -319,6 +312,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add_weight_commands(commands, places, device)
     bench = add_planner_commands(commands, places, device, planning, bench_run)
+    add_bench_batch(bench, [places, planning], _session)
     add_report_commands(commands, bench, places, planning)
     add_semi_commands(commands, bench, device)
     add_dicom_command(commands, places)

@@ -427,7 +427,12 @@ def _modality(header: Dataset) -> str | None:
 def _harmless_name(shown: Path, header: Dataset) -> str:
     """The file's or folder's name, unless the patient's name or id is in it."""
     name = stem(shown) if shown.is_file() else shown.resolve().name
-    private = [*re.split(r"[\^=\s,]+", str(header.get("PatientName") or "")), str(header.get("PatientID") or "")]
-    if any(len(word) > 2 and word.lower() in name.lower() for word in private):
+    if tells_patient(name, header):
         return " ".join(str(header.get(k)) for k in ("Modality", "BodyPartExamined") if header.get(k)) or "image"
     return name or "image"
+
+
+def tells_patient(name: str, header: Dataset) -> bool:
+    """Whether the patient's name or id, as the header has them, is in a file's or folder's name."""
+    private = [*re.split(r"[\^=\s,]+", str(header.get("PatientName") or "")), str(header.get("PatientID") or "")]
+    return any(len(word) > 2 and word.lower() in name.lower() for word in private)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import platform
 import time
 from collections.abc import Callable
@@ -148,7 +149,7 @@ class Executor:
             tasks=tuple(records),
             findings=tuple(findings),
             weights=used,
-            versions=versions(),
+            versions=dict(versions()),
             device=str(self.device),
             started=started.isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - clock, 3),
@@ -348,8 +349,9 @@ def describe_task(task: Task) -> str:
     return f"{verb} {', '.join(task.structures) or task.target}"
 
 
+@functools.cache
 def versions() -> dict[str, str]:
-    """Versions of what computed the results."""
+    """Versions of what computed the results; looked up once, as it takes longer than a small network."""
     found = {"python": platform.python_version()}
     for package in ("medprompt-slicer", "torch", "numpy", "SimpleITK"):
         try:

@@ -124,7 +124,7 @@ def read_image(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
         _must_have_content(path)
     from .dicom_images import read_dicom
 
-    dicom = [_is_dicom(path) for path in paths]
+    dicom = [is_dicom(path) for path in paths]
     if all(dicom):
         return read_dicom(paths, paths[0] if len(paths) == 1 else paths[0].parent)
     if len(paths) > 1:
@@ -150,17 +150,17 @@ def dicom_files(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]
     if isinstance(source, (str, os.PathLike)):
         path = Path(source).expanduser()
         if path.is_dir():
-            return [p for p in _files_in(path) if _is_dicom(p)]
+            return [p for p in _files_in(path) if is_dicom(p)]
         source = [path]
     paths = [Path(p).expanduser() for p in source]
     for path in paths:
         _must_have_content(path)
-    return paths if all(_is_dicom(p) for p in paths) else []
+    return paths if all(is_dicom(p) for p in paths) else []
 
 
 def _read_folder(folder: Path) -> MedicalImage:
     files = _files_in(folder)
-    dicom = [p for p in files if _is_dicom(p)]
+    dicom = [p for p in files if is_dicom(p)]
     if dicom:
         from .dicom_images import read_dicom
 
@@ -188,7 +188,7 @@ def _must_have_content(path: Path) -> None:
         raise InvalidInput(f"The file {path} cannot be read ({error.strerror}).") from error
 
 
-def _is_dicom(path: Path) -> bool:
+def is_dicom(path: Path) -> bool:
     """DICOM by its preamble; a name ending in .dcm is believed, since old files lack the preamble."""
     with path.open("rb") as stream:
         return stream.read(132)[128:] == b"DICM" or path.suffix.lower() == ".dcm"
@@ -376,9 +376,14 @@ def _read_volume(path: Path) -> MedicalImage:
     if not known:
         notes.append(f"The file has no pixel spacing: {ONE_MM_ASSUMED}.")
     matrix = _itk_affine(image)
-    files = [path, *_detached_data(path)]
     return MedicalImage(
-        finite(array, path, notes), matrix, stem(path), None, known, tuple(notes), sha256_of_files(files)
+        finite(array, path, notes),
+        matrix,
+        stem(path),
+        None,
+        known,
+        tuple(notes),
+        sha256_of_files(with_detached_data(path)),
     )
 
 
@@ -437,10 +442,10 @@ def _header_has_spacing(path: Path) -> bool:
     return True
 
 
-def _detached_data(path: Path) -> list[Path]:
-    """The file that a header-only file names, so that the hash covers the voxels too."""
-    if not path.name.lower().endswith((".nhdr", ".mhd")):
-        return []
+def with_detached_data(path: Path) -> list[Path]:
+    """A file and, if it is only a header, the file with the voxels that it names, so that a hash covers both."""
+    if not (path.name.lower().endswith((".nhdr", ".mhd")) and path.is_file()):
+        return [path]
     found = re.search(r"^(?:data file:|ElementDataFile\s*=)\s*(\S.*?)\s*$", _header_text(path), re.MULTILINE)
     data = path.parent / found.group(1) if found else path
-    return [data] if data != path and data.is_file() else []
+    return [path, data] if data != path and data.is_file() else [path]

@@ -137,6 +137,16 @@ def decision_note(finding: Finding) -> str:
     return f"{found} for a finding, which is reported from {percent(finding.threshold)} on"
 
 
+def finding_line(finding: Finding) -> str:
+    """A finding as one line for people."""
+    what = finding.structure or finding.target
+    sure = f" ({percent(finding.probability)})" if finding.probability is not None else ""
+    area, volume = finding.area_mm2, finding.volume_ml
+    size = f", {area / 100:.1f} cm²" if area else f", {volume:.1f} ml" if volume else ""
+    note = decision_note(finding)
+    return f"{what}: {finding.result}{sure}{size}{'; ' * bool(note)}{note}"
+
+
 def percent(probability: float | None) -> str:
     """A probability for people, `96.2 %`; never 0 or 100 %, as no estimate is certain; empty for None."""
     if probability is None:

@@ -47,6 +47,7 @@ class Session:
             from .planner import AgreementPlanner
 
             planner = AgreementPlanner.default()
+        self.folders = None if folders is None else tuple(folders)
         self.catalog = Catalog.load(folders)
         self.planner = planner
         self.router = Router(self.catalog.abilities, router_mode)
