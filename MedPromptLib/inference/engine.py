@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..catalog import PROGRAM_NAME, Catalog, Preprocessing, WeightCard, verify_file
+from ..catalog import PROGRAM_NAME, Catalog, Network, Preprocessing, WeightCard, verify_file
 from ..errors import InvalidInput
 from ..images import Array, MedicalImage
 from ..instructions.telling import as_tensors, changed_wording, instructed, records
@@ -28,6 +28,8 @@ from .volume_geometry import grid_of
 from .volumes import must_be_a_volume, must_hold_sequences, volume_labels, volume_scores
 from .windows import ReversedAxes, tiled
 
+TUNED_NAME = "cilmp"
+"""What a card calls the network of `networks.cilmp`."""
 CROP_MARGIN = 0.1
 """Of the region's extent, added on each side when a classifier looks at a segmented region."""
 
@@ -53,7 +55,7 @@ def load_weight(folder: Path, card: WeightCard, device: torch.device) -> LoadedW
     if card.network.name == PROGRAM_NAME:
         network: nn.Module = load_program(path, card, device)
     else:
-        network = build(card.network)
+        network = _built(card.network)
         load_state(network, path)
     if card.network.axes == "ijk":
         network = ReversedAxes(network)
@@ -61,6 +63,14 @@ def load_weight(folder: Path, card: WeightCard, device: torch.device) -> LoadedW
     if card.dimension == 2:
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return LoadedWeight(card, network, device)
+
+
+def _built(network: Network) -> nn.Module:
+    if network.name == TUNED_NAME:  # built on a vision-language model, which is read from disk
+        from .vision_language import build_cilmp
+
+        return build_cilmp(network.options)
+    return build(network)
 
 
 class ModelCache:
