@@ -30,7 +30,7 @@ SIDE = 64
 BLOCKS, BINS = 8, 12
 SATURATION = BLOCKS * BLOCKS + BINS + 6 + 4
 LENGTH = SATURATION + 1
-SMALLEST_SHARE = 0.5
+SMALLEST_SHARE = 0.4
 """An image with fewer rows or columns than this share of the network's input is too coarse to fit."""
 SLICES = 5
 """So many slices of the middle half of a volume are described; their median counts."""
