@@ -1,0 +1,89 @@
+"""Works through the cases of one kind in a process of its own, and says before and after each what it does.
+
+`python -m fuzz.worker KIND COUNT SEED START FOLDER`, in Testing/: one JSON object a line on standard output.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import shutil
+import sys
+import time
+import traceback
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from .kinds import KINDS, Broken, must_be_a_sentence
+
+
+def main(name: str, count: int, seed: int, start: int, folder: Path) -> None:
+    """Every case from number `start` on."""
+    told = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # whatever else is printed must not get between
+    import psutil
+
+    process, kind = psutil.Process(), KINDS[name]
+
+    def tell(**what: Any) -> None:
+        told.write(json.dumps(what) + "\n")
+
+    inside, out = folder / "in", folder / "out"
+    for number, (case, files) in enumerate(kind.cases(Random(f"{seed}/{name}"), count)):
+        if number < start:
+            continue
+        for place in (inside, out):
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir()
+        for file, data in files.items():
+            path = inside / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        before = _tree(folder)
+        tell(start=number, case=case)
+        begun, problem, outcome = time.perf_counter(), "", "done"
+        try:
+            kind.use(inside, out)
+        except BaseException as error:
+            outcome, problem = _judged(error)
+        seconds = time.perf_counter() - begun
+        gc.collect()
+        if outside := _tree(folder) - before:
+            problem = problem or f"files outside the output folder: {sorted(outside)[:3]}"
+        tell(end=number, outcome=outcome, problem=problem, seconds=seconds, megabytes=process.memory_info().rss / 1e6)
+    tell(finished=True)
+
+
+def _judged(error: BaseException) -> tuple[str, str]:
+    """How the case ended, and what is wrong with that; one of the documented errors is fine if it can be read."""
+    from MedPromptLib.errors import MedPromptError
+
+    if isinstance(error, MedPromptError):
+        try:
+            must_be_a_sentence(" ".join(str(error).split()))
+        except Broken as unreadable:
+            return type(error).__name__, str(unreadable)
+        return type(error).__name__, ""
+    if isinstance(error, Broken):
+        return "broken promise", str(error)
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    ours = next((f for f in reversed(traceback.extract_tb(error.__traceback__)) if "MedPromptLib" in f.filename), where)
+    return "defect", f"{type(error).__name__}: {str(error)[:200]} ({Path(ours.filename).name}:{ours.lineno} {ours.name})"
+
+
+def _tree(folder: Path) -> set[str]:
+    """Everything below the folder but what cases may write: their output, and the home folder's own files."""
+    found = set()
+    for place, _, names in os.walk(folder):
+        if Path(place) == folder / "out" or folder / "out" in Path(place).parents:
+            continue
+        if place.startswith((str(folder / "home"), str(folder / "in"))):
+            continue
+        found |= {os.path.join(place, name) for name in names}
+    return found
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5]))
