@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 from .cli_archive import add_archive_commands, add_filing_options, open_archive, say_filed
 from .cli_planner import add_planner_commands, chosen_planner, confirmed, planning_options, read_text, tell
 from .cli_reports import add_report_commands, make_report, report_options
+from .cli_speed import add_speed_command
 from .cli_weights import add_weight_commands
-from .errors import InvalidInput, MedPromptError
+from .errors import InvalidInput, MedPromptError, printable
 from .outputs import write_lines
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 DEFECT = 70
+TOO_LARGE = "There is too little memory for this; close other programs, or give a smaller image or a part of it."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,18 +48,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say(str(error), error.exit_code)
     except KeyboardInterrupt:
         return _say("Cancelled; no result was kept.", 130)
+    except MemoryError:
+        return _say(TOO_LARGE, InvalidInput.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of our output went away
         return 0
     except Exception as error:  # the last line of defence: one sentence, and how to report it
         if options.debug:
             raise
+        if "OutOfMemory" in type(error).__name__ or "DefaultCPUAllocator" in str(error):
+            return _say(TOO_LARGE, InvalidInput.exit_code)
         what = f"{type(error).__name__}: {error}".splitlines()[0]
         return _say(f"This is a defect in MedPrompt ({what}); please report it with the output of --debug.", DEFECT)
 
 
 def _say(message: str, code: int) -> int:
-    print(f"medprompt: {' '.join(message.split())}", file=sys.stderr)
+    print(f"medprompt: {printable(' '.join(message.split()))}", file=sys.stderr)
     return code
 
 
@@ -128,7 +134,7 @@ def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) ->
 
             written = (*written, *write_report_files(report, result, out, options.font, tell))
         for row in result.provenance.findings:
-            print(_finding_line(row))
+            print(printable(_finding_line(row)))
         print(*written, sep="\n")
         if options.archive:
             with open_archive(options.archive) as archive:
@@ -166,7 +172,7 @@ def plan(options: argparse.Namespace) -> None:
         try:
             prompts = [json.loads(line) for line in lines if line.strip()]
             entries = [{"id": str(p["id"]), "prompt": str(p["prompt"])} for p in prompts]
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InvalidInput(
                 f"The prompts in {options.prompts} cannot be read ({error}); expected one JSON object a line "
                 "with id and prompt."
@@ -177,7 +183,7 @@ def plan(options: argparse.Namespace) -> None:
     if options.prompt is None:
         raise InvalidInput("There is nothing to plan; give a prompt, or --prompts FILE.")
     verdict = decided(planner, options.prompt, abilities)
-    print(verdict.plan.model_dump_json(indent=1) if options.json else explain(verdict, abilities))
+    print(verdict.plan.model_dump_json(indent=1) if options.json else printable(explain(verdict, abilities)))
 
 
 def demo(options: argparse.Namespace) -> None:
@@ -325,6 +331,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add_weight_commands(commands, places, device)
     bench = add_planner_commands(commands, places, device, planning, bench_run)
+    add_speed_command(bench, places, device)
     add_report_commands(commands, bench, places, planning)
     add_archive_commands(commands)
 

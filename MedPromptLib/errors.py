@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+import unicodedata
+
+
+def printable(text: str) -> str:
+    """The text without control characters and halves of characters, with which a file could command the terminal."""
+    kept = (
+        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs") else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
+    return "".join(kept)
+
 
 class MedPromptError(Exception):
     """Base of all errors that are shown to a user as one line.

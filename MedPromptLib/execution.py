@@ -294,7 +294,7 @@ def describe_task(task: Task) -> str:
 def versions() -> dict[str, str]:
     """Versions of what computed the results."""
     found = {"python": platform.python_version()}
-    for package in ("medprompt-slicer", "torch", "numpy", "SimpleITK"):
+    for package in ("medprompt-slicer", "torch", "onnxruntime", "numpy", "SimpleITK"):
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

@@ -225,8 +225,15 @@ def _read_raster(path: Path) -> MedicalImage:
         raise InvalidInput(f"{path} is not an image; {EXPECTED}.") from error
     except Image.DecompressionBombError as error:
         raise InvalidInput(f"The image {path} is too large; export the region of interest.") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise InvalidInput(f"The image {path} is truncated or damaged ({str(error).rstrip('.')}).") from error
+    except InvalidInput:
+        raise
+    except MemoryError as error:
+        raise InvalidInput(
+            f"The image {path} is too large for the free memory; export the region of interest."
+        ) from error
+    except Exception as error:  # damaged bytes make Pillow's many readers raise almost anything
+        reason = str(error).rstrip(".") or type(error).__name__
+        raise InvalidInput(f"The image {path} is truncated or damaged ({reason}).") from error
     notes.append(f"The file has no physical pixel spacing: {ONE_MM_ASSUMED}.")
     return MedicalImage(array, LPS_TO_RAS.copy(), stem(path), None, False, tuple(notes), sha256_of_files([path]))
 
@@ -242,7 +249,9 @@ def _raster_pages(path: Path, picture: Any, notes: list[str]) -> Array:
         return _deep_color(path, notes)
     # A JPEG's further frames (MPO) are previews; those of a TIFF are slices.
     pages = []
-    for page in range(getattr(picture, "n_frames", 1) if picture.format == "TIFF" else 1):
+    count = getattr(picture, "n_frames", 1) if picture.format == "TIFF" else 1
+    must_be_possible(path, count * picture.width * picture.height)
+    for page in range(count):
         picture.seek(page)
         picture.load()
         pages.append(_plain(ImageOps.exif_transpose(picture), notes if page == 0 else []))
@@ -329,10 +338,13 @@ def _read_volume(path: Path) -> MedicalImage:
                 raise InvalidInput(
                     f"{path} has {components} values per voxel that are not grey or RGB; save one of them."
                 )
+            _must_be_plausible(path, size, components, reader.GetPixelID())
             image = reader.Execute()
         if path.name.lower().endswith((".nii", ".nii.gz")):
             _must_be_whole_nifti(path)
-    except (RuntimeError, EOFError, zlib.error, struct.error) as error:
+    except MemoryError as error:
+        raise InvalidInput(f"{path} is too large for the free memory; crop or resample it.") from error
+    except (RuntimeError, OSError, EOFError, ValueError, OverflowError, zlib.error, struct.error) as error:
         if "orthonormal" in str(error):
             raise InvalidInput(
                 f"The axes of {path} are not at right angles; resample it to a regular grid first."
@@ -349,10 +361,78 @@ def _read_volume(path: Path) -> MedicalImage:
     if not known:
         notes.append(f"The file has no pixel spacing: {ONE_MM_ASSUMED}.")
     matrix = _itk_affine(image)
+    must_be_usable_geometry(matrix, path)
     files = [path, *_detached_data(path)]
     return MedicalImage(
         finite(array, path, notes), matrix, stem(path), None, known, tuple(notes), sha256_of_files(files)
     )
+
+
+DEFLATE_LIMIT = 1032
+"""No byte of a deflated stream becomes more bytes than this (zlib's documentation)."""
+ROOM = 3
+"""An image is held about so many times while it is read and measured."""
+
+
+def must_be_possible(path: Path, expected: int, held: int | None = None, *, deflated: bool = False) -> None:
+    """Raises InvalidInput if a header promises more bytes than the file can hold, or than fit into memory.
+
+    Without this a few bytes of a damaged or hostile header make a reader ask for any amount of memory.
+
+    Args:
+        expected: bytes of the decoded voxels.
+        held: bytes that they are decoded from; None where an encoding sets no limit.
+    """
+    if held is not None and expected > held * (DEFLATE_LIMIT if deflated else 1):
+        raise InvalidInput(
+            f"{path} is truncated or damaged: its header promises {expected:,} bytes of voxels, more than its {held:,} "
+            "bytes can hold."
+        )
+    from .inference.memory import GIB, free_memory
+
+    free = free_memory("cpu")
+    if free is not None and ROOM * expected > free:
+        raise InvalidInput(
+            f"{path} is too large: reading it takes about {ROOM * expected / GIB:.1f} GB of memory and {free / GIB:.1f} GB "
+            "are free; crop or resample it."
+        )
+
+
+def _must_be_plausible(path: Path, size: Sequence[int], components: int, pixel: int) -> None:
+    """`must_be_possible` for a volume whose header has been read."""
+    import SimpleITK as sitk
+
+    kinds = {1: (sitk.sitkUInt8, sitk.sitkInt8, sitk.sitkVectorUInt8, sitk.sitkVectorInt8)}
+    kinds[2] = (sitk.sitkUInt16, sitk.sitkInt16, sitk.sitkVectorUInt16, sitk.sitkVectorInt16)
+    kinds[8] = (sitk.sitkUInt64, sitk.sitkInt64, sitk.sitkFloat64, sitk.sitkVectorFloat64)
+    width = next((width for width, those in kinds.items() if pixel in those), 4)
+    expected = math.prod(int(n) for n in size) * components * width
+    if path.name.lower().endswith((".nii", ".nii.gz")):
+        must_be_possible(path, expected, path.stat().st_size, deflated=path.suffix.lower() == ".gz")
+        return
+    text, named, data = _header_text(path), _named_data(path), _detached_data(path)
+    packed = re.search(r"^encoding:(?!\s*raw\b)|^CompressedData\s*=\s*True", text, re.MULTILINE | re.IGNORECASE)
+    # Of a list of files, ITK itself notices what is missing.
+    held = None if named and not data else sum(p.stat().st_size for p in data or [path])
+    must_be_possible(path, expected, held, deflated=packed is not None)
+
+
+SMALLEST_SPACING, LARGEST_SPACING, FARTHEST = 1e-6, 1e5, 1e9
+"""In mm; beyond these a geometry is a mistake, and sizes, grids and scenes made from it are none."""
+
+
+def must_be_usable_geometry(ijk_to_ras: npt.NDArray[np.float64], path: Path) -> None:
+    """Raises InvalidInput for a geometry with values that are no numbers, flat axes or absurd lengths."""
+    lengths = np.linalg.norm(ijk_to_ras[:3, :3], axis=0)
+    usable = np.isfinite(ijk_to_ras).all() and lengths.min() >= SMALLEST_SPACING and lengths.max() <= LARGEST_SPACING
+    if usable:
+        upright = abs(np.linalg.det(ijk_to_ras[:3, :3] / lengths)) > 1e-3
+        usable = upright and float(np.abs(ijk_to_ras[:3, 3]).max()) <= FARTHEST
+    if not usable:
+        raise InvalidInput(
+            f"The geometry of {path} is of no use (spacing, directions or origin are not numbers, flat or absurdly large); "
+            "correct its header."
+        )
 
 
 def _must_be_whole_nifti(path: Path) -> None:
@@ -383,17 +463,24 @@ def _itk_affine(image: Any) -> npt.NDArray[np.float64]:
     return affine_to_ras(direction[:3, :3] * spacing[:3], origin[:3])
 
 
+LARGEST_VALUE = 1e30
+"""Voxels beyond this count as infinite: their differences would not fit into the networks' 32-bit numbers."""
+
+
 def finite(array: Array, path: Path, notes: list[str]) -> Array:
     """Networks turn one NaN into a result that is nothing but NaN, hence none is let in."""
-    if array.dtype.kind != "f" or np.isfinite(array).all():
+    if array.dtype.kind != "f":
         return array
-    good = array[np.isfinite(array)]
+    valid = np.abs(array) <= LARGEST_VALUE  # false for what is not a number, too
+    if valid.all():
+        return array
+    good = array[valid]
     if good.size == 0:
         raise InvalidInput(f"{path} contains no valid values.")
     notes.append(
         f"{array.size - good.size} values that are not numbers or infinite were set to the smallest or largest one."
     )
-    return np.nan_to_num(array, nan=good.min(), posinf=good.max(), neginf=good.min())
+    return np.nan_to_num(array, nan=good.min(), posinf=np.inf, neginf=-np.inf).clip(good.min(), good.max())
 
 
 def _header_text(path: Path) -> str:
@@ -407,13 +494,23 @@ def _header_has_spacing(path: Path) -> bool:
         return re.search(r"^space directions:|^spacings:", _header_text(path), re.MULTILINE) is not None
     if name.endswith((".mha", ".mhd")):
         return re.search(r"^Element(Spacing|Size)\s*=", _header_text(path), re.MULTILINE) is not None
-    return True
+    with gzip.open(path) if name.endswith(".gz") else path.open("rb") as stream:
+        header = stream.read(348)
+    order = "<" if header[:4] == b"\x5c\x01\x00\x00" else ">"
+    lengths = struct.unpack_from(order + "3f", header, 80)
+    coded = struct.unpack_from(order + "2h", header, 252) != (0, 0)
+    return coded or all(math.isfinite(length) and length > 0 for length in lengths)
+
+
+def _named_data(path: Path) -> str:
+    """What a header says in place of voxels: a file, a list or a pattern of files; empty if the voxels follow it."""
+    found = re.search(r"^(?:data ?file:|ElementDataFile\s*=)\s*(\S.*?)\s*$", _header_text(path), re.MULTILINE)
+    return found.group(1) if found and found.group(1).upper() != "LOCAL" else ""
 
 
 def _detached_data(path: Path) -> list[Path]:
-    """The file that a header-only file names, so that the hash covers the voxels too."""
-    if not path.name.lower().endswith((".nhdr", ".mhd")):
+    """The file that a header names, so that the hash covers the voxels too."""
+    if not path.name.lower().endswith((".nhdr", ".mhd", ".nrrd", ".mha")):
         return []
-    found = re.search(r"^(?:data file:|ElementDataFile\s*=)\s*(\S.*?)\s*$", _header_text(path), re.MULTILINE)
-    data = path.parent / found.group(1) if found else path
+    data = path.parent / _named_data(path)
     return [data] if data != path and data.is_file() else []

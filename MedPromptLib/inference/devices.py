@@ -32,6 +32,16 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a device, or the machine itself, could not give the memory that was asked for.
+
+    The CPU's allocator raises a plain RuntimeError that says so.
+    """
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+
+
 class BatchRunner:
     """Runs a network batch by batch; what was learnt about the device's memory lasts for all calls.
 
@@ -68,11 +78,13 @@ class BatchRunner:
                     part = x[start : start + self.batch].to(self.device)
                     outputs.append(self.network(part.contiguous(memory_format=layout)).float().cpu())
                     start += len(part)
-                except torch.OutOfMemoryError as error:
+                except (MemoryError, RuntimeError) as error:
+                    if not is_out_of_memory(error):
+                        raise
                     self._make_do(error)
         return torch.cat(outputs)
 
-    def _make_do(self, error: torch.OutOfMemoryError) -> None:
+    def _make_do(self, error: MemoryError | RuntimeError) -> None:
         torch.cuda.empty_cache()
         if self.batch > 1:
             self.batch //= 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..catalog import PROGRAM_NAME, Catalog, Preprocessing, WeightCard, verify_file
-from ..errors import InvalidInput
+from ..errors import InvalidInput, WeightCorrupt
 from ..images import Array, MedicalImage
 from ..networks import build
+from .accelerated import accelerated
 from .devices import run_in_batches
 from .preprocessing import prepare, restore, standardise
 from .programs import load_program
@@ -25,17 +26,29 @@ from .storage import load_state
 from .volumes import must_be_a_volume, volume_labels, volume_scores
 from .windows import ReversedAxes, tiled
 
+SLICES_AT_ONCE = 32
+"""Of a volume, are prepared for a 2D network, so that memory does not grow with its length."""
 CROP_MARGIN = 0.1
 """Of the region's extent, added on each side when a classifier looks at a segmented region."""
 
 
 @dataclass(frozen=True)
 class LoadedWeight:
-    """A verified weight, in evaluation mode on its device."""
+    """A verified weight, in evaluation mode on its device.
+
+    Attributes:
+        engine: what runs in the network's place, if something faster gives the same answers; see `accelerated`.
+    """
 
     card: WeightCard
     network: nn.Module
     device: torch.device
+    engine: nn.Module | None = None
+
+    @property
+    def runner(self) -> nn.Module:
+        """What turns prepared images into scores."""
+        return self.engine or self.network
 
 
 def load_weight(folder: Path, card: WeightCard, device: torch.device) -> LoadedWeight:
@@ -74,7 +87,8 @@ class ModelCache:
         with self._lock:
             if key not in self._loaded:
                 card, folder = self._catalog.card(weight_id), self._catalog.folder(weight_id)
-                self._loaded[key] = load_weight(folder, card, device)
+                weight = load_weight(folder, card, device)
+                self._loaded[key] = replace(weight, engine=accelerated(weight.network, card, device))
                 while len(self._loaded) > self._size:
                     self._loaded.popitem(last=False)
             self._loaded.move_to_end(key)
@@ -102,10 +116,13 @@ def check_dimension(card: WeightCard, image: MedicalImage) -> None:
 def _forward(weight: LoadedWeight, slices: Array, watch: Watch) -> Tensor:
     """Scores for (n, h, w[, 3]) slices, averaged over the mirrored images if the card says so."""
     recipe = weight.card.preprocessing
+    if len(slices) > SLICES_AT_ONCE and recipe.intensity != "zscore":  # which is taken over all slices
+        parts = range(0, len(slices), SLICES_AT_ONCE)
+        return torch.cat([_forward(weight, slices[start : start + SLICES_AT_ONCE], watch) for start in parts])
     x = standardise(prepare(slices, recipe), recipe)
 
     def run_batch(batch: Tensor) -> Tensor:
-        return run_in_batches(weight.network, batch, weight.device, cancelled=watch.cancelled, notice=watch.notice)
+        return run_in_batches(weight.runner, batch, weight.device, cancelled=watch.cancelled, notice=watch.notice)
 
     def run(batch: Tensor) -> Tensor:
         return tiled(run_batch, batch, recipe.size) if recipe.fit == "tile" else run_batch(batch)
@@ -118,11 +135,21 @@ def _forward(weight: LoadedWeight, slices: Array, watch: Watch) -> Tensor:
 
 
 def calibrated(scores: Tensor, card: WeightCard) -> Tensor:
-    """Class probabilities from scores (n, classes, …), as the card's calibration says."""
+    """Class probabilities from scores (n, classes, …), as the card's calibration says.
+
+    Raises:
+        WeightCorrupt: there are values that are not numbers.
+    """
     scores = scores / card.calibration.temperature
     if card.calibration.bias:
         scores = scores + torch.tensor(card.calibration.bias).view(1, -1, *[1] * (scores.ndim - 2))
-    return scores.softmax(1)
+    probabilities = scores.softmax(1)
+    if not torch.isfinite(probabilities.sum()):
+        raise WeightCorrupt(
+            f"The weight '{card.id}' answers with values that are not numbers; its file is damaged or its card does not "
+            "fit it, so install it again."
+        )
+    return probabilities
 
 
 def segmentation_scores(weight: LoadedWeight, image: MedicalImage, watch: Watch | None = None) -> Tensor:

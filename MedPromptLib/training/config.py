@@ -291,7 +291,7 @@ def read_recipe(path: Path) -> tuple[Recipe, str]:
     try:
         data = path.read_bytes()
         recipe = Recipe.model_validate(tomllib.loads(data.decode("utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise InvalidInput(f"The training recipe {path} cannot be read ({error}); expected a TOML file.") from error
     except ValidationError as error:
         first = error.errors()[0]

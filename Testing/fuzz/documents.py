@@ -68,7 +68,9 @@ def a_weight(classifier: bool = False) -> tuple[dict[str, Any], bytes]:
     sys.path.insert(0, str(ROOT / "Testing"))
     from weights_for_tests import a_card, write_weight
 
-    more: dict[str, Any] = {"classes": ("normal", "tb"), "positive": ("tb",), "target": "tuberculosis"} if classifier else {}
+    more: dict[str, Any] = (
+        {"classes": ("normal", "tb"), "positive": ("tb",), "target": "tuberculosis"} if classifier else {}
+    )
     with tempfile.TemporaryDirectory() as folder:
         card = write_weight(Path(folder), a_card("a_weight", **more), storage="int8")
         return card.model_dump(mode="json"), (Path(folder) / "a_weight" / card.file.name).read_bytes()
@@ -89,10 +91,13 @@ def card_cases(random: Random, count: int) -> Iterator[tuple[str, Files]]:
     for name, text in text_cases(card, random, count):
         yield f"card {name}", {"a_weight/card.json": text, "a_weight/model.safetensors": data}
     for name in ("../card", "/etc/passwd", "a/b", ".hidden", "", "x" * 300):
-        yield f"card file {name[:20]!r}", {
-            "a_weight/card.json": as_json(card | {"file": card["file"] | {"name": name}}),
-            "a_weight/model.safetensors": data,
-        }
+        yield (
+            f"card file {name[:20]!r}",
+            {
+                "a_weight/card.json": as_json(card | {"file": card["file"] | {"name": name}}),
+                "a_weight/model.safetensors": data,
+            },
+        )
         yield f"card id {name[:20]!r}", {"a_weight/card.json": as_json(card | {"id": name})}
     for size in ([0, 0], [-1, 64], [1, 1], [64], [64, 64, 64], [10**6, 10**6], [2**40, 2], [33, 47], []):
         recipe = card["preprocessing"] | {"size": size}
@@ -246,14 +251,23 @@ def line_cases(random: Random, count: int) -> Iterator[tuple[str, Files]]:
     for number in range(count + 10):
         text = "".join(random.choices(_LINE_PARTS, k=random.choice((2, 6, 15, 60))))
         if random.random() < 0.6:
-            text = random.choice(("seg lungs", "cls tuberculosis @ chest x-ray", "seg lungs\nseg lungs if 1 yes")) + text
+            text = (
+                random.choice(("seg lungs", "cls tuberculosis @ chest x-ray", "seg lungs\nseg lungs if 1 yes")) + text
+            )
         yield f"lines {number}", {"lines.txt": text.encode()}
 
 
 AN_ANSWER = {
     "status": "ok",
     "tasks": [
-        {"id": 1, "weight": "tb_cls_cxr", "structures": [], "region_from": None, "run_if": None, "span": "tuberculosis"},
+        {
+            "id": 1,
+            "weight": "tb_cls_cxr",
+            "structures": [],
+            "region_from": None,
+            "run_if": None,
+            "span": "tuberculosis",
+        },
         {
             "id": 2,
             "weight": "lungs_seg_cxr",
@@ -290,7 +304,9 @@ def recipe_cases(random: Random, count: int) -> Iterator[tuple[str, Files]]:
         else:
             changed_lines = list(lines)
             at = random.choice([n for n, line in enumerate(lines) if "=" in line])
-            value = random.choice(("-1", "0", "1e308", "nan", "inf", "[]", "{}", '""', '"../x"', "true", "99999999999999999999"))
+            value = random.choice(
+                ("-1", "0", "1e308", "nan", "inf", "[]", "{}", '""', '"../x"', "true", "99999999999999999999")
+            )
             changed_lines[at] = f"{lines[at].partition('=')[0]}= {value}"
             data = "\n".join(changed_lines).encode()
         yield f"recipe {number}", {"recipe.toml": data}

@@ -303,7 +303,9 @@ def _picture_cases() -> Iterator[tuple[str, Files]]:
 # ------------------------------------------------------------------------------------------------------------ DICOM
 
 
-def dicom(syntax: str = "1.2.840.10008.1.2.1", without: tuple[str, ...] = (), pixels: bytes | None = None, **tags: Any) -> bytes:
+def dicom(
+    syntax: str = "1.2.840.10008.1.2.1", without: tuple[str, ...] = (), pixels: bytes | None = None, **tags: Any
+) -> bytes:
     """A CT slice of 20 × 24 pixels; tags replaced or left out, whatever DICOM says about them."""
     import warnings
 
@@ -345,7 +347,9 @@ def dicom(syntax: str = "1.2.840.10008.1.2.1", without: tuple[str, ...] = (), pi
             dataset.PixelData = VOXELS[0].tobytes() if pixels is None else pixels
             dataset["PixelData"].VR = "OW"
             # Compressed syntaxes must be marked so, or pydicom does not write them.
-            dataset["PixelData"].is_undefined_length = syntax.startswith("1.2.840.10008.1.2.4") or syntax.endswith("1.2.5")
+            dataset["PixelData"].is_undefined_length = syntax.startswith("1.2.840.10008.1.2.4") or syntax.endswith(
+                "1.2.5"
+            )
         stream = io.BytesIO()
         dataset.save_as(stream, enforce_file_format=True, implicit_vr=syntax == "1.2.840.10008.1.2", little_endian=True)
     return stream.getvalue()
@@ -367,9 +371,10 @@ def _dicom_cases() -> Iterator[tuple[str, Files]]:
     )  # fmt: skip
     for name in names:
         yield f"dicom without {name}", {"image.dcm": dicom(without=(name,))}
-        yield f"dicom monochrome1 without {name}", {
-            "image.dcm": dicom(**{"PhotometricInterpretation": "MONOCHROME1"}, without=(name,))
-        }
+        yield (
+            f"dicom monochrome1 without {name}",
+            {"image.dcm": dicom(**{"PhotometricInterpretation": "MONOCHROME1"}, without=(name,))},
+        )
     tries: dict[str, tuple[Any, ...]] = {
         "Rows": (0, 1, 65535),
         "Columns": (0, 1, 65535),
@@ -409,7 +414,9 @@ def _dicom_cases() -> Iterator[tuple[str, Files]]:
             packed = _item(b"") + _item(data) + b"\xfe\xff\xdd\xe0\0\0\0\0"
             other = "MONOCHROME1" if what == "noise" else "MONOCHROME2"
             try:
-                made = dicom(syntax, pixels=packed, BitsAllocated=8, BitsStored=8, HighBit=7, PhotometricInterpretation=other)
+                made = dicom(
+                    syntax, pixels=packed, BitsAllocated=8, BitsStored=8, HighBit=7, PhotometricInterpretation=other
+                )
             except (ValueError, TypeError, AttributeError, NotImplementedError):
                 # What pydicom does not write itself gets its syntax afterwards, in place.
                 plain = b"1.2.840.10008.1.2.1\0"

@@ -199,7 +199,17 @@ def use_weight(folder: Path, out: Path) -> None:
 def use_plan(folder: Path, out: Path) -> None:
     """Run it on a picture."""
     command(
-        *("run", "--weights", weights(), "--plan", folder / "plan.json", "--input", an_image(), "--out", out / "\x1b[1mo"),
+        *(
+            "run",
+            "--weights",
+            weights(),
+            "--plan",
+            folder / "plan.json",
+            "--input",
+            an_image(),
+            "--out",
+            out / "\x1b[1mo",
+        ),
         *("--device", "cpu", "--accept-unusual-input", "--router", "lexicon"),
     )
 

@@ -84,14 +84,31 @@ def _one_worker(tally: Tally, kind: str, count: int, seed: int, start: int, fold
     """Runs a worker until it is finished (−1), or until it is lost: the number to go on with."""
     for name in ("home", "tmp", "here"):
         (folder / name).mkdir()
-    places = {"HOME": "home", "TMPDIR": "tmp", "MEDPROMPT_HOME": "home", "MEDPROMPT_CACHE": "home", "MEDPROMPT_CONFIG": "home"}
+    places = {
+        "HOME": "home",
+        "TMPDIR": "tmp",
+        "MEDPROMPT_HOME": "home",
+        "MEDPROMPT_CACHE": "home",
+        "MEDPROMPT_CONFIG": "home",
+    }
     environment = os.environ | {name: str(folder / place) for name, place in places.items()}
     environment |= {
         "PYTHONPATH": os.pathsep.join([str(TESTING), str(TESTING.parent), os.environ.get("PYTHONPATH", "")]),
         "PYTHONHASHSEED": "0",
         "MEDPROMPT_WEIGHTS": "",
     }
-    command = [sys.executable, "-X", "faulthandler", "-m", "fuzz.worker", kind, str(count), str(seed), str(start), str(folder)]
+    command = [
+        sys.executable,
+        "-X",
+        "faulthandler",
+        "-m",
+        "fuzz.worker",
+        kind,
+        str(count),
+        str(seed),
+        str(start),
+        str(folder),
+    ]
     with open(folder / "said", "w+b") as said:
         worker = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=said, cwd=folder / "here", env=environment, preexec_fn=_limit_memory
@@ -159,7 +176,11 @@ def main() -> int:
         count = chosen.count if chosen.count is not None else kind.long if chosen.long else kind.short
         tally = fuzz(name, count, chosen.seed)
         print(tally.line(), flush=True)
-        print(*(f"    {problem}" for problem in tally.problems), sep="\n" if tally.problems else "", end="\n" * bool(tally.problems))
+        print(
+            *(f"    {problem}" for problem in tally.problems),
+            sep="\n" if tally.problems else "",
+            end="\n" * bool(tally.problems),
+        )
         if tally.growth > GROWTH:
             print(f"    memory grew by {tally.growth - 1:.1%}")
         wrong += len(tally.problems) + (tally.growth > GROWTH)

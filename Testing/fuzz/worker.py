@@ -70,7 +70,10 @@ def _judged(error: BaseException) -> tuple[str, str]:
         return "broken promise", str(error)
     where = traceback.extract_tb(error.__traceback__)[-1]
     ours = next((f for f in reversed(traceback.extract_tb(error.__traceback__)) if "MedPromptLib" in f.filename), where)
-    return "defect", f"{type(error).__name__}: {str(error)[:200]} ({Path(ours.filename).name}:{ours.lineno} {ours.name})"
+    return (
+        "defect",
+        f"{type(error).__name__}: {str(error)[:200]} ({Path(ours.filename).name}:{ours.lineno} {ours.name})",
+    )
 
 
 def _tree(folder: Path) -> set[str]:
