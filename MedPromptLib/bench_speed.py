@@ -1,4 +1,4 @@
-"""How fast everything is on this machine: `medprompt bench speed`, a table, its JSON, and what changed since an earlier one.
+"""How fast everything is on this machine: `medprompt bench speed`, its table, its JSON, and what has changed since.
 
 Every case runs in a process of its own, so that its peak memory is its own and nothing is warm by accident. Beside the
 shipped weights stands the MedPrompt paper's network, as released: EfficientNet-B0 DeepFusionLab, plain PyTorch.

@@ -393,8 +393,8 @@ def must_be_possible(path: Path, expected: int, held: int | None = None, *, defl
     free = free_memory("cpu")
     if free is not None and ROOM * expected > free:
         raise InvalidInput(
-            f"{path} is too large: reading it takes about {ROOM * expected / GIB:.1f} GB of memory and {free / GIB:.1f} GB "
-            "are free; crop or resample it."
+            f"{path} is too large: reading it takes about {ROOM * expected / GIB:.1f} GB of memory and "
+            f"{free / GIB:.1f} GB are free; crop or resample it."
         )
 
 
@@ -430,8 +430,8 @@ def must_be_usable_geometry(ijk_to_ras: npt.NDArray[np.float64], path: Path) -> 
         usable = upright and float(np.abs(ijk_to_ras[:3, 3]).max()) <= FARTHEST
     if not usable:
         raise InvalidInput(
-            f"The geometry of {path} is of no use (spacing, directions or origin are not numbers, flat or absurdly large); "
-            "correct its header."
+            f"The geometry of {path} is of no use (spacing, directions or origin are not numbers, flat or absurdly "
+            "large); correct its header."
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import numpy as np
 import torch
@@ -36,12 +37,13 @@ REAL = (np.uint8, np.int16, np.uint16, np.int32, np.uint64, np.float32, np.float
 
 
 @quick
-@given(st.text(max_size=300) | ANY_JSON.map(lambda value: __import__("json").dumps(value)))
+@given(st.text(max_size=300) | ANY_JSON.map(lambda value: json.dumps(value)))
 def test_a_plan_is_read_or_rejected(text: str) -> None:
     try:
-        assert load_plan(load_plan(text).model_dump_json()) == load_plan(text)
-    except PlanRejected as error:
-        assert str(error).startswith("The plan")
+        plan = load_plan(text)
+    except PlanRejected:
+        return
+    assert load_plan(plan.model_dump_json()) == plan
 
 
 @quick
@@ -72,8 +74,7 @@ def test_tasks_come_after_those_they_need_or_the_plan_is_rejected(pairs: list[tu
 def test_any_request_becomes_a_plan_that_survives_being_saved(prompt: str) -> None:
     try:
         plan = decided(RulePlanner(), prompt, ABILITIES).plan
-    except InvalidInput as error:
-        assert "prompt" in str(error).lower() or "request" in str(error).lower()
+    except InvalidInput:
         return
     assert load_plan(plan.model_dump_json()) == plan
     known = {ability.target for ability in ABILITIES} | {ability.id for ability in ABILITIES}

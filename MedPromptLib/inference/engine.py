@@ -146,8 +146,8 @@ def calibrated(scores: Tensor, card: WeightCard) -> Tensor:
     probabilities = scores.softmax(1)
     if not torch.isfinite(probabilities.sum()):
         raise WeightCorrupt(
-            f"The weight '{card.id}' answers with values that are not numbers; its file is damaged or its card does not "
-            "fit it, so install it again."
+            f"The weight '{card.id}' answers with values that are not numbers; its file is damaged or its card does "
+            "not fit it, so install it again."
         )
     return probabilities
 

@@ -62,7 +62,7 @@ def damaged(data: bytes, random: Random) -> bytes:
 
 
 def changed(document: Any, random: Random) -> Any:
-    """The JSON document with one to three of its parts removed, doubled, renamed or replaced by something unexpected."""
+    """The JSON document with one to three parts removed, doubled, renamed or replaced by something unexpected."""
     out = copy.deepcopy(document)
     for _ in range(random.choice((1, 1, 1, 2, 3))):
         places = list(_places(out))

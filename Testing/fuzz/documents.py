@@ -29,7 +29,7 @@ def text_cases(document: Any, random: Random, count: int) -> Iterator[tuple[str,
     """Broken texts of any JSON document, then the document changed `count` times."""
     whole = as_json(document)
     yield "whole", whole
-    for name, text in {
+    yield from {
         "empty": b"",
         "zeros": bytes(100),
         "a number": b"1",
@@ -47,8 +47,7 @@ def text_cases(document: Any, random: Random, count: int) -> Iterator[tuple[str,
         "keys twice": b'{"id": 1, "id": 2, "id": 3}',
         "megabytes of text": as_json("x" * 3_000_000),
         "escapes": b'"\\ud800\\u0000\\u001b[31m"',
-    }.items():
-        yield name, text
+    }.items()
     for number in range(count):
         if random.random() < 0.85:
             yield f"changed {number}", as_json(changed(document, random))
@@ -211,9 +210,10 @@ def plan_cases(random: Random, count: int) -> Iterator[tuple[str, Files]]:
 
 
 _WORDS = (
-    "segment", "check for", "the", "lungs", "if", "then", "not", "tuberculosis", "chest x-ray", "and", "or", ",", ".", "?",
+    "segment", "check for", "the", "lungs", "if", "then", "not", "tuberculosis", "chest x-ray", "and", "or", ",", ".",
+    "?",
     ">", "5 mm", "left", "右肺", "герз", "positive", "--out", "$(rm -rf /)", "{{7*7}}", "<|im_end|>", "\x00", "\x1b[31m",
-    "‮", "’", "…", "in 3", "if 2 yes", "@", "+",
+    "\u202e", "’", "…", "in 3", "if 2 yes", "@", "+",
 )  # fmt: skip
 
 
@@ -240,8 +240,10 @@ def prompt_cases(random: Random, count: int) -> Iterator[tuple[str, Files]]:
 
 
 _LINE_PARTS = (
-    "seg", "cls", "type", "malig", "grade", "any", "all", "not", "skip", "on", "ask", " ", " ", " ", "lungs", "tuberculosis",
-    " @ ", "chest x-ray", " + ", " in ", " if ", "1", "2", "99", " yes", " no", " is ", " > ", " & ", " / ", "\n", "\n", "\x00",
+    "seg", "cls", "type", "malig", "grade", "any", "all", "not", "skip", "on", "ask", " ", " ", " ", "lungs",
+    "tuberculosis",
+    " @ ", "chest x-ray", " + ", " in ", " if ", "1", "2", "99", " yes", " no", " is ", " > ", " & ", " / ", "\n",
+    "\n", "\x00",
     "5 mm", "右", "\u2028", "999999999999999999999999",
 )  # fmt: skip
 

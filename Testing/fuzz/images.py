@@ -72,7 +72,8 @@ def _nifti_cases() -> Iterator[tuple[str, Files]]:
         yield f"gzip of cut nifti {length}", {"image.nii.gz": gzip.compress(whole[:length], mtime=0)}
     big = 32767
     shapes: list[tuple[int, ...]] = [
-        (0,) * 8, (3, 0, 20, 4, 1, 1, 1, 1), (3, -24, 20, 4, 1, 1, 1, 1), (8, *(1,) * 7), (-1, *(1,) * 7), (7, *(2,) * 7),
+        (0,) * 8, (3, 0, 20, 4, 1, 1, 1, 1), (3, -24, 20, 4, 1, 1, 1, 1), (8, *(1,) * 7), (-1, *(1,) * 7), (7,
+        *(2,) * 7),
         (3, big, big, big, 1, 1, 1, 1), (7, *(big,) * 7), (3, 24, 20, big, 1, 1, 1, 1), (3, big, big, 4, 1, 1, 1, 1),
         (4, 24, 20, 2, 2, 1, 1, 1), (4, 24, 20, 1, 4, 1, 1, 1), (5, 24, 20, 4, 1, 3, 1, 1), (2, 24, 20, 4, 1, 1, 1, 1),
         (1, 24, 1, 1, 1, 1, 1, 1), (3, 1, 1, 1, 1, 1, 1, 1), (3, 1920, 1, 1, 1, 1, 1, 1), (3, 24, 20, 4, 0, 0, 0, 0),
@@ -95,7 +96,8 @@ def _nifti_cases() -> Iterator[tuple[str, Files]]:
     kinds = {
         "none": (0, 0), "bit": (1, 1), "uint8": (2, 8), "float32": (16, 32), "complex64": (32, 64), "float64": (64, 64),
         "rgb": (128, 24), "uint64": (1280, 64), "int64": (1024, 64), "float128": (1536, 128), "complex128": (1792, 128),
-        "complex256": (2048, 256), "rgba": (2304, 32), "unknown": (999, 16), "bits differ": (4, 64), "negative": (4, -16),
+        "complex256": (2048, 256), "rgba": (2304, 32), "unknown": (999, 16), "bits differ": (4, 64), "negative": (4,
+        -16),
     }  # fmt: skip
     for name, kind in kinds.items():
         size = 1920 * max(kind[1], 16) // 8
@@ -143,20 +145,24 @@ def _nrrd_cases() -> Iterator[tuple[str, Files]]:
     for length in (1, 8, 9, 60, len(whole) - len(VOXELS.tobytes()), len(whole) // 2, len(whole) - 1):
         yield f"nrrd cut at {length}", {"image.nrrd": whole[:length]}
     tries = {
-        "sizes": ("0 20 4", "-24 20 4", "24 20", "24 20 4 1", "a b c", f"{BOMB} {BOMB} {BOMB}", "30000 30000 30", "1 1 1"),
+        "sizes": ("0 20 4", "-24 20 4", "24 20", "24 20 4 1", "a b c", f"{BOMB} {BOMB} {BOMB}", "30000 30000 30",
+        "1 1 1"),
         "dimension": ("0", "-1", "2", "17", "x", str(BOMB)),
         "type": ("block", "uint64", "double", "long double", "complex", "x", "uint8"),
         "encoding": ("gzip", "bzip2", "ascii", "hex", "x"),
         "endian": ("big", "x"),
         "space": ("x", "scanner-xyz-time", "3D-right-handed"),
         "space_directions": (
-            "(0,0,0) (0,0,0) (0,0,0)", "(1,0,0) (1,0,0) (1,0,0)", "(nan,0,0) (0,1,0) (0,0,1)", "(inf,0,0) (0,1,0) (0,0,1)",
-            "none (0,1,0) (0,0,1)", "none none none", "(1e-300,0,0) (0,1,0) (0,0,1)", "(1e300,0,0) (0,1,0) (0,0,1)", "x",
+            "(0,0,0) (0,0,0) (0,0,0)", "(1,0,0) (1,0,0) (1,0,0)", "(nan,0,0) (0,1,0) (0,0,1)",
+            "(inf,0,0) (0,1,0) (0,0,1)",
+            "none (0,1,0) (0,0,1)", "none none none", "(1e-300,0,0) (0,1,0) (0,0,1)", "(1e300,0,0) (0,1,0) (0,0,1)",
+            "x",
             "(1,0.5,0) (0,1,0) (0,0,1)",
         ),
         "space_origin": ("(nan,nan,nan)", "(1e300,0,0)", "(1,2)", "x"),
         "kinds": ("domain domain list", "vector domain domain", "RGB-color domain domain", "x x x"),
-        "data_file": ("missing.raw", "../outside.raw", "/etc/passwd", "LIST", "image.nrrd", "%d.raw 1 3 1", "%s%n 1 2 1"),
+        "data_file": ("missing.raw", "../outside.raw", "/etc/passwd", "LIST", "image.nrrd", "%d.raw 1 3 1",
+        "%s%n 1 2 1"),
         "byte_skip": ("-1", "-2", str(BOMB), "x"),
         "line_skip": (str(BOMB), "-1"),
         "content": TEXTS,
@@ -205,10 +211,12 @@ def _meta_cases() -> Iterator[tuple[str, Files]]:
         "DimSize": ("0 20 4", "-24 20 4", "24 20", f"{BOMB} {BOMB} {BOMB}", "30000 30000 30", "x"),
         "ElementType": ("MET_FOO", "MET_ULONG_LONG", "MET_DOUBLE", "MET_SHORT_ARRAY", "MET_NONE"),
         "ElementSpacing": ("0 0 0", "-1 -1 -1", "nan nan nan", "inf 1 1", "1e-300 1 1", "1", "x"),
-        "TransformMatrix": ("0 0 0 0 0 0 0 0 0", "1 0 0 1 0 0 1 0 0", "nan 0 0 0 1 0 0 0 1", "1 0.5 0 0 1 0 0 0 1", "1"),
+        "TransformMatrix": ("0 0 0 0 0 0 0 0 0", "1 0 0 1 0 0 1 0 0", "nan 0 0 0 1 0 0 0 1", "1 0.5 0 0 1 0 0 0 1",
+        "1"),
         "Offset": ("nan nan nan", "1e300 0 0", "1"),
         "ElementDataFile": (
-            "missing.raw", "../outside.raw", "LIST", "LIST 2", "%s%n%d 1 3 1", "%099d.raw 1 3 1", "image.mha", "/dev/zero",
+            "missing.raw", "../outside.raw", "LIST", "LIST 2", "%s%n%d 1 3 1", "%099d.raw 1 3 1", "image.mha",
+            "/dev/zero",
         ),
         "ElementNumberOfChannels": ("0", "2", "3", "4", "-1", str(BOMB)),
         "HeaderSize": ("-1", str(BOMB)),
@@ -365,7 +373,8 @@ def _dicom_cases() -> Iterator[tuple[str, Files]]:
         yield f"dicom cut at {length}", {"image.dcm": whole[:length]}
     yield "dicom without preamble", {"image.dcm": whole[132:]}
     names = (
-        "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "Modality", "Rows", "Columns", "BitsAllocated", "BitsStored",
+        "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "Modality", "Rows", "Columns", "BitsAllocated",
+        "BitsStored",
         "HighBit", "PixelRepresentation", "SamplesPerPixel", "PhotometricInterpretation", "PixelSpacing",
         "ImageOrientationPatient", "ImagePositionPatient", "RescaleSlope", "RescaleIntercept", "PixelData",
     )  # fmt: skip
@@ -405,7 +414,8 @@ def _dicom_cases() -> Iterator[tuple[str, Files]]:
                 continue  # pydicom cannot write this
     syntaxes = {
         "implicit": "1.2.840.10008.1.2", "big endian": "1.2.840.10008.1.2.2", "deflated": "1.2.840.10008.1.2.1.99",
-        "jpeg": "1.2.840.10008.1.2.4.50", "jpeg lossless": "1.2.840.10008.1.2.4.70", "jpeg-ls": "1.2.840.10008.1.2.4.80",
+        "jpeg": "1.2.840.10008.1.2.4.50", "jpeg lossless": "1.2.840.10008.1.2.4.70",
+        "jpeg-ls": "1.2.840.10008.1.2.4.80",
         "jpeg 2000": "1.2.840.10008.1.2.4.90", "htj2k": "1.2.840.10008.1.2.4.201", "mpeg": "1.2.840.10008.1.2.4.100",
         "rle": "1.2.840.10008.1.2.5", "private": "1.2.3.4.5.6",
     }  # fmt: skip

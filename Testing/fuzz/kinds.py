@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import functools
 import io
+import itertools
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -135,7 +136,7 @@ def a_run() -> Files:
 
 # -- what a user does with it ---------------------------------------------------------------------------------------
 
-_written = 0
+_written = itertools.count()
 
 
 def use_image(folder: Path, out: Path) -> None:
@@ -143,7 +144,6 @@ def use_image(folder: Path, out: Path) -> None:
     from MedPromptLib.images import read_image
     from MedPromptLib.plan import load_plan
 
-    global _written
     files = [path for path in folder.iterdir() if path.is_file()]
     source = files[0] if len(files) == 1 else next((p for p in files if p.suffix in (".nhdr", ".mhd")), folder)
     image = read_image(source)
@@ -162,8 +162,7 @@ def use_image(folder: Path, out: Path) -> None:
     for answer in result.classifications:
         if not all(0 <= p <= 1 for p in answer.probabilities.values()):
             raise Broken(f"probabilities {answer.probabilities}")
-    _written += 1
-    if _written % 25 == 1:
+    if next(_written) % 25 == 0:
         plan_file = out.parent / "in" / "the.plan"
         plan_file.write_bytes(documents.as_json(documents.A_PLAN))
         command(

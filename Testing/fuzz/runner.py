@@ -26,8 +26,6 @@ from fuzz.kinds import KINDS, options  # noqa: E402
 
 HANG = 30.0
 """Seconds after which a case counts as hanging."""
-MEMORY_LIMIT = 6_000_000_000
-"""Bytes of address space above what a worker has at its start are refused to it, so that a bomb does no harm."""
 GROWTH = 1.05
 SETTLED = 50
 """Cases until caches are filled and memory is compared from."""
@@ -110,9 +108,7 @@ def _one_worker(tally: Tally, kind: str, count: int, seed: int, start: int, fold
         str(folder),
     ]
     with open(folder / "said", "w+b") as said:
-        worker = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=said, cwd=folder / "here", env=environment, preexec_fn=_limit_memory
-        )
+        worker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, cwd=folder / "here", env=environment)
         lines: queue.Queue[bytes] = queue.Queue()
         assert worker.stdout is not None
         reader = threading.Thread(target=_pump, args=(worker.stdout, lines), daemon=True)
@@ -156,15 +152,6 @@ def _pump(stream: object, lines: queue.Queue[bytes]) -> None:
     for line in stream:  # type: ignore[attr-defined]
         lines.put(line)
     lines.put(b"")
-
-
-def _limit_memory() -> None:
-    """In the worker, before it starts: address space is bounded where the system can do that."""
-    try:
-        import resource
-    except ImportError:
-        return
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
 
 
 def main() -> int:

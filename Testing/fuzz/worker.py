@@ -18,11 +18,24 @@ from typing import Any
 
 from .kinds import KINDS, Broken, must_be_a_sentence
 
+MEMORY_LIMIT = 8_000_000_000
+"""Bytes of address space that a worker may have, so that a memory bomb does no harm."""
+
+
+def _limit_memory() -> None:
+    """Bounds the address space where the system can do that."""
+    try:
+        import resource
+    except ImportError:
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+
 
 def main(name: str, count: int, seed: int, start: int, folder: Path) -> None:
     """Every case from number `start` on."""
     told = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # whatever else is printed must not get between
+    _limit_memory()
     import psutil
 
     process, kind = psutil.Process(), KINDS[name]
