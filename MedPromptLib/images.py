@@ -408,7 +408,11 @@ def _must_be_plausible(path: Path, size: Sequence[int], components: int, pixel: 
     width = next((width for width, those in kinds.items() if pixel in those), 4)
     expected = math.prod(int(n) for n in size) * components * width
     if path.name.lower().endswith((".nii", ".nii.gz")):
-        must_be_possible(path, expected, path.stat().st_size, deflated=path.suffix.lower() == ".gz")
+        order, header = _nifti_header(path)
+        (bits,) = struct.unpack_from(order + "h", header, 72)  # ITK says what they become, which may be wider
+        stored = math.prod(int(n) for n in size) * max(bits, 1) // 8
+        must_be_possible(path, stored, path.stat().st_size, deflated=path.suffix.lower() == ".gz")
+        must_be_possible(path, expected)
         return
     text, named, data = _header_text(path), _named_data(path), _detached_data(path)
     packed = re.search(r"^encoding:(?!\s*raw\b)|^CompressedData\s*=\s*True", text, re.MULTILINE | re.IGNORECASE)
@@ -433,6 +437,13 @@ def must_be_usable_geometry(ijk_to_ras: npt.NDArray[np.float64], path: Path) -> 
             f"The geometry of {path} is of no use (spacing, directions or origin are not numbers, flat or absurdly "
             "large); correct its header."
         )
+
+
+def _nifti_header(path: Path) -> tuple[str, bytes]:
+    """Byte order, as `struct` writes it, and the 348 bytes of a NIfTI-1 header."""
+    with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as stream:
+        header = stream.read(348)
+    return "<" if header[:4] == b"\x5c\x01\x00\x00" else ">", header
 
 
 def _must_be_whole_nifti(path: Path) -> None:
@@ -494,9 +505,7 @@ def _header_has_spacing(path: Path) -> bool:
         return re.search(r"^space directions:|^spacings:", _header_text(path), re.MULTILINE) is not None
     if name.endswith((".mha", ".mhd")):
         return re.search(r"^Element(Spacing|Size)\s*=", _header_text(path), re.MULTILINE) is not None
-    with gzip.open(path) if name.endswith(".gz") else path.open("rb") as stream:
-        header = stream.read(348)
-    order = "<" if header[:4] == b"\x5c\x01\x00\x00" else ">"
+    order, header = _nifti_header(path)
     lengths = struct.unpack_from(order + "3f", header, 80)
     coded = struct.unpack_from(order + "2h", header, 252) != (0, 0)
     return coded or all(math.isfinite(length) and length > 0 for length in lengths)

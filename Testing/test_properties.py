@@ -37,7 +37,7 @@ REAL = (np.uint8, np.int16, np.uint16, np.int32, np.uint64, np.float32, np.float
 
 
 @quick
-@given(st.text(max_size=300) | ANY_JSON.map(lambda value: json.dumps(value)))
+@given(st.text(max_size=300) | ANY_JSON.map(json.dumps))
 def test_a_plan_is_read_or_rejected(text: str) -> None:
     try:
         plan = load_plan(text)

@@ -63,6 +63,7 @@ def load_weight(folder: Path, card: WeightCard, device: torch.device) -> LoadedW
     if card.network.name == PROGRAM_NAME:
         network: nn.Module = load_program(path, card, device)
     else:
+        _must_fit_file(card, path)
         network = build(card.network)
         load_state(network, path)
     if card.network.axes == "ijk":
@@ -71,6 +72,22 @@ def load_weight(folder: Path, card: WeightCard, device: torch.device) -> LoadedW
     if card.dimension == 2:
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return LoadedWeight(card, network, device)
+
+
+def _must_fit_file(card: WeightCard, path: Path) -> None:
+    """Raises WeightCorrupt if the card's options ask for more parameters than its file can hold, before they are made.
+
+    Only for the project's own networks: others may need real numbers while they are built.
+    """
+    if ":" in card.network.name:
+        return
+    with torch.device("meta"):
+        wanted = sum(tensor.numel() for tensor in build(card.network).state_dict().values())
+    if wanted > card.file.bytes:
+        raise WeightCorrupt(
+            f"The weight file {path} does not fit its network: the card's options ask for {wanted:,} numbers, more than "
+            f"its {card.file.bytes:,} bytes hold."
+        )
 
 
 class ModelCache:
@@ -116,7 +133,11 @@ def check_dimension(card: WeightCard, image: MedicalImage) -> None:
 def _forward(weight: LoadedWeight, slices: Array, watch: Watch) -> Tensor:
     """Scores for (n, h, w[, 3]) slices, averaged over the mirrored images if the card says so."""
     recipe = weight.card.preprocessing
-    if len(slices) > SLICES_AT_ONCE and recipe.intensity != "zscore":  # which is taken over all slices
+    by_itself = slices.dtype == np.uint8 or recipe.intensity in (
+        "percentile",
+        "minmax",
+    )  # other rules look at all slices
+    if len(slices) > SLICES_AT_ONCE and by_itself:
         parts = range(0, len(slices), SLICES_AT_ONCE)
         return torch.cat([_forward(weight, slices[start : start + SLICES_AT_ONCE], watch) for start in parts])
     x = standardise(prepare(slices, recipe), recipe)

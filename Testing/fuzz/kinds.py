@@ -207,7 +207,7 @@ def use_plan(folder: Path, out: Path) -> None:
             "--input",
             an_image(),
             "--out",
-            out / "\x1b[1mo",
+            out,
         ),
         *("--device", "cpu", "--accept-unusual-input", "--router", "lexicon"),
     )

@@ -98,7 +98,7 @@ def _tree(folder: Path) -> set[str]:
         if place.startswith((str(folder / "home"), str(folder / "in"))):
             continue
         found |= {os.path.join(place, name) for name in names}
-    return found
+    return found | {path for path in ("/outside", "/outside.txt") if os.path.lexists(path)}
 
 
 if __name__ == "__main__":

@@ -432,6 +432,7 @@ def test_when_memory_runs_out_the_panel_says_so(
 
     from MedPromptLib.inference import engine
 
+    monkeypatch.setenv("MEDPROMPT_ENGINE", "torch")
     real, failures = engine.load_weight, iter(range(1 if network_fits else 100))
 
     def load_weight(*given: Any) -> Any:
