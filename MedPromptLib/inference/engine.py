@@ -75,7 +75,7 @@ def load_weight(folder: Path, card: WeightCard, device: torch.device) -> LoadedW
 
 
 def _must_fit_file(card: WeightCard, path: Path) -> None:
-    """Raises WeightCorrupt if the card's options ask for more parameters than its file can hold, before they are made.
+    """Raises WeightCorrupt if the card's options ask for more parameters than its file holds, before they are made.
 
     Only for the project's own networks: others may need real numbers while they are built.
     """

@@ -212,7 +212,8 @@ def plan_cases(random: Random, count: int) -> Iterator[tuple[str, Files]]:
 _WORDS = (
     "segment", "check for", "the", "lungs", "if", "then", "not", "tuberculosis", "chest x-ray", "and", "or", ",", ".",
     "?",
-    ">", "5 mm", "left", "右肺", "герз", "positive", "--out", "$(rm -rf /)", "{{7*7}}", "<|im_end|>", "\x00", "\x1b[31m",
+    ">", "5 mm", "left", "右肺", "герз", "positive", "--out", "$(rm -rf /)", "{{7*7}}", "<|im_end|>", "\x00",
+    "\x1b[31m",
     "\u202e", "’", "…", "in 3", "if 2 yes", "@", "+",
 )  # fmt: skip
 
