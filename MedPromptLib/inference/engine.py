@@ -85,7 +85,7 @@ def _must_fit_file(card: WeightCard, path: Path) -> None:
         wanted = sum(tensor.numel() for tensor in build(card.network).state_dict().values())
     if wanted > card.file.bytes:
         raise WeightCorrupt(
-            f"The weight file {path} does not fit its network: the card's options ask for {wanted:,} numbers, more than "
+            f"The weight file {path} does not fit its network: its options ask for {wanted:,} numbers, more than "
             f"its {card.file.bytes:,} bytes hold."
         )
 

@@ -15,8 +15,11 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import psutil
 
 TESTING = Path(__file__).resolve().parent.parent
 if __name__ == "__main__":
@@ -24,8 +27,9 @@ if __name__ == "__main__":
 
 from fuzz.kinds import KINDS, options  # noqa: E402
 
-HANG = 30.0
-"""Seconds after which a case counts as hanging."""
+HANG, PATIENCE = 30.0, 6.0
+"""Seconds of processor time after which a case counts as hanging, and how many times as long it may wait for it: the
+machine may be busy with other things."""
 GROWTH = 1.05
 SETTLED = 50
 """Cases until caches are filled and memory is compared from."""
@@ -117,9 +121,8 @@ def _one_worker(tally: Tally, kind: str, count: int, seed: int, start: int, fold
         tally.megabytes.clear()
         try:
             while True:
-                try:
-                    line = lines.get(timeout=hang if case != "starting" else 120)
-                except queue.Empty:
+                line = _next_line(lines, worker.pid, hang if case != "starting" else 4 * hang)
+                if line is None:
                     tally.outcomes["hang"] += 1
                     tally.problems.append(f"{case}: nothing within {hang:g} s")
                     return number + 1
@@ -146,6 +149,27 @@ def _one_worker(tally: Tally, kind: str, count: int, seed: int, start: int, fold
             worker.wait()
             reader.join()
             worker.stdout.close()
+
+
+def _next_line(lines: queue.Queue[bytes], pid: int, hang: float) -> bytes | None:
+    """What the worker says next; None if it has worked or waited too long."""
+    process = psutil.Process(pid)
+    clock, work = time.monotonic(), _worked(process)
+    while time.monotonic() - clock < PATIENCE * hang and _worked(process) - work < hang:
+        try:
+            return lines.get(timeout=0.5)
+        except queue.Empty:
+            continue
+    return None
+
+
+def _worked(process: psutil.Process) -> float:
+    """Seconds of processor time so far; 0 for a process that is gone."""
+    try:
+        times = process.cpu_times()
+    except psutil.Error:
+        return 0.0
+    return times.user + times.system
 
 
 def _pump(stream: object, lines: queue.Queue[bytes]) -> None:

@@ -56,12 +56,12 @@ def main(name: str, count: int, seed: int, start: int, folder: Path) -> None:
             path.write_bytes(data)
         before = _tree(folder)
         tell(start=number, case=case)
-        begun, problem, outcome = time.perf_counter(), "", "done"
+        begun, problem, outcome = time.process_time(), "", "done"
         try:
             kind.use(inside, out)
         except BaseException as error:
             outcome, problem = _judged(error)
-        seconds = time.perf_counter() - begun
+        seconds = time.process_time() - begun
         gc.collect()
         if outside := _tree(folder) - before:
             problem = problem or f"files outside the output folder: {sorted(outside)[:3]}"
