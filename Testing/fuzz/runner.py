@@ -51,6 +51,11 @@ class Tally:
     slowest: float = 0.0
     megabytes: list[float] = field(default_factory=list)
 
+    def note(self, problem: str) -> None:
+        """Keep a problem, and say it."""
+        self.problems.append(problem)
+        print(f"    {self.kind}: {problem}", file=sys.stderr, flush=True)
+
     @property
     def tried(self) -> int:
         """How many cases were tried."""
@@ -124,14 +129,14 @@ def _one_worker(tally: Tally, kind: str, count: int, seed: int, start: int, fold
                 line = _next_line(lines, worker.pid, hang if case != "starting" else 4 * hang)
                 if line is None:
                     tally.outcomes["hang"] += 1
-                    tally.problems.append(f"{case}: nothing within {hang:g} s")
+                    tally.note(f"{case}: nothing within {hang:g} s")
                     return number + 1
                 if not line:
                     worker.wait()
                     said.seek(0)
                     tally.outcomes["crash"] += 1
                     words = said.read().decode(errors="replace").strip().splitlines()
-                    tally.problems.append(f"{case}: the process died ({worker.returncode}): {' | '.join(words[-12:])}")
+                    tally.note(f"{case}: the process died ({worker.returncode}): {' | '.join(words[-12:])}")
                     return number + 1 if case != "starting" else -1
                 told = json.loads(line)
                 if "finished" in told:
@@ -143,7 +148,7 @@ def _one_worker(tally: Tally, kind: str, count: int, seed: int, start: int, fold
                 tally.slowest = max(tally.slowest, told["seconds"])
                 tally.megabytes.append(told["megabytes"])
                 if told["problem"]:
-                    tally.problems.append(f"{case}: {told['problem']}")
+                    tally.note(f"{case}: {told['problem']}")
         finally:
             worker.kill()
             worker.wait()
@@ -187,11 +192,6 @@ def main() -> int:
         count = chosen.count if chosen.count is not None else kind.long if chosen.long else kind.short
         tally = fuzz(name, count, chosen.seed)
         print(tally.line(), flush=True)
-        print(
-            *(f"    {problem}" for problem in tally.problems),
-            sep="\n" if tally.problems else "",
-            end="\n" * bool(tally.problems),
-        )
         if tally.growth > GROWTH:
             print(f"    memory grew by {tally.growth - 1:.1%}")
         wrong += len(tally.problems) + (tally.growth > GROWTH)
