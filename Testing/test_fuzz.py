@@ -11,7 +11,7 @@ from fuzz import damage, documents, images, kinds, runner, worker
 
 from MedPromptLib.errors import InvalidInput
 
-SHARE = {"images": 40, "cards": 6, "safetensors": 2, "plans": 5, "prompts": 20, "runs": 1}
+SHARE = {"images": 40, "cards": 6, "safetensors": 2, "plans": 5, "prompts": 20, "runs": 1, "repeats": 120}
 """Random cases in the tests; every hand-made one is tried as well."""
 
 

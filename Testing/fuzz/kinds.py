@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from . import documents
-from .images import Files, image_cases
+from .images import Files, image_cases, png
 
 SMALL = 300_000
 """Voxels up to which an image that could be read is also run through a network."""
@@ -136,7 +136,7 @@ def a_run() -> Files:
 
 # -- what a user does with it ---------------------------------------------------------------------------------------
 
-_written = itertools.count()
+_written, _repeated = itertools.count(), itertools.count()
 
 
 def use_image(folder: Path, out: Path) -> None:
@@ -272,6 +272,33 @@ def use_catalogue(folder: Path, out: Path) -> None:
     command("plan", "--catalog", folder / "cards.json", "--planner", "rules", "Segment the lungs; if tb, check tb.")
 
 
+def use_repeat(folder: Path, out: Path) -> None:
+    """Run both weights on a good picture and write nodes, now and then files: what must not make memory grow."""
+    from MedPromptLib.headless import headless_scene
+    from MedPromptLib.images import read_image
+    from MedPromptLib.plan import load_plan
+    from MedPromptLib.scene import write_run
+
+    number = next(_repeated)
+    image = read_image(folder / "image.png")
+    plan = load_plan(documents.as_json(documents.A_PLAN).decode())
+    result = session().run(session().route(plan, image), image, device="cpu", accept_unusual_input=True)
+    if number % 10 == 0:
+        with headless_scene() as scene:
+            write_run(result, scene=scene)
+    if number % 50 == 0:
+        (out.parent / "in" / "the.plan").write_bytes(documents.as_json(documents.A_PLAN))
+        command(
+            *("run", "--weights", weights(), "--plan", out.parent / "in" / "the.plan", "--accept-unusual-input"),
+            *("--input", folder / "image.png", "--out", out, "--device", "cpu"),
+        )
+
+
+def _repeats(random: Random, count: int) -> Iterator[tuple[str, Files]]:
+    for number in range(count):
+        yield f"run {number}", {"image.png": png(random.randrange(30, 90), random.randrange(30, 90))}
+
+
 def _runs(random: Random, count: int) -> Iterator[tuple[str, Files]]:
     return documents.run_folder_cases(a_run, random, count)
 
@@ -287,6 +314,7 @@ KINDS = {
     "recipes": Kind(documents.recipe_cases, use_recipe, 60, 1500),
     "catalogues": Kind(documents.catalogue_cases, use_catalogue, 30, 500),
     "runs": Kind(_runs, use_run, 8, 400),
+    "repeats": Kind(_repeats, use_repeat, 120, 2000),
 }
 
 
