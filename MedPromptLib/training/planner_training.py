@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from ..catalog import sha256_of
 from ..errors import InvalidInput, MissingPackage
 from ..knowledge.smollm import GGUF_SHA256, model_folder
-from ..planner.adapter import CONFIG, RECORD, WEIGHTS, read_adapter
+from ..planner.adapter import CONFIG, RECORD, WEIGHTS, read_adapter, write_tensors
 from ..planner.decoding import encoded
 from .prompts.bank import bank_digest
 from .prompts.generator import Generator
@@ -274,13 +274,11 @@ def _publish(
     step: int,
     held_out: float | None = None,
 ) -> Path:
-    """The adapter alone, in bfloat16 and peft's layout, with a record of how it was made."""
+    """The adapter alone, with a record of how it was made."""
     from peft import get_peft_model_state_dict
-    from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {k: v.detach().to(torch.bfloat16).contiguous() for k, v in get_peft_model_state_dict(model).items()}
-    save_file(tensors, folder / WEIGHTS)
+    write_tensors(get_peft_model_state_dict(model), folder / WEIGHTS)
     config = {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",

@@ -33,7 +33,7 @@ class AuxiliarySegmentation(nn.Module):
         super().__init__()
         self.network = network
         self.mid = conv_bn_relu(112, 64)
-        self.high = conv_bn_relu(1280, 64)
+        self.high = conv_bn_relu(network.channels, 64)
         self.mask = nn.Sequential(conv_bn_relu(64, 64, 3), nn.Conv2d(64, 2, 1))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
