@@ -294,7 +294,10 @@ def describe_task(task: Task) -> str:
 def versions() -> dict[str, str]:
     """Versions of what computed the results."""
     found = {"python": platform.python_version()}
-    for package in ("medprompt-slicer", "torch", "onnxruntime", "numpy", "SimpleITK"):
+    from .inference.accelerated import is_available
+
+    engine = ("onnxruntime",) if is_available() else ()
+    for package in ("medprompt-slicer", "torch", *engine, "numpy", "SimpleITK"):
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

@@ -106,7 +106,7 @@ def _exported(network: nn.Module, example: Tensor) -> bytes:
     logger = logging.getLogger("torch.onnx")
     before, logger.disabled = logger.disabled, True
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             # The exporter by tracing: the newer one needs more packages and takes ten times as long.
             torch.onnx.export(

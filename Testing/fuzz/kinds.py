@@ -136,7 +136,7 @@ def a_run() -> Files:
 
 # -- what a user does with it ---------------------------------------------------------------------------------------
 
-_written, _repeated = itertools.count(), itertools.count()
+_written, _planned, _repeated = itertools.count(), itertools.count(), itertools.count()
 
 
 def use_image(folder: Path, out: Path) -> None:
@@ -155,14 +155,15 @@ def use_image(folder: Path, out: Path) -> None:
         raise Broken(f"an image of shape {image.array.shape}")
     for note in image.notes:
         must_be_printable(note)
-    if image.array.size > SMALL or image.shape[0] > 1:
+    number = next(_written)
+    if image.array.size > SMALL or image.shape[0] > 1 or number % 2:
         return
     plan = load_plan(documents.as_json(documents.A_PLAN).decode())
     result = session().run(session().route(plan, image), image, device="cpu", accept_unusual_input=True)
     for answer in result.classifications:
         if not all(0 <= p <= 1 for p in answer.probabilities.values()):
             raise Broken(f"probabilities {answer.probabilities}")
-    if next(_written) % 25 == 0:
+    if number % 60 == 0:
         plan_file = out.parent / "in" / "the.plan"
         plan_file.write_bytes(documents.as_json(documents.A_PLAN))
         command(
@@ -196,7 +197,15 @@ def use_weight(folder: Path, out: Path) -> None:
 
 
 def use_plan(folder: Path, out: Path) -> None:
-    """Run it on a picture."""
+    """Run it on a picture; now and then by the command line."""
+    from MedPromptLib.images import read_image
+    from MedPromptLib.plan import load_plan
+
+    if next(_planned) % 12:
+        plan = load_plan((folder / "plan.json").read_text(encoding="utf-8", errors="replace"))
+        image = read_image(an_image())
+        session().run(session().route(plan, image), image, device="cpu", accept_unusual_input=True)
+        return
     command(
         *(
             "run",

@@ -78,16 +78,21 @@ class Tally:
         )
 
 
-def fuzz(kind: str, count: int, seed: int, hang: float = HANG) -> Tally:
-    """Every case of a kind; a worker that dies or hangs is replaced and goes on with the next case."""
-    tally, start = Tally(kind), 0
+def fuzz(counts: dict[str, int], seed: int, hang: float = HANG) -> dict[str, Tally]:
+    """Every case of some kinds, each with a count of random ones.
+
+    A worker that dies or hangs is replaced by another, which goes on with the next case.
+    """
+    tallies, start = {name: Tally(name) for name in counts}, 0
     while start >= 0:
         with tempfile.TemporaryDirectory(prefix="medprompt-fuzz-") as folder:
-            start = _one_worker(tally, kind, count, seed, start, Path(folder), hang)
-    return tally
+            start = _one_worker(tallies, counts, seed, start, Path(folder), hang)
+    return tallies
 
 
-def _one_worker(tally: Tally, kind: str, count: int, seed: int, start: int, folder: Path, hang: float) -> int:
+def _one_worker(
+    tallies: dict[str, Tally], counts: dict[str, int], seed: int, start: int, folder: Path, hang: float
+) -> int:
     """Runs a worker until it is finished (−1), or until it is lost: the number to go on with."""
     for name in ("home", "tmp", "here"):
         (folder / name).mkdir()
@@ -104,26 +109,17 @@ def _one_worker(tally: Tally, kind: str, count: int, seed: int, start: int, fold
         "PYTHONHASHSEED": "0",
         "MEDPROMPT_WEIGHTS": "",
     }
-    command = [
-        sys.executable,
-        "-X",
-        "faulthandler",
-        "-m",
-        "fuzz.worker",
-        kind,
-        str(count),
-        str(seed),
-        str(start),
-        str(folder),
-    ]
+    settings = [json.dumps(counts), str(seed), str(start), str(folder)]
+    command = [sys.executable, "-X", "faulthandler", "-m", "fuzz.worker", *settings]
     with open(folder / "said", "w+b") as said:
         worker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, cwd=folder / "here", env=environment)
         lines: queue.Queue[bytes] = queue.Queue()
         assert worker.stdout is not None
         reader = threading.Thread(target=_pump, args=(worker.stdout, lines), daemon=True)
         reader.start()
-        number, case = start, "starting"
-        tally.megabytes.clear()
+        number, case, tally = start, "starting", next(iter(tallies.values()))
+        for each in tallies.values():
+            each.megabytes.clear()
         try:
             while True:
                 line = _next_line(lines, worker.pid, hang if case != "starting" else 4 * hang)
@@ -142,7 +138,7 @@ def _one_worker(tally: Tally, kind: str, count: int, seed: int, start: int, fold
                 if "finished" in told:
                     return -1
                 if "start" in told:
-                    number, case = told["start"], told["case"]
+                    number, case, tally = told["start"], told["case"], tallies[told["kind"]]
                     continue
                 tally.outcomes[told["outcome"]] += 1
                 tally.slowest = max(tally.slowest, told["seconds"])
@@ -190,7 +186,7 @@ def main() -> int:
     for name in chosen.only or KINDS:
         kind = KINDS[name]
         count = chosen.count if chosen.count is not None else kind.long if chosen.long else kind.short
-        tally = fuzz(name, count, chosen.seed)
+        tally = fuzz({name: count}, chosen.seed)[name]
         print(tally.line(), flush=True)
         if tally.growth > GROWTH:
             print(f"    memory grew by {tally.growth - 1:.1%}")

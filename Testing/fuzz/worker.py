@@ -1,6 +1,7 @@
-"""Works through the cases of one kind in a process of its own, and says before and after each what it does.
+"""Works through cases in a process of its own, and says before and after each what it does.
 
-`python -m fuzz.worker KIND COUNT SEED START FOLDER`, in Testing/: one JSON object a line on standard output.
+`python -m fuzz.worker JSON SEED START FOLDER`, in Testing/, where the JSON has a count of random cases for each kind: one
+JSON object a line on standard output.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import shutil
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from .images import Files
 from .kinds import KINDS, Broken, must_be_a_sentence
 
 MEMORY_LIMIT = 8_000_000_000
@@ -31,20 +34,20 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
 
 
-def main(name: str, count: int, seed: int, start: int, folder: Path) -> None:
-    """Every case from number `start` on."""
+def main(counts: dict[str, int], seed: int, start: int, folder: Path) -> None:
+    """Every case of these kinds from number `start` on."""
     told = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # whatever else is printed must not get between
     _limit_memory()
     import psutil
 
-    process, kind = psutil.Process(), KINDS[name]
+    process = psutil.Process()
 
     def tell(**what: Any) -> None:
         told.write(json.dumps(what) + "\n")
 
     inside, out = folder / "in", folder / "out"
-    for number, (case, files) in enumerate(kind.cases(Random(f"{seed}/{name}"), count)):
+    for number, (name, case, files) in enumerate(_all_cases(counts, seed)):
         if number < start:
             continue
         for place in (inside, out):
@@ -55,10 +58,10 @@ def main(name: str, count: int, seed: int, start: int, folder: Path) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
         before = _tree(folder)
-        tell(start=number, case=case)
+        tell(start=number, kind=name, case=case)
         begun, problem, outcome = time.process_time(), "", "done"
         try:
-            kind.use(inside, out)
+            KINDS[name].use(inside, out)
         except BaseException as error:
             outcome, problem = _judged(error)
         seconds = time.process_time() - begun
@@ -67,6 +70,14 @@ def main(name: str, count: int, seed: int, start: int, folder: Path) -> None:
             problem = problem or f"files outside the output folder: {sorted(outside)[:3]}"
         tell(end=number, outcome=outcome, problem=problem, seconds=seconds, megabytes=process.memory_info().rss / 1e6)
     tell(finished=True)
+
+
+def _all_cases(counts: dict[str, int], seed: int) -> Iterator[tuple[str, str, Files]]:
+    for name, count in counts.items():
+        # A card changed a hundred times would be a hundred networks to export.
+        os.environ["MEDPROMPT_ENGINE"] = "torch" if name in ("cards", "safetensors") else "auto"
+        for case, files in KINDS[name].cases(Random(f"{seed}/{name}"), count):
+            yield name, case, files
 
 
 def _judged(error: BaseException) -> tuple[str, str]:
@@ -102,4 +113,4 @@ def _tree(folder: Path) -> set[str]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5]))
+    main(json.loads(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))
