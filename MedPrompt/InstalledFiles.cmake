@@ -62,6 +62,7 @@ set(MEDPROMPT_LIBRARY_SCRIPTS
   "MedPromptLib/execution.py"
   "MedPromptLib/filters.py"
   "MedPromptLib/headless.py"
+  "MedPromptLib/image_headers.py"
   "MedPromptLib/images.py"
   "MedPromptLib/images_writing.py"
   "MedPromptLib/importing.py"

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InvalidInput
+from .image_headers import must_be_possible, must_be_usable_geometry
 from .images import (
     EXPECTED,
     ONE_MM_ASSUMED,
@@ -20,8 +21,6 @@ from .images import (
     MedicalImage,
     affine_to_ras,
     finite,
-    must_be_possible,
-    must_be_usable_geometry,
     quiet_readers,
     sha256_of_files,
     stem,
