@@ -1,7 +1,7 @@
 """Works through cases in a process of its own, and says before and after each what it does.
 
-`python -m fuzz.worker JSON SEED START FOLDER`, in Testing/; the JSON has a count of random cases for each kind. It writes
-one JSON object a line to standard output.
+`python -m fuzz.worker JSON SEED START FOLDER`, in Testing/; the JSON has a count of random cases for each kind.
+It writes one JSON object a line to standard output.
 """
 
 from __future__ import annotations
