@@ -11,6 +11,8 @@ from weights_for_tests import a_card, write_weight
 from MedPromptLib import bench_speed
 from MedPromptLib.bench_speed import Row
 from MedPromptLib.cli import main
+from MedPromptLib.planner import RulePlanner
+from MedPromptLib.session import Session
 
 
 @pytest.fixture(scope="module")
@@ -21,16 +23,27 @@ def some_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_table_is_measured_written_and_compared(some_weights: Path, tmp_path: Path, capsys) -> None:
-    words = ["bench", "speed", "--weights", str(some_weights), "--rounds", "1", "--only", "forward", "--device", "cpu"]
-    assert main([*words, "--json", str(tmp_path / "first.json")]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split(",")[0].strip() for line in lines[1:]] == ["paper's network", "paper's network", "lungs_seg_cxr"]
-    assert "× faster than the paper's" in lines[-1]
+    words = ["bench", "speed", "--weights", str(some_weights), "--rounds", "1", "--only", "lungs_seg_cxr, forward"]
+    assert main([*words, "--device", "cpu", "--json", str(tmp_path / "first.json")]) == 0
+    head, line = capsys.readouterr().out.splitlines()
+    assert head.split() == ["median", "s", "p95", "s", "CPU", "s", "MB"] and line.startswith("lungs_seg_cxr, forward")
     told = json.loads((tmp_path / "first.json").read_text())
     assert {"date", "processor", "threads", "torch", "engine", "rows"} <= told.keys()
     assert all(min(row["seconds"]) > 0 and row["megabytes"] > 50 for row in told["rows"])
     rows = bench_speed.read_rows(tmp_path / "first.json")
     assert "1.00 × earlier, memory 1.00 ×" in bench_speed.line_of(row := rows["lungs_seg_cxr, forward"], row)
+
+
+def test_a_forward_pass_stands_beside_the_papers_network_for_the_same_task(some_weights: Path) -> None:
+    session = Session([some_weights], RulePlanner())
+    names = ("paper's network, segmentation", "paper's network, classification", "lungs_seg_cxr")
+    rows = [
+        Row(f"{name}, forward", (seconds,), (1.0,), 1.0) for name, seconds in zip(names, (0.9, 0.6, 0.3), strict=True)
+    ]
+    assert set(bench_speed.cases(session)) >= {row.name for row in rows}
+    paper = bench_speed.paper_row(rows[2], rows, session)
+    assert paper is rows[0] and bench_speed.paper_row(rows[0], rows, session) is None
+    assert "3.0 × faster than the paper's" in bench_speed.line_of(rows[2], paper=paper)
 
 
 def test_cost_of_a_unit_as_the_work_grows() -> None:
