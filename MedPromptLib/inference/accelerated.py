@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.util
 import io
 import logging
 import os
 import tempfile
 import warnings
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,10 @@ def is_available() -> bool:
     """Whether the packages are installed and not switched off."""
     if os.environ.get(ENGINE_VARIABLE, "").lower() == "torch":
         return False
-    return all(importlib.util.find_spec(name) is not None for name in ("onnx", "onnxruntime"))
+    try:
+        return all(metadata.version(name) for name in ("onnx", "onnxruntime"))
+    except metadata.PackageNotFoundError:
+        return False
 
 
 def accelerated(network: nn.Module, card: WeightCard, device: torch.device) -> nn.Module | None:
@@ -83,9 +86,7 @@ def accelerated(network: nn.Module, card: WeightCard, device: torch.device) -> n
             own, other = network(example), fast(example)
         if own.shape != other.shape or float((own - other).abs().max()) > TOLERANCE * float(own.abs().max()):
             return None
-    except (
-        Exception
-    ):  # an operator that ONNX lacks, a damaged cache, another version: the network itself is still there
+    except Exception:  # an operator ONNX lacks, a damaged cache, a broken package: the network itself is still there
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
         return None
@@ -95,9 +96,8 @@ def accelerated(network: nn.Module, card: WeightCard, device: torch.device) -> n
 
 def _version_of(card: WeightCard) -> str:
     """Changes with the parameters, the network, its input and whoever exports it."""
-    import onnxruntime
-
-    what = (card.file.sha256, card.network, card.preprocessing.size, torch.__version__, onnxruntime.__version__, OPSET)
+    version = metadata.version("onnxruntime")
+    what = (card.file.sha256, card.network, card.preprocessing.size, torch.__version__, version, OPSET)
     return hashlib.sha256(repr(what).encode()).hexdigest()[:16]
 
 

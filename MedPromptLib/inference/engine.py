@@ -133,10 +133,10 @@ def check_dimension(card: WeightCard, image: MedicalImage) -> None:
 def _forward(weight: LoadedWeight, slices: Array, watch: Watch) -> Tensor:
     """Scores for (n, h, w[, 3]) slices, averaged over the mirrored images if the card says so."""
     recipe = weight.card.preprocessing
-    by_itself = slices.dtype == np.uint8 or recipe.intensity in (
-        "percentile",
-        "minmax",
-    )  # other rules look at all slices
+    # The other rules look at all slices together.
+    by_itself = recipe.intensity in ("percentile", "minmax") or (
+        slices.dtype == np.uint8 and recipe.intensity != "zscore"
+    )
     if len(slices) > SLICES_AT_ONCE and by_itself:
         parts = range(0, len(slices), SLICES_AT_ONCE)
         return torch.cat([_forward(weight, slices[start : start + SLICES_AT_ONCE], watch) for start in parts])
