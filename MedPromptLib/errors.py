@@ -13,14 +13,27 @@ def printable(text: str) -> str:
     return "".join(kept)
 
 
+LONGEST_MESSAGE = 2_000
+"""Characters; of a longer message its beginning and its end, where the advice is, are kept."""
+
+
 class MedPromptError(Exception):
     """Base of all errors that are shown to a user as one line.
 
     Attributes:
         exit_code: what the command line returns when this error ends it (see the README's table).
+
+    What a message quotes from a file is shortened and made printable, whoever shows it.
     """
 
     exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        text = printable(message)
+        if len(text) > LONGEST_MESSAGE:
+            half = LONGEST_MESSAGE // 2
+            text = f"{text[:half]} … {text[-half:]}"
+        super().__init__(text)
 
 
 class InvalidInput(MedPromptError):

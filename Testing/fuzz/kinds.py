@@ -136,7 +136,7 @@ def a_run() -> Files:
 
 # -- what a user does with it ---------------------------------------------------------------------------------------
 
-_written, _planned, _repeated = itertools.count(), itertools.count(), itertools.count()
+_written, _weighed, _planned, _repeated = (itertools.count() for _ in range(4))
 
 
 def use_image(folder: Path, out: Path) -> None:
@@ -179,8 +179,9 @@ def use_weight(folder: Path, out: Path) -> None:
     from MedPromptLib.planner import RulePlanner
     from MedPromptLib.session import Session
 
-    command("weights", "list", "--weights", folder)
-    command("weights", "verify", "--weights", folder)
+    if next(_weighed) % 8 == 0:
+        command("weights", "list", "--weights", folder)
+        command("weights", "verify", "--weights", folder)
     found = Session([folder], RulePlanner())
     for problem in found.catalog.problems:
         must_be_a_sentence(str(problem))
@@ -230,8 +231,6 @@ def use_prompt(folder: Path, out: Path) -> None:
     plan = session().decide(text).plan
     if load_plan(plan.model_dump_json()) != plan:
         raise Broken("the plan reads differently after it was saved")
-    for omission in plan.omissions:
-        must_be_printable(omission.reason)
     command("plan", "--weights", weights(), "--planner", "rules", "--", text[:2000].replace("\x00", ""))
 
 

@@ -78,21 +78,19 @@ class Tally:
         )
 
 
-def fuzz(counts: dict[str, int], seed: int, hang: float = HANG) -> dict[str, Tally]:
-    """Every case of some kinds, each with a count of random ones.
+def fuzz(counts: dict[str, int], seed: int, hang: float = HANG, every: int = 1) -> dict[str, Tally]:
+    """Every case of some kinds, each with a count of random ones; or only every so manieth.
 
     A worker that dies or hangs is replaced by another, which goes on with the next case.
     """
     tallies, start = {name: Tally(name) for name in counts}, 0
     while start >= 0:
         with tempfile.TemporaryDirectory(prefix="medprompt-fuzz-") as folder:
-            start = _one_worker(tallies, counts, seed, start, Path(folder), hang)
+            start = _one_worker(tallies, [json.dumps(counts), str(every), str(seed)], start, Path(folder), hang)
     return tallies
 
 
-def _one_worker(
-    tallies: dict[str, Tally], counts: dict[str, int], seed: int, start: int, folder: Path, hang: float
-) -> int:
+def _one_worker(tallies: dict[str, Tally], settings: list[str], start: int, folder: Path, hang: float) -> int:
     """Runs a worker until it is finished (−1), or until it is lost: the number to go on with."""
     for name in ("home", "tmp", "here"):
         (folder / name).mkdir()
@@ -109,8 +107,7 @@ def _one_worker(
         "PYTHONHASHSEED": "0",
         "MEDPROMPT_WEIGHTS": "",
     }
-    settings = [json.dumps(counts), str(seed), str(start), str(folder)]
-    command = [sys.executable, "-X", "faulthandler", "-m", "fuzz.worker", *settings]
+    command = [sys.executable, "-X", "faulthandler", "-m", "fuzz.worker", *settings, str(start), str(folder)]
     with open(folder / "said", "w+b") as said:
         worker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, cwd=folder / "here", env=environment)
         lines: queue.Queue[bytes] = queue.Queue()

@@ -1,6 +1,6 @@
 """Works through cases in a process of its own, and says before and after each what it does.
 
-`python -m fuzz.worker JSON SEED START FOLDER`, in Testing/; the JSON has a count of random cases for each kind.
+`python -m fuzz.worker JSON EVERY SEED START FOLDER`, in Testing/; the JSON counts the random cases of each kind.
 It writes one JSON object a line to standard output.
 """
 
@@ -34,8 +34,8 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
 
 
-def main(counts: dict[str, int], seed: int, start: int, folder: Path) -> None:
-    """Every case of these kinds from number `start` on."""
+def main(counts: dict[str, int], every: int, seed: int, start: int, folder: Path) -> None:
+    """The cases of these kinds from number `start` on; of all but the repeats only every so manieth."""
     told = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # whatever else is printed must not get between
     _limit_memory()
@@ -47,7 +47,7 @@ def main(counts: dict[str, int], seed: int, start: int, folder: Path) -> None:
         told.write(json.dumps(what) + "\n")
 
     inside, out = folder / "in", folder / "out"
-    for number, (name, case, files) in enumerate(_all_cases(counts, seed)):
+    for number, (name, case, files) in enumerate(_all_cases(counts, every, seed)):
         if number < start:
             continue
         for place in (inside, out):
@@ -72,12 +72,13 @@ def main(counts: dict[str, int], seed: int, start: int, folder: Path) -> None:
     tell(finished=True)
 
 
-def _all_cases(counts: dict[str, int], seed: int) -> Iterator[tuple[str, str, Files]]:
+def _all_cases(counts: dict[str, int], every: int, seed: int) -> Iterator[tuple[str, str, Files]]:
     for name, count in counts.items():
         # A card changed a hundred times would be a hundred networks to export.
         os.environ["MEDPROMPT_ENGINE"] = "torch" if name in ("cards", "safetensors") else "auto"
-        for case, files in KINDS[name].cases(Random(f"{seed}/{name}"), count):
-            yield name, case, files
+        for index, (case, files) in enumerate(KINDS[name].cases(Random(f"{seed}/{name}"), count)):
+            if index % every == 0 or name == "repeats":
+                yield name, case, files
 
 
 def _judged(error: BaseException) -> tuple[str, str]:
@@ -113,4 +114,4 @@ def _tree(folder: Path) -> set[str]:
 
 
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))
+    main(json.loads(sys.argv[1]), *map(int, sys.argv[2:5]), Path(sys.argv[5]))
