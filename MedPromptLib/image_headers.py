@@ -66,6 +66,25 @@ def must_be_plausible(path: Path, size: Sequence[int], components: int, pixel: i
     must_be_possible(path, expected, held, deflated=packed is not None)
 
 
+MOST_DIMENSIONS = 10
+"""The MetaImage reader of ITK has arrays of this length."""
+
+
+def must_be_safe_meta_image(path: Path) -> None:
+    """Raises InvalidInput for MetaImage headers that make ITK's reader crash: it trusts counts and file name patterns."""
+    if not path.name.lower().endswith((".mha", ".mhd")):
+        return
+    text = _header_text(path)
+    for name in ("NDims", "ElementNumberOfChannels"):
+        for value in re.findall(rf"^\s*{name}\s*[=:]\s*(\S*)", text, re.MULTILINE | re.IGNORECASE):
+            most = MOST_DIMENSIONS if name == "NDims" else 2**15
+            if not (value.isdecimal() and len(value) < 7 and 1 <= int(value) <= most):
+                raise InvalidInput(f"{path} is damaged: its header says {name} is {value[:40]!r}.")
+    pattern = _named_data(path)
+    if "%" in pattern and not re.fullmatch(r"[^%]*%0?\d{0,2}d[^%]*", pattern):
+        raise InvalidInput(f"{path} is damaged: its header names the files {pattern[:80]!r}.")
+
+
 SMALLEST_SPACING, LARGEST_SPACING, FARTHEST = 1e-6, 1e5, 1e9
 """In mm; beyond these a geometry is a mistake, and sizes, grids and scenes made from it are none."""
 

@@ -27,6 +27,7 @@ from .image_headers import (
     header_has_spacing,
     must_be_plausible,
     must_be_possible,
+    must_be_safe_meta_image,
     must_be_usable_geometry,
     must_be_whole_nifti,
 )
@@ -328,6 +329,7 @@ def _read_volume(path: Path) -> MedicalImage:
     notes: list[str] = []
     reader = sitk.ImageFileReader()
     reader.SetFileName(os.fspath(path))
+    must_be_safe_meta_image(path)
     try:
         with quiet_readers():
             reader.ReadImageInformation()
@@ -343,6 +345,8 @@ def _read_volume(path: Path) -> MedicalImage:
                 raise InvalidInput(
                     f"{path} has {components} values per voxel that are not grey or RGB; save one of them."
                 )
+            if 0 in size:
+                raise InvalidInput(f"{path} has no voxels ({' × '.join(map(str, size))}); export it anew.")
             must_be_plausible(path, size, components, reader.GetPixelID())
             image = reader.Execute()
         if path.name.lower().endswith((".nii", ".nii.gz")):

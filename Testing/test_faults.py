@@ -133,7 +133,7 @@ def test_wherever_the_disk_fills_up_the_older_results_stay_and_nothing_half_writ
     assert main([*words, "--out", str(out)]) == 0
     names, record = sorted(p.name for p in out.iterdir()), (out / "run.json").read_text()[-80:]
     largest = max(p.stat().st_size for p in out.iterdir())
-    rooms = [0, 100, 1_000, 5_000, largest // 2, largest - 1]
+    rooms = [0, 100, 1_000, 5_000, largest // 2]
     command = [sys.executable, "-c", WRITE_WITH_LITTLE_ROOM, json.dumps(words), str(out), json.dumps(rooms)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     for room, code, left, kept in json.loads(done.stdout.splitlines()[-1]):

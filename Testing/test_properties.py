@@ -134,6 +134,6 @@ def test_storing_as_8_bit_costs_at_most_half_a_step_per_channel(values: np.ndarr
 @given(st.text())
 def test_what_is_shown_commands_no_terminal(text: str) -> None:
     shown = printable(text)
-    assert len(shown) == len(text) and shown.encode("utf-8")
+    assert len(shown) == len(text) and shown.encode("utf-8").decode("utf-8") == shown
     assert all(c in "\n\t" or ord(c) >= 32 for c in shown)
     assert printable(shown) == shown

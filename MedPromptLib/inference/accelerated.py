@@ -35,8 +35,12 @@ class OnnxNetwork(nn.Module):
 
     def __init__(self, model: bytes) -> None:
         super().__init__()
+        # Later versions report their use to Microsoft unless told not to before they are imported; earlier ones on
+        # Windows unless told not to afterwards. Nothing leaves this machine.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime
 
+        onnxruntime.disable_telemetry_events()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.inter_op_num_threads = 1
