@@ -415,7 +415,7 @@ class WeightFile(_Strict):
         parameters: how many numbers the network has learned; None if not counted.
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = FILE_NAME
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=120)] = FILE_NAME
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     bytes: Annotated[int, Field(ge=1)]
     storage: Literal["float32", "int8"] = "int8"
@@ -443,7 +443,7 @@ class WeightCard(_Strict):
     """
 
     schema_version: Literal[1] = 1
-    id: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_]*$")]
+    id: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_]*$", max_length=120)]
     version: str = "1.0.0"
     title: str
     intent: Intent

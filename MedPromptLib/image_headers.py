@@ -71,7 +71,7 @@ MOST_DIMENSIONS = 10
 
 
 def must_be_safe_meta_image(path: Path) -> None:
-    """Raises InvalidInput for MetaImage headers that make ITK's reader crash: it trusts counts and file name patterns."""
+    """Raises InvalidInput for MetaImage headers that crash ITK's reader, which trusts counts and file name patterns."""
     if not path.name.lower().endswith((".mha", ".mhd")):
         return
     text = _header_text(path)
