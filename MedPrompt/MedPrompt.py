@@ -103,6 +103,8 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def setup(self):
         """Called when the user opens the module the first time."""
         from MedPromptWidgets.analysis_page import AnalysisPage
+        from MedPromptWidgets.archive_page import ArchivePage
+        from MedPromptWidgets.report_section import ReportSection
         from MedPromptWidgets.review_page import ReviewPage
         from MedPromptWidgets.settings_page import SettingsPage
         from MedPromptWidgets.weights_page import WeightsPage
@@ -113,17 +115,27 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = MedPromptLogic()
         ui = slicer.util.childWidgetVariables(uiWidget)
         self.review = ReviewPage(self.logic)
+        self.archive = ArchivePage(self.logic)
         self.weights = WeightsPage(self.logic)
         self.settings = SettingsPage(self.logic)
-        for page, title in ((self.review, _("Review")), (self.weights, _("Weights")), (self.settings, _("Settings"))):
+        for page, title in (
+            (self.review, _("Review")),
+            (self.archive, _("Archive")),
+            (self.weights, _("Weights")),
+            (self.settings, _("Settings")),
+        ):
             ui.pages.addTab(page.widget, title)
+        self.report = ReportSection(ui, self.logic)
         # Once more, now that the other pages' widgets are among the children.
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.analysis = AnalysisPage(self.ui, self.logic)
 
-        self.analysis.resultsChanged = self.review.showRun
-        self.review.decided = self.analysis.refreshResults
+        self.analysis.resultsChanged = self.showRun
+        self.review.decided = self.onDecided
+        self.review.opened = self.analysis.showReview
+        self.archive.report = lambda: self.report.report
+        self.archive.openCase = self.openCase
         self.weights.changed = self.analysis.cardsChanged
         self.settings.changed = self.analysis.plannerChanged
         self.settings.history = self.analysis.prompt
@@ -140,8 +152,8 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Called when the application closes and the module widget is destroyed."""
         if self.analysis:
             self.analysis.close()
-            self.weights.close()
-            self.review.close()
+            for page in (self.weights, self.review, self.report, self.archive):
+                page.close()
         self.removeObservers()
 
     def enter(self):
@@ -163,7 +175,7 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onSceneStartClose(self, caller, event):
         """Let go of everything in the scene."""
         self.analysis.onSceneStartClose()
-        self.review.showRun(None)
+        self.showRun(None)
 
     def onSceneEndClose(self, caller, event):
         """Start again in the emptied or loaded scene, if the panel is shown."""
@@ -187,8 +199,24 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             parameters.device = self.settings.defaultDevice
         self.analysis.setParameterNode(parameters)
 
+    def showRun(self, review):
+        """Show another run's results on every page, or none."""
+        for page in (self.review, self.report, self.archive):
+            page.showRun(review)
+
+    def onDecided(self):
+        """A decision was made on the page Review."""
+        self.analysis.refreshResults()
+        self.report.reviewChanged()
+
+    def openCase(self, folder, run):
+        """Open a run that was taken out of the archive, in the scene and for review."""
+        self.review.openBatch(folder)
+        if self.review.review is not None:
+            self.review.review.archived_as = run
+
     def _onPage(self, index):
-        for page in (self.review, self.weights, self.settings):
+        for page in (self.review, self.archive, self.weights, self.settings):
             if self.ui.pages.widget(index) == page.widget:
                 page.enter()
 
@@ -213,6 +241,7 @@ class MedPromptTest(ScriptedLoadableModuleTest):
         for test in (
             self.test_aPromptBecomesNodes,
             self.test_decisionsLandInTheTable,
+            self.test_aReportLeavesOutWhatWasRejected,
             self.test_anEmptyPromptIsRefused,
         ):
             self.setUp()
@@ -253,6 +282,21 @@ class MedPromptTest(ScriptedLoadableModuleTest):
         review.decide(1, Decision.REJECTED, "self-test")
         column = nodes.table.GetTable().GetColumnByName("decision")
         assert [column.GetValue(row) for row in range(2)] == ["accepted", "rejected"]
+
+    def test_aReportLeavesOutWhatWasRejected(self):
+        """The report of a run in the scene says what was measured, and no more of what was rejected than that."""
+        logic, volume = MedPromptLogic(), self.drawnChest()
+        nodes = logic.run(volume, "Segment the lungs on this chest x-ray.", device="cpu", acceptUnusualInput=True)
+        from MedPromptLib.reporting.reviewed import run_in_scene
+        from MedPromptLib.review import Decision
+        from MedPromptLib.review.nodes import SceneReview
+
+        review = SceneReview(nodes.table)
+        review.decide(0, Decision.REJECTED, "self-test")
+        report = logic.makeReport(run_in_scene(review, logic.catalog), review.reviews, "structured", "en")
+        rejected, kept = (item.review.item for item in review.items)
+        assert f"{rejected}: rejected in review" in report.text
+        assert kept in report.text
 
     def test_anEmptyPromptIsRefused(self):
         """It is refused with an error meant for the user, and the scene stays as it is."""

@@ -1,4 +1,4 @@
-"""The command line: `medprompt run | report | plan | weights | archive | audit | filter | demo | train | evaluate | …`.
+"""The command line: `medprompt run | report | dicom | plan | weights | archive | audit | filter | demo | train | …`.
 
 Exit codes are those of `errors`: 0 done, 2 unusable input, 3 nothing that can be run, 4 a broken weight, 5 the
 planner's endpoint failed, 6 the output could not be written, 7 a package is missing, 70 a defect in this program,
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .cli_archive import add_archive_commands, add_filing_options, open_archive, say_filed
+from .cli_dicom import add_dicom_command, add_dicom_option, source_of, write_dicom_results
 from .cli_planner import add_planner_commands, chosen_planner, confirmed, planning_options, read_text, tell
 from .cli_reports import add_report_commands, make_report, report_options
 from .cli_speed import add_speed_command
@@ -104,7 +105,8 @@ def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) ->
         for path in options.input:
             check_source(path)
     for name, path in zip(names, options.input, strict=True):
-        image = read_image(path)
+        source = source_of(options, path)
+        image = source.image if source is not None else read_image(path)
         if options.modality:
             image = replace(image, modality=options.modality)
         for note in image.notes:
@@ -133,6 +135,9 @@ def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) ->
             from .reporting.files import write_report_files
 
             written = (*written, *write_report_files(report, result, out, options.font, tell))
+        if source is not None:
+            findings = report.findings if report is not None else None
+            written = (*written, *write_dicom_results(result, source, out, session.catalog, findings))
         for row in result.provenance.findings:
             print(printable(_finding_line(row)))
         print(*written, sep="\n")
@@ -306,6 +311,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--modality", help="what the images are, where their files do not say")
     p.add_argument("--report", action="store_true", help="also write a report (see `medprompt report --help`)")
+    add_dicom_option(p)
     p.add_argument("--out", type=Path, required=True, metavar="DIR")
     add_filing_options(p)
 
@@ -333,6 +339,7 @@ def _parser() -> argparse.ArgumentParser:
     bench = add_planner_commands(commands, places, device, planning, bench_run)
     add_speed_command(bench, places, device)
     add_report_commands(commands, bench, places, planning)
+    add_dicom_command(commands, places)
     add_archive_commands(commands)
 
     p = commands.add_parser("schema", help="print a JSON schema")

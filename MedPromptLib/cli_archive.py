@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .cli_planner import tell
+from .cli_planner import asked, tell
 from .errors import InvalidInput, OutputFailed
 
 if TYPE_CHECKING:
@@ -224,6 +224,29 @@ def archive_decide(options: argparse.Namespace) -> None:
         archive.decide(options.id, options.finding, options.decision, options.reviewer, options.note)
 
 
+def archive_erase(options: argparse.Namespace) -> None:
+    """Take runs out for good."""
+    from .archive.erasing import runs_of_subject
+
+    if bool(options.id) == bool(options.subject_id):
+        raise InvalidInput(
+            "Say what to erase: one or more RUNs, or --subject-id ID for all runs on a subject's images."
+        )
+    with open_archive(options.archive) as archive:
+        names = options.id or runs_of_subject(archive, options.subject_id)
+        if not names:
+            raise InvalidInput("The archive has no run on an image of this subject; nothing was erased.")
+        rows = [archive.run_named(name) for name in names]
+        for row in rows:
+            tell(f"{row['name'][:8]}  {row['started'][:16]}  {row['modality']}")
+        if not options.yes and not (sys.stdin.isatty() and asked(f"Erase {len(rows)} runs for good?")):
+            raise InvalidInput("Nothing was erased, because you have not confirmed it; repeat the command with --yes.")
+        erased = archive.erase([row["name"] for row in rows], options.reason)
+        print(
+            f"{options.archive}: {len(erased)} runs erased; exports, copies and the runs' own folders are not reached"
+        )
+
+
 def archive_get(options: argparse.Namespace) -> None:
     """A run's files in a folder again."""
     from .archive.transfer import write_run_folder
@@ -374,6 +397,11 @@ def add_archive_commands(commands: Any) -> None:
     p.add_argument("decision", metavar="accepted|rejected|edited|undecided")
     p.add_argument("--reviewer", default="", help="default: $MEDPROMPT_USER or the account's name")
     p.add_argument("--note", default="")
+    p = action("erase", archive_erase, "take runs out for good; the log keeps that it was done")
+    p.add_argument("id", nargs="*", metavar="RUN")
+    p.add_argument("--subject-id", default="", metavar="ID", help="all runs on the images of this subject")
+    p.add_argument("--reason", default="", help="kept in the log; name nobody in it")
+    p.add_argument("--yes", action="store_true", help="do not ask")
     p = action("get", archive_get, "a run's files in a folder again")
     p.add_argument("id", metavar="RUN")
     p.add_argument("--out", type=Path, required=True, metavar="DIR")

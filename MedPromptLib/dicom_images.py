@@ -53,8 +53,13 @@ IMAGE_PIXEL_KEYWORDS = (
 
 
 @dataclass(frozen=True)
-class _Frame:
-    """One DICOM image plane: where its pixels are and where it lies (LPS, mm); None for what the file does not say."""
+class Frame:
+    """One DICOM image plane: where its pixels are and where it lies (LPS, mm); None for what the file does not say.
+
+    Attributes:
+        header: of its file, without pixels.
+        index: its number within the file, from 0.
+    """
 
     path: Path
     header: Dataset
@@ -72,8 +77,13 @@ def read_dicom(paths: Sequence[Path], shown: Path) -> MedicalImage:
     Raises:
         InvalidInput: truncated, no image, several series, directions or sizes, or contradicting slices.
     """
+    return read_dicom_frames(paths, shown)[0]
+
+
+def read_dicom_frames(paths: Sequence[Path], shown: Path) -> tuple[MedicalImage, tuple[Frame, ...]]:
+    """As `read_dicom`, with the frame that each slice of the image came from."""
     try:
-        return _read_dicom(paths, shown)
+        return _read_dicom_frames(paths, shown)
     except InvalidInput:
         raise
     except MemoryError as error:
@@ -83,7 +93,7 @@ def read_dicom(paths: Sequence[Path], shown: Path) -> MedicalImage:
         raise InvalidInput(f"A tag of {shown} cannot be read ({reason}); export the image anew.") from error
 
 
-def _read_dicom(paths: Sequence[Path], shown: Path) -> MedicalImage:
+def _read_dicom_frames(paths: Sequence[Path], shown: Path) -> tuple[MedicalImage, tuple[Frame, ...]]:
     notes: list[str] = []
     with quiet_readers():
         headers = _image_headers(paths, shown, notes)
@@ -112,7 +122,7 @@ def _read_dicom(paths: Sequence[Path], shown: Path) -> MedicalImage:
     _say_what_was_done_to_pixels(first, notes)
     if not placed and str((first.get("PatientOrientation") or ["L"])[0])[:1] not in ("L", ""):
         notes.append("The image's right side is not the patient's left (PatientOrientation); it was not mirrored.")
-    return MedicalImage(
+    image = MedicalImage(
         finite(array, shown, notes),
         matrix,
         _harmless_name(shown, first),
@@ -121,6 +131,7 @@ def _read_dicom(paths: Sequence[Path], shown: Path) -> MedicalImage:
         tuple(notes),
         sha256_of_files(list(dict.fromkeys(f.path for f in frames))),
     )
+    return image, tuple(frames)
 
 
 def _image_headers(paths: Sequence[Path], shown: Path, notes: list[str]) -> list[tuple[Path, Dataset]]:
@@ -163,7 +174,7 @@ def _series_name(members: list[tuple[Path, Dataset]]) -> str:
     return f"{' '.join(w for w in words if w)} such as {path.name}"
 
 
-def _frames(path: Path, header: Dataset) -> list[_Frame]:
+def _frames(path: Path, header: Dataset) -> list[Frame]:
     """The planes of one file, with the geometry of enhanced multi-frame objects looked up per frame."""
     count = int(_positive(header.get("NumberOfFrames")) or 1)
     rows, across = int(header.get("Rows") or 0), int(header.get("Columns") or 0)
@@ -197,7 +208,7 @@ def _frames(path: Path, header: Dataset) -> list[_Frame]:
         if orientation is not None:
             orientation = _orthonormal(orientation)
         position = lookup(index, "PlanePositionSequence", "ImagePositionPatient", 3)
-        frames.append(_Frame(path, header, index, position, orientation))
+        frames.append(Frame(path, header, index, position, orientation))
     return frames
 
 
@@ -211,7 +222,7 @@ def _orthonormal(orientation: npt.NDArray[np.float64]) -> npt.NDArray[np.float64
     return np.concatenate([across, down / np.linalg.norm(down)])
 
 
-def _sorted_frames(frames: list[_Frame], shown: Path, notes: list[str]) -> tuple[list[_Frame], float]:
+def _sorted_frames(frames: list[Frame], shown: Path, notes: list[str]) -> tuple[list[Frame], float]:
     """Frames in the order of their position along the normal, and their distance in mm."""
     orientation = np.array([f.orientation for f in frames])
     if np.abs(orientation - orientation[0]).max() > 1e-3:
@@ -250,7 +261,7 @@ def _sorted_frames(frames: list[_Frame], shown: Path, notes: list[str]) -> tuple
     return frames, float(steps.mean())
 
 
-def _stack(frames: Sequence[_Frame], shown: Path) -> Array:
+def _stack(frames: Sequence[Frame], shown: Path) -> Array:
     """(k, j, i[, 3]) from frames in order; each file is decoded once."""
     decoded: dict[Path, Array] = {}
     for frame in frames:
@@ -263,7 +274,7 @@ def _stack(frames: Sequence[_Frame], shown: Path) -> Array:
     return np.stack([decoded[frame.path][frame.index] for frame in frames])
 
 
-def _pixels(frame: _Frame, whole_file: bool = False) -> Array:
+def _pixels(frame: Frame, whole_file: bool = False) -> Array:
     """Pixel values after rescale slope and intercept, brighter = larger: (j, i[, 3]), or all frames of the file."""
     import SimpleITK as sitk
 

@@ -6,7 +6,7 @@ import datetime
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,12 @@ import numpy as np
 from .catalog import Catalog, WeightCard
 from .errors import Cancelled, InvalidInput
 from .images import MedicalImage, luminance
-from .plan import NEGATIVE, POSITIVE, Condition, Intent, Task
+from .plan import NEGATIVE, POSITIVE, Condition, Intent, Plan, Task
 from .results import Classification, Finding, Provenance, Run, Segmentation, TaskRecord
 from .routing import Route, RoutedPlan
 
 if TYPE_CHECKING:
+    from .filter_steps import FilterStep
     from .inference.engine import ModelCache, Watch
 
 MM2_PER_CM2 = 100.0
@@ -79,13 +80,13 @@ class Executor:
             Cancelled: `cancelled()` became true; nothing is returned.
             WeightCorrupt, InvalidInput: a weight or the image cannot be used.
         """
-        from .inference.engine import Watch
         from .inference.input_check import check_inputs
 
         started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
         tasks = routed.plan.ordered()
         cards = [self.catalog.card(name) for name in dict.fromkeys(routed.route(task.id).weight_id for task in tasks)]
-        unusual = tuple(str(misfit) for misfit in check_inputs(cards, image, accept=accept_unusual_input))
+        filtered, steps = preprocessed(routed.plan, image, progress, cancelled)
+        unusual = tuple(str(misfit) for misfit in check_inputs(cards, filtered, accept=accept_unusual_input))
         for line in unusual:
             progress(Progress(f"Unusual input, accepted: {line}", 0.0))
         results: dict[int, Result] = {}
@@ -96,11 +97,11 @@ class Executor:
             route = routed.route(task.id)
             done = number / len(tasks)
             progress(Progress(f"{describe_task(task)} with {route.weight_id}", done, task.id))
-            watch = Watch(lambda line, d=done, t=task.id: progress(Progress(line, d, t)), cancelled)  # type: ignore[misc]
+            watch = self._watch(progress, cancelled, done, 1 / len(tasks), task.id)
             reason = self._reason_to_skip(task, results, routed, image)
             begun = time.monotonic()
             if not reason:
-                results[task.id] = self._run_task(task, route, image, results, watch)
+                results[task.id] = self._run_task(task, route, filtered, results, watch)
             records.append(
                 TaskRecord(
                     task_id=task.id,
@@ -124,7 +125,7 @@ class Executor:
             plan=routed.plan,
             input_name=image.name,
             input_sha256=image.sha256,
-            input_notes=(*image.notes, *(f"Accepted as unusual input: {line}" for line in unusual)),
+            input_notes=(*filtered.notes, *(f"Accepted as unusual input: {line}" for line in unusual)),
             tasks=tuple(records),
             findings=tuple(findings),
             weights=used,
@@ -132,13 +133,26 @@ class Executor:
             device=str(self.device),
             started=started.isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - clock, 3),
+            preprocessing=steps,
         )
         return Run(
             image=image,
             segmentations=tuple(r for r in results.values() if isinstance(r, Segmentation)),
             classifications=tuple(r for r in results.values() if isinstance(r, Classification)),
             provenance=provenance,
+            filtered=filtered if steps else None,
         )
+
+    @staticmethod
+    def _watch(
+        progress: Report, cancelled: Callable[[], bool], done: float, share_of_plan: float, task_id: int
+    ) -> Watch:
+        from .inference.engine import Watch
+
+        def advance(share: float, line: str) -> None:
+            progress(Progress(line, done + share * share_of_plan, task_id))
+
+        return Watch(lambda line: progress(Progress(line, done, task_id)), cancelled, advance)
 
     # -- conditions -------------------------------------------------------------------------------------------------
 
@@ -245,6 +259,30 @@ class Executor:
                 )
             )
         return rows
+
+
+def preprocessed(
+    plan: Plan, image: MedicalImage, progress: Report, cancelled: Callable[[], bool]
+) -> tuple[MedicalImage, tuple[FilterStep, ...]]:
+    """The image that a plan's tasks look at, and what was done to it.
+
+    Raises:
+        InvalidInput: a filter does not fit the image.
+        Cancelled: `cancelled()` became true between two filters.
+    """
+    if not plan.preprocessing:
+        return image, ()
+    from .filters import apply_filter
+
+    name, steps = image.name, []
+    for wanted in plan.preprocessing:
+        if cancelled():
+            raise Cancelled("Cancelled; no result was kept.")
+        progress(Progress(f"Filter: {wanted.filter.name}", 0.0))
+        image, step = apply_filter(image, wanted.filter)
+        steps.append(step)
+    # The hash is that of the file, whose voxels these are no more.
+    return replace(image, name=f"{name} filtered", sha256=""), tuple(steps)
 
 
 def triggers(expected: str, card: WeightCard) -> frozenset[str]:

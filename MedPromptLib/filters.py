@@ -1,7 +1,7 @@
 """Denoising, contrast, bias field and standardisation: an image in, a new image on the same grid out.
 
-Every filter is one function of parameters that are written down in `FilterStep`, so that `apply_steps` repeats what
-was done; `undo` inverts those that lose nothing. The filters themselves are SimpleITK's.
+Every filter is one function of parameters that are written down in `filter_steps.FilterStep`, so that `apply_steps`
+repeats what was done; `undo` inverts those that lose nothing. The filters themselves are SimpleITK's.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from .errors import InvalidInput
+from .filter_steps import FILTERS, BiasField, Clahe, CurvatureFlow, FilterStep, NonLocalMeans, Window
 from .images import Array, MedicalImage
 
 WINDOWS: Mapping[str, tuple[float, float]] = {
@@ -27,112 +28,6 @@ WINDOWS: Mapping[str, tuple[float, float]] = {
     "liver": (60.0, 160.0),
 }
 """CT windows: level and width in HU, as commonly set on viewers."""
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class CurvatureFlow(_Strict):
-    """Denoising that smooths along edges (Sethian 1996; ITK CurvatureFlow).
-
-    Attributes:
-        time_step: at most 0.125 for a picture and 0.0625 for a volume, or the result is unstable.
-    """
-
-    name: Literal["curvature-flow"] = "curvature-flow"
-    iterations: Annotated[int, Field(ge=1, le=200)] = 5
-    time_step: Annotated[float, Field(gt=0, le=0.125)] = 0.0625
-
-
-class NonLocalMeans(_Strict):
-    """Denoising by averaging similar patches (Buades et al. 2005; ITK PatchBasedDenoising with Gaussian noise).
-
-    The width of its kernel is estimated from the image; with a fixed one, iterations move away from the clean image.
-
-    Attributes:
-        iterations: of the solver. patch_radius: in voxels. samples: patches compared per voxel.
-    """
-
-    name: Literal["non-local-means"] = "non-local-means"
-    iterations: Annotated[int, Field(ge=1, le=10)] = 4
-    patch_radius: Annotated[int, Field(ge=1, le=8)] = 2
-    samples: Annotated[int, Field(ge=10, le=1000)] = 200
-
-
-class Clahe(_Strict):
-    """Local contrast: limited adaptive histogram equalisation (ITK AdaptiveHistogramEqualization, Stark 2000).
-
-    Attributes:
-        alpha: 0 is full equalisation, 1 unsharp masking. beta: 1 keeps the image. radius: of the neighbourhood, voxels.
-    """
-
-    name: Literal["clahe"] = "clahe"
-    alpha: Annotated[float, Field(ge=0, le=1)] = 0.3
-    beta: Annotated[float, Field(ge=0, le=1)] = 0.3
-    radius: Annotated[int, Field(ge=1, le=64)] = 12
-
-
-class Window(_Strict):
-    """Clips to a window and maps it to 0 … 255.
-
-    Attributes:
-        preset: a CT window of `WINDOWS`, or None with level and width.
-    """
-
-    name: Literal["window"] = "window"
-    preset: str | None = None
-    level: float | None = None
-    width: Annotated[float, Field(gt=0)] | None = None
-
-
-class BiasField(_Strict):
-    """Corrects slow brightness changes of MR images (N4, Tustison et al. 2010) inside Otsu's foreground.
-
-    Attributes:
-        shrink: the field is estimated on a grid that many times coarser. iterations: at each of the fitting levels.
-    """
-
-    name: Literal["n4"] = "n4"
-    shrink: Annotated[int, Field(ge=1, le=8)] = 4
-    iterations: tuple[int, ...] = (50, 50, 30)
-
-
-class Standardise(_Strict):
-    """Subtracts the mean and divides by the standard deviation of the whole image."""
-
-    name: Literal["standardise"] = "standardise"
-
-
-Filter = Annotated[
-    CurvatureFlow | NonLocalMeans | Clahe | Window | BiasField | Standardise, Field(discriminator="name")
-]
-FILTERS: Mapping[str, type[_Strict]] = {
-    "curvature-flow": CurvatureFlow,
-    "non-local-means": NonLocalMeans,
-    "clahe": Clahe,
-    "window": Window,
-    "n4": BiasField,
-    "standardise": Standardise,
-}
-
-
-class FilterStep(_Strict):
-    """One filter that was applied: enough to repeat it, and to undo it where that is possible.
-
-    Attributes:
-        inverse: numbers that `undo` needs; empty where values were lost for good.
-        invertible: whether `undo` gives the input back, up to rounding.
-        before, after: SHA-256 of the voxels.
-        dtype: of the input.
-    """
-
-    filter: Filter
-    inverse: dict[str, float] = {}
-    invertible: bool = False
-    before: str
-    after: str
-    dtype: str
 
 
 def parse_filter(name: str, settings: Mapping[str, str] | None = None) -> Any:
@@ -312,7 +207,8 @@ def _bias_field(chosen: BiasField, image: MedicalImage) -> Array:
     # N4 works on logarithms: values are lifted above zero and set back afterwards.
     lift = 1.0 - float(image.array.min())
     whole = whole + lift
-    shrink = [min(chosen.shrink, max(1, size // 16)) for size in whole.GetSize()]
+    # A small image is not made so coarse that the field's slope is lost in it.
+    shrink = [min(chosen.shrink, max(1, size // 32)) for size in whole.GetSize()]
     small = sitk.Shrink(whole, shrink)
     run = sitk.N4BiasFieldCorrectionImageFilter()
     run.SetMaximumNumberOfIterations(list(chosen.iterations))

@@ -128,6 +128,20 @@ def headless_scene() -> HeadlessScene:
     return HeadlessScene()
 
 
+@contextmanager
+def scene_apart() -> Iterator[Any]:
+    """An empty scene that nobody looks at: a headless one or, inside 3D Slicer, one beside the open scene."""
+    if hasattr(slicer, "app"):
+        scene = slicer.vtkMRMLScene()
+        try:
+            yield scene
+        finally:
+            scene.Clear(1)
+    else:
+        with headless_scene() as opened:
+            yield opened
+
+
 def mrml_scene(scene: Any = None) -> Any:
     """The `vtkMRMLScene` meant by a scene, a `HeadlessScene` or None (the current one)."""
     scene = slicer.mrmlScene if scene is None else scene
@@ -232,6 +246,27 @@ def _must_be_whole_zip(path: Path) -> None:
         raise OutputFailed(f"{broken} in the bundle is incomplete")
 
 
+LARGEST_BUNDLE = 1 << 35
+"""Bytes that a bundle may unpack to."""
+
+
+def _must_unpack_inside(path: Path) -> None:
+    """Raises InvalidInput for a bundle whose members lead out of the folder it is unpacked to, which VTK would follow."""
+    try:
+        with zipfile.ZipFile(path) as bundle:
+            members = bundle.infolist()
+    except (OSError, zipfile.BadZipFile, ValueError) as error:
+        raise InvalidInput(f"{path} is not a 3D Slicer bundle (.mrb) or is damaged.") from error
+    for member in members:
+        parts = member.orig_filename.replace("\\", "/").split("/")
+        if ".." in parts or parts[0] == "" or ":" in parts[0]:
+            raise InvalidInput(
+                f"{path} is no bundle to trust: it has a file that leads out of it, {member.filename!r}."
+            )
+    if sum(member.file_size for member in members) > LARGEST_BUNDLE:
+        raise InvalidInput(f"{path} is too large: it would unpack to more than {LARGEST_BUNDLE >> 30} GB.")
+
+
 def open_scene_bundle(path: str | os.PathLike[str]) -> HeadlessScene:
     """A fresh headless scene with the contents of a bundle (.mrb).
 
@@ -241,6 +276,7 @@ def open_scene_bundle(path: str | os.PathLike[str]) -> HeadlessScene:
     source = Path(path).expanduser().absolute()
     if not source.is_file():
         raise InvalidInput(f"There is no file {source}.")
+    _must_unpack_inside(source)
     opened = headless_scene()
     # VTK changes into the folder while it unpacks, and stays there if it fails.
     before = Path.cwd()

@@ -137,8 +137,29 @@ def read_image(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
     return _read_raster(paths[0])
 
 
+def _files_in(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".") and p.name != "DICOMDIR")
+
+
+def dicom_files(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[Path]:
+    """The DICOM files that `read_image` reads for a file, a folder or several files; empty if they are none.
+
+    Raises:
+        InvalidInput: a file that does not exist or is empty.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        path = Path(source).expanduser()
+        if path.is_dir():
+            return [p for p in _files_in(path) if _is_dicom(p)]
+        source = [path]
+    paths = [Path(p).expanduser() for p in source]
+    for path in paths:
+        _must_have_content(path)
+    return paths if all(_is_dicom(p) for p in paths) else []
+
+
 def _read_folder(folder: Path) -> MedicalImage:
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".") and p.name != "DICOMDIR")
+    files = _files_in(folder)
     dicom = [p for p in files if _is_dicom(p)]
     if dicom:
         from .dicom_images import read_dicom

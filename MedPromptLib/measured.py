@@ -105,3 +105,21 @@ class Latency(_Strict):
     torch: str
     date: str
     command: str
+
+
+def is_floor(measurement: Measurement) -> bool:
+    """Whether it is of a trivial method and not of the weight."""
+    return measurement.metric.startswith(("Dice of ", "accuracy of ", "AUC of "))
+
+
+def short_floor(measurement: Measurement) -> str:
+    """`Dice of the mean shape` → `mean shape Dice`."""
+    metric, _, method = measurement.metric.partition(" of ")
+    return f"{method.removeprefix('the ').removeprefix('a ')} {metric}"
+
+
+def with_interval(measurement: Measurement) -> str:
+    """Value and interval to three digits."""
+    if measurement.low is None or measurement.high is None:
+        return f"{measurement.value:.3f}"
+    return f"{measurement.value:.3f} ({measurement.low:.3f}–{measurement.high:.3f})"

@@ -16,6 +16,7 @@ SCENE_NAME = "scene.mrb"
 TABLE_NAME = "results.tsv"
 RUN_NAME = "run.json"
 PICTURE_NAME = "overview.png"
+FILTERED_NAME = "filtered.nrrd"
 
 
 def check_folder(folder: Path) -> None:
@@ -28,14 +29,17 @@ def check_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        raise _failed(folder, error) from error
+        raise not_writable(folder, error) from error
 
 
-def write_outputs(run: Run, folder: Path, report_text: str | None = None) -> tuple[Path, ...]:
+def write_outputs(
+    run: Run, folder: Path, report_text: str | None = None, *, with_picture: bool = True
+) -> tuple[Path, ...]:
     """Write all files of a run; files of an earlier run with the same names are replaced only once all are complete.
 
     Args:
         report_text: becomes a text node of the scene, beside the image.
+        with_picture: also write the overview.
 
     Returns:
         The files, in the order a reader wants them.
@@ -43,14 +47,15 @@ def write_outputs(run: Run, folder: Path, report_text: str | None = None) -> tup
     Raises:
         OutputFailed: nothing half-written is left behind.
     """
-    from .headless import headless_scene, save_scene_bundle, save_segmentation, save_table
+    from .headless import save_scene_bundle, save_segmentation, save_table, scene_apart
+    from .images_writing import write_volume
     from .overview import overview_picture
     from .scene import write_run, write_text
 
     check_folder(folder)
     draft = Path(tempfile.mkdtemp(prefix=".medprompt-", dir=folder))
     try:
-        with headless_scene() as scene:
+        with scene_apart() as scene:
             nodes = write_run(run, scene=scene)
             if report_text is not None:
                 write_text(report_text, scene, f"{nodes.volume.GetName()} MedPrompt report", nodes.volume)
@@ -58,20 +63,24 @@ def write_outputs(run: Run, folder: Path, report_text: str | None = None) -> tup
                 save_segmentation(node, draft / f"{result.task_id}_{result.weight_id}.seg.nrrd")
             save_table(nodes.table, draft / TABLE_NAME)
             save_scene_bundle(draft / SCENE_NAME, scene)
+        if run.filtered is not None:
+            write_volume(run.filtered, draft / FILTERED_NAME)
         (draft / RUN_NAME).write_text(run.provenance.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        overview_picture(run, draft / PICTURE_NAME)
+        if with_picture:
+            overview_picture(run, draft / PICTURE_NAME)
         written = sorted(draft.iterdir())
         for path in written:
             os.replace(path, folder / path.name)
         order = {SCENE_NAME: 0, TABLE_NAME: 2, RUN_NAME: 3, PICTURE_NAME: 4}
         return tuple(sorted((folder / p.name for p in written), key=lambda p: (order.get(p.name, 1), p.name)))
     except OSError as error:
-        raise _failed(folder, error) from error
+        raise not_writable(folder, error) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _failed(folder: Path, error: OSError) -> OutputFailed:
+def not_writable(folder: Path, error: OSError) -> OutputFailed:
+    """What is said where a folder's files could not be written."""
     reason = error.strerror or str(error)
     return OutputFailed(f"The folder {folder} cannot be written to ({reason}); choose another or free some space.")
 

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from .errors import PlanRejected
+from .filter_steps import Filter, OmitsNoFilters
 
 PLAN_VERSION: Literal[1] = 1
 
@@ -92,6 +93,18 @@ class Task(_Strict):
     span: str = ""
 
 
+class Preprocessing(_Strict):
+    """A filter that the image passes before the tasks look at it.
+
+    Attributes:
+        filter: with its parameters.
+        span: the words of the prompt it came from.
+    """
+
+    filter: Filter
+    span: str = ""
+
+
 class Omission(_Strict):
     """A part of the request that did not become a task.
 
@@ -104,12 +117,13 @@ class Omission(_Strict):
     reason: str
 
 
-class Plan(_Strict):
+class Plan(OmitsNoFilters, _Strict):
     """A request as data: it can be shown, edited, saved, replayed without a language model and compared in a test.
 
     Attributes:
         prompt: the request as typed.
         status: how much of it became tasks.
+        preprocessing: filters, in order, that all tasks' image passes first; most plans have none.
         pipeline: the tasks, each after the tasks it refers to.
         omissions: what was left out and why.
         message: the question (`clarify`) or explanation (`refuse`) for the user.
@@ -119,6 +133,7 @@ class Plan(_Strict):
     version: Literal[1] = PLAN_VERSION
     prompt: str
     status: Status
+    preprocessing: tuple[Preprocessing, ...] = ()
     pipeline: tuple[Task, ...] = ()
     omissions: tuple[Omission, ...] = ()
     message: str = ""

@@ -6,13 +6,14 @@ Also the edits that a person makes: leaving steps out and choosing another weigh
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .catalog import Ability, Catalog
+from .catalog import Ability, Catalog, WeightCard
 from .errors import MissingPackage, NoMatchingWeight, PlanRejected
 from .plan import NEGATIVE, POSITIVE, Condition, Intent, Omission, Plan, Status, Task, references
 from .results import Provenance
@@ -57,7 +58,8 @@ class Step:
 
 
 class Times:
-    """How long each weight took for one slice when it last ran on this machine; kept in a file of the user's.
+    """How long each weight took when it last ran on this machine, per slice or, if it takes volumes, per million voxels
+    of its grid (see `work_for`); kept in a file of the user's.
 
     Args:
         path: default `run-times.json` in the user's cache folder.
@@ -71,8 +73,8 @@ class Times:
         except (OSError, ValueError, AttributeError, TypeError):
             self._times = {}  # it only holds estimates
 
-    def expected(self, weight_id: str, device: str, slices: int = 1) -> float | None:
-        """Seconds for an image of so many slices; None if the weight has not run on that kind of device.
+    def expected(self, weight_id: str, device: str, work: float = 1) -> float | None:
+        """Seconds for so much work; None if the weight has not run on that kind of device.
 
         Args:
             device: as `inference.devices.resolve_device` takes it; `auto` takes the longest of the known ones.
@@ -83,13 +85,19 @@ class Times:
             for key, value in self._times.items()
             if key.startswith(f"{weight_id} ") and kind in ("auto", key.rpartition(" ")[2])
         ]
-        return max(known) * slices if known else None
+        return max(known) * work if known else None
 
-    def record(self, provenance: Provenance, slices: int = 1) -> None:
-        """Remember what a run took. A file that cannot be written loses an estimate and nothing else."""
+    def record(self, provenance: Provenance, work: Callable[[str], float] = lambda weight_id: 1) -> None:
+        """Remember what a run took. A file that cannot be written loses an estimate and nothing else.
+
+        Args:
+            work: how much each weight had to do.
+        """
         for task in provenance.tasks:
             if task.state == "done":
-                self._times[f"{task.weight_id} {task.device.partition(':')[0]}"] = round(task.seconds / slices, 4)
+                self._times[f"{task.weight_id} {task.device.partition(':')[0]}"] = round(
+                    task.seconds / work(task.weight_id), 4
+                )
         draft = self._path.with_suffix(f".{os.getpid()}.part")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,6 +105,25 @@ class Times:
             draft.replace(self._path)
         except OSError:
             return
+
+
+def work_for(card: WeightCard, shape: tuple[int, int, int], spacing: Sequence[float] | None) -> float:
+    """How much a weight has to do on an image: slices, or millions of voxels of a 3D weight's own grid, about.
+
+    Args:
+        shape: (k, j, i).
+        spacing: k, j, i in mm; None if unknown.
+    """
+    if card.dimension == 2:
+        return shape[0]
+    recipe = card.preprocessing
+    voxels = float(math.prod(shape))
+    if recipe.spacing is not None and spacing is not None:
+        # Which stored axis becomes which of the network's is not worth finding out for an estimate.
+        own = sorted(spacing, reverse=True) if recipe.k_axis == "coarsest" else spacing
+        for mm, wanted in zip(own, recipe.spacing, strict=True):
+            voxels *= mm / wanted if wanted else 1
+    return max(voxels, math.prod(recipe.size)) / 1e6
 
 
 class _NoModel:
@@ -113,9 +140,14 @@ def steps(
     image_modality: str | None = None,
     times: Times | None = None,
     device: str = "auto",
-    slices: int = 1,
+    shape: tuple[int, int, int] = (1, 1, 1),
+    spacing: Sequence[float] | None = None,
 ) -> tuple[Step, ...]:
-    """The plan's tasks in the order they run."""
+    """The plan's tasks in the order they run.
+
+    Args:
+        shape, spacing: of the image, for the expected times; see `work_for`.
+    """
     router = Router(catalog.abilities, encoder=_NoModel())
     known = {a.id: a for a in catalog.abilities}
     made = []
@@ -135,7 +167,9 @@ def steps(
             problem = str(error)
         weight = weights[0] if weights else ""
         modality = task.modality or (known[weight].modality if weight else "")
-        seconds = times.expected(weight, device, slices) if times and weight else None
+        seconds = None
+        if times and weight:
+            seconds = times.expected(weight, device, work_for(catalog.card(weight), shape, spacing))
         made.append(Step(task, what(task), modality or "any image", weights, score, when(task, plan), seconds, problem))
     return tuple(made)
 

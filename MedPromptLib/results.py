@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from .catalog import Structure
+from .filter_steps import FilterStep, OmitsNoFilters
 from .images import MedicalImage
 from .plan import Plan
 
@@ -164,8 +165,12 @@ class TaskRecord(_Record):
     seconds: float = 0.0
 
 
-class Provenance(_Record):
-    """Everything needed to repeat a run; the scene's text node holds it as JSON."""
+class Provenance(OmitsNoFilters, _Record):
+    """Everything needed to repeat a run; the scene's text node holds it as JSON.
+
+    Attributes:
+        preprocessing: the filters that the image passed, with their parameters and the voxels' hashes.
+    """
 
     prompt: str
     plan: Plan
@@ -179,14 +184,21 @@ class Provenance(_Record):
     device: str
     started: str
     seconds: float
+    preprocessing: tuple[FilterStep, ...] = ()
     disclaimer: str = "Model output for research use only; not for diagnosis."
 
 
 @dataclass(frozen=True)
 class Run:
-    """All results of one plan on one image."""
+    """All results of one plan on one image.
+
+    Attributes:
+        image: as it was read; sizes and intensities are measured in it.
+        filtered: what the tasks looked at, if the plan has filters; on the same grid.
+    """
 
     image: MedicalImage
     segmentations: tuple[Segmentation, ...]
     classifications: tuple[Classification, ...]
     provenance: Provenance
+    filtered: MedicalImage | None = None

@@ -36,6 +36,7 @@ from .results import Finding, Provenance, Run, Segmentation
 __all__ = [
     "HeadlessScene",
     "RunNodes",
+    "dicom_files_of_volume",
     "headless_scene",
     "image_to_volume",
     "open_scene_bundle",
@@ -51,6 +52,7 @@ __all__ = [
     "write_segmentation",
     "write_table",
     "write_text",
+    "write_text_table",
 ]
 
 BINARY_LABELMAP = "Binary labelmap"
@@ -59,6 +61,8 @@ REGION_CONTEXT = "Anatomic codes - DICOM master list"
 
 MODALITY, SPACING_KNOWN, INPUT_SHA256 = "MedPrompt.Modality", "MedPrompt.SpacingKnown", "MedPrompt.InputSHA256"
 """Attributes that carry what a volume node has no field for."""
+FILTERED = "MedPrompt.Filtered"
+"""Attribute of a volume that a plan's filters made: the filters as JSON. It is no image that somebody gave."""
 
 VOLUME_ROLE, SEGMENTATION_ROLE, PROVENANCE_ROLE = "MedPrompt.Volume", "MedPrompt.Segmentation", "MedPrompt.Provenance"
 """Node references of a results table to what belongs to the same run."""
@@ -172,6 +176,19 @@ def image_to_volume(image: MedicalImage, scene: Any = None, name: str | None = N
     display.SetWindowLevel(max(high - low, 1e-6), (high + low) / 2)
     _place(node, None)
     return node
+
+
+def dicom_files_of_volume(volume_node: Any) -> tuple[str, ...]:
+    """The files that 3D Slicer's DICOM module loaded a volume from; empty if it came from elsewhere.
+
+    With them, `reporting.dicom_out.write_dicom` puts a run's results into the study of the volume.
+    """
+    database = getattr(slicer, "dicomDatabase", None)
+    instances = str(volume_node.GetAttribute("DICOM.instanceUIDs") or "").split()
+    if database is None:
+        return ()
+    files = [str(database.fileForInstance(uid) or "") for uid in instances]
+    return tuple(files) if all(files) else ()
 
 
 def _storable(array: Array) -> Array:
@@ -297,13 +314,13 @@ def segmentation_to_labels(
 
 
 def volume_nodes(scene: Any = None) -> tuple[Any, ...]:
-    """The scene's scalar and colour volumes, label maps left out."""
+    """The scene's scalar and colour volumes; label maps and what a plan's filters made are left out."""
     scene = mrml_scene(scene)
     nodes = [
         scene.GetNthNodeByClass(n, "vtkMRMLScalarVolumeNode")
         for n in range(scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode"))
     ]
-    return tuple(node for node in nodes if not node.IsA("vtkMRMLLabelMapVolumeNode"))
+    return tuple(n for n in nodes if not n.IsA("vtkMRMLLabelMapVolumeNode") and not n.GetAttribute(FILTERED))
 
 
 def _oriented_labels(segmentation: Segmentation, volume_node: Any) -> Any:
@@ -413,6 +430,21 @@ def write_table(findings: Sequence[Finding], scene: Any = None, name: str = "Med
     return table
 
 
+def write_text_table(
+    titles: Sequence[str], rows: Sequence[Sequence[str]], scene: Any = None, name: str = "MedPrompt table"
+) -> Any:
+    """A new table node whose cells are text."""
+    table = mrml_scene(scene).AddNewNodeByClass("vtkMRMLTableNode", name)
+    for index, column in enumerate(titles):
+        array: Any = vtk.vtkStringArray()
+        array.SetName(column)
+        for row in rows:
+            array.InsertNextValue(_cell(row[index]))
+        table.AddColumn(array)
+    table.SetUseColumnNameAsColumnHeader(True)
+    return table
+
+
 def _cell(text: str) -> str:
     # MRML writes TSV without quoting: a tab or line break in a cell would shift the cells after it.
     return " ".join(str(text).split())
@@ -444,12 +476,14 @@ class RunNodes:
     Attributes:
         volume: the input, given or newly added.
         segmentations: one per `Run.segmentations`, in their order.
+        filtered: the volume that the tasks looked at, if the plan has filters; else None.
     """
 
     volume: Any
     segmentations: tuple[Any, ...]
     table: Any
     provenance: Any
+    filtered: Any = None
 
 
 def write_run(run: Run, volume_node: Any = None, scene: Any = None) -> RunNodes:
@@ -465,6 +499,7 @@ def write_run(run: Run, volume_node: Any = None, scene: Any = None) -> RunNodes:
     scene = volume_node.GetScene() if scene is None and volume_node is not None else mrml_scene(scene)
     with _all_or_nothing(scene):
         volume = image_to_volume(run.image, scene) if volume_node is None else volume_node
+        filtered = None if run.filtered is None else _write_filtered(run, run.filtered, volume)
         segmentations = []
         for segmentation in run.segmentations:
             name = f"{volume.GetName()} {segmentation.weight_id} (task {segmentation.task_id})"
@@ -478,7 +513,15 @@ def write_run(run: Run, volume_node: Any = None, scene: Any = None) -> RunNodes:
         for node in segmentations:
             table.AddNodeReferenceID(SEGMENTATION_ROLE, node.GetID())
         table.SetAttribute(PROBABILITIES, json.dumps({str(c.task_id): c.probabilities for c in run.classifications}))
-        return RunNodes(volume, tuple(segmentations), table, text)
+        return RunNodes(volume, tuple(segmentations), table, text, filtered)
+
+
+def _write_filtered(run: Run, filtered: MedicalImage, volume: Any) -> Any:
+    """A new volume with what a plan's filters made, beside the volume it was made from."""
+    node = image_to_volume(filtered, volume.GetScene(), f"{volume.GetName()} filtered")
+    node.SetAttribute(FILTERED, json.dumps([step.filter.model_dump() for step in run.provenance.preprocessing]))
+    _place(node, volume)
+    return node
 
 
 @contextmanager

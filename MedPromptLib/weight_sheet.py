@@ -1,57 +1,101 @@
-"""A weight's card as a sheet to read on a terminal, 100 columns wide, and its reliability diagrams as a picture."""
+"""A weight's card as a sheet: text for a terminal, HTML for a panel, and its reliability diagrams as a picture."""
 
 from __future__ import annotations
 
+import html
 import os
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from .catalog import WeightCard
 from .errors import InvalidInput
-from .measured import Measurement, Reliability
-from .training.summary import is_floor, short_floor, with_interval
+from .measured import Reliability
+from .weight_facts import UNITS, Block, Table, Text, sections, title
 
 WIDTH = 100
-QUANTITIES = {
-    "answer": "Most probable class: its probability against how often it was right",
-    "finding": "Finding: summed probability of the positive classes against how often there was one",
-    "foreground": "Pixels: probability of belonging to a structure against how often they did",
-}
-
-UNITS = {"answer": "images", "finding": "images", "foreground": "pixels"}
+"""Characters of a line of text."""
 
 
 def sheet(card: WeightCard) -> str:
-    """Everything a card says; sections it knows nothing for say so or are left out."""
-    lines: list[str] = []
-    for title, body in (
-        ("", _head(card)),
-        ("Intended use", _text(card.intended_use)),
-        ("Limits", _bullets(card.limitations)),
-        ("Known failures", _failures(card)),
-        ("Data and terms", _data(card)),
-        ("Figures", _figures(card)),
-        ("Operating point", _operating_point(card)),
-        ("Calibration", _calibration(card)),
-        ("Subgroups", _subgroups(card)),
-        ("Input check", _input_check(card)),
-        ("Size and speed", _size(card)),
-        ("Provenance", _provenance(card)),
-    ):
-        section = list(body)
-        if section:
-            lines += ["", title.upper()] * bool(title) + section
+    """Everything a card says, as text."""
+    lines = textwrap.wrap(title(card), WIDTH)
+    for name, blocks in sections(card):
+        if not name:
+            for block in blocks:
+                assert isinstance(block, Text)
+                lines += textwrap.wrap(block.text, WIDTH)
+            continue
+        lines += ["", name.upper()]
+        before: Block | None = None
+        for block in blocks:
+            if before is not None and not isinstance(before, Text):
+                lines.append("")
+            lines += _as_text(block)
+            before = block
     return "\n".join(lines)
 
 
-def _text(text: str, indent: str = "  ", first: str | None = None) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=indent if first is None else first, subsequent_indent=indent)
+def _as_text(block: Block) -> Iterator[str]:
+    if isinstance(block, Text):
+        first, rest = {"plain": ("  ", "  "), "item": ("  - ", "    "), "command": ("    $ ", "      ")}[block.kind]
+        yield from textwrap.wrap(block.text, WIDTH, initial_indent=first, subsequent_indent=rest)
+    elif isinstance(block, Table):
+        for row in (block.titles, *block.rows):
+            yield from _columns(row, block.widths)
+    else:
+        for start in range(0, len(block.diagrams), 3):
+            yield from _side_by_side(block.diagrams[start : start + 3])
 
 
-def _bullets(texts: Iterable[str]) -> Iterator[str]:
-    for text in texts:
-        yield from _text(text, "    ", "  - ")
+def html_sheet(card: WeightCard) -> str:
+    """Everything a card says, as the plain HTML that Qt's rich text shows too."""
+    lines = [f"<h3>{html.escape(title(card))}</h3>"]
+    for name, blocks in sections(card):
+        lines += [f"<h4>{html.escape(name)}</h4>"] * bool(name)
+        lines += _as_html_list(blocks)
+    return "\n".join(lines)
+
+
+def _as_html_list(blocks: Sequence[Block]) -> Iterator[str]:
+    """Items that follow each other, with their commands, are one list."""
+    for listed, group in groupby(blocks, lambda block: isinstance(block, Text) and block.kind != "plain"):
+        if listed:
+            yield "<ul>"
+        for block in group:
+            yield from _as_html(block)
+        if listed:
+            yield "</ul>"
+
+
+def _as_html(block: Block) -> Iterator[str]:
+    if isinstance(block, Text):
+        text = html.escape(block.text)
+        tags = {"plain": "<p>{}</p>", "item": "<li>{}</li>", "command": "<li><code>{}</code></li>"}
+        yield tags[block.kind].format(text)
+    elif isinstance(block, Table):
+        yield from _html_table(block.titles, block.rows)
+    else:
+        edges = sorted({(b.lower, b.upper) for d in block.diagrams for b in d.bins})
+        rows = []
+        for lower, upper in edges:
+            cells = []
+            for diagram in block.diagrams:
+                found = next((b for b in diagram.bins if b.lower == lower), None)
+                cells.append(f"{found.predicted:.3f} / {found.observed:.3f} ({found.count})" if found else "")
+            rows.append((f"{lower:.2f}–{upper:.2f}", *cells))
+        unit = UNITS[block.diagrams[0].quantity]
+        titles = [f"{d.dataset}, {d.split}, ECE {d.ece:.3f}: predicted / observed ({unit})" for d in block.diagrams]
+        yield from _html_table(("bin", *titles), rows)
+
+
+def _html_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield '<table cellspacing="0" cellpadding="2">'
+    for cells, tag in ((titles, "th"), *((row, "td") for row in rows)):
+        inner = "".join(f'<{tag} align="left"><small>{html.escape(text)}</small></{tag}>' for text in cells)
+        yield f"<tr>{inner}</tr>"
+    yield "</table>"
 
 
 def _columns(cells: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
@@ -60,105 +104,6 @@ def _columns(cells: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
     for number in range(max(map(len, parts))):
         texts = (part[number] if number < len(part) else "" for part in parts)
         yield ("  " + " ".join(f"{text:{width}}" for text, width in zip(texts, widths, strict=True))).rstrip()
-
-
-def _head(card: WeightCard) -> Iterator[str]:
-    yield from textwrap.wrap(f"{card.title} ({card.id} {card.version})", WIDTH)
-    answers = ", ".join(card.classes or tuple(s.name for s in card.structures))
-    yield from textwrap.wrap(f"{card.intent.value} of {card.target} on {card.modality}: {answers}", WIDTH)
-    if card.positive:
-        yield from textwrap.wrap(f"A finding is: {', '.join(card.positive)}", WIDTH)
-
-
-def _failures(card: WeightCard) -> Iterator[str]:
-    for failure in card.known_failures:
-        yield from _text(failure.text, "    ", "  - ")
-        if failure.command:
-            yield from _text(failure.command, "      ", "    $ ")
-
-
-def _data(card: WeightCard) -> Iterator[str]:
-    provenance = card.provenance
-    yield from _text(provenance.data)
-    if provenance.splits:
-        sizes = ", ".join(f"{split} {count}" for split, count in provenance.splits.items())
-        yield from _text(f"Images in each split of {provenance.dataset}: {sizes}")
-    yield from _text(f"Terms of the data: {provenance.data_licence}")
-    yield from _text(f"Terms of the weight: {card.licence}")
-
-
-def _splits(rows: Sequence[Measurement]) -> list[tuple[str, str]]:
-    """Data sets and splits, test splits first."""
-    return sorted(dict.fromkeys((m.dataset, m.split) for m in rows), key=lambda key: key[1] != "test")
-
-
-FIGURE_WIDTHS = (26, 21, 22, 6, 19)
-
-
-def _figures(card: WeightCard) -> Iterator[str]:
-    if not card.evaluation:
-        yield "  not measured"
-    for number, (dataset, split) in enumerate(_splits(card.evaluation)):
-        if number:
-            yield ""
-        rows = [m for m in card.evaluation if (m.dataset, m.split) == (dataset, split)]
-        yield from _text(f"{dataset}, {split} split ({rows[0].date}): {rows[0].command}")
-        yield from _columns(("metric", "of", "value (95 % interval)", "images", "trivial floor"), FIGURE_WIDTHS)
-        for m in rows:
-            if is_floor(m):
-                continue
-            floors = [
-                f for f in rows if is_floor(f) and f.subject == m.subject and f.metric.startswith(f"{m.metric} of ")
-            ]
-            beside = "; ".join(f"{f.value:.3f} {short_floor(f).removesuffix(' ' + m.metric)}" for f in floors)
-            yield from _columns((m.metric, m.subject, with_interval(m), str(m.images), beside), FIGURE_WIDTHS)
-
-
-def _operating_point(card: WeightCard) -> Iterator[str]:
-    if not card.classes:
-        return
-    point = card.operating_point
-    if point is None:
-        yield from _text("none: the most probable class is reported")
-        return
-    classes = " + ".join(card.positive)
-    yield from _text(
-        f"A finding is reported from a probability of {point.threshold:.4f} of {classes} on, and then the most "
-        "probable of these classes; below it the most probable of the others."
-    )
-    yield from _text(
-        f"Chosen on the {point.split} split of {point.dataset} ({point.positives} of {point.images} images "
-        f"with the finding) by {point.rule}: {point.command}"
-    )
-    for dataset, split in _splits(card.evaluation):
-        by_name = {
-            m.metric: m
-            for m in card.evaluation
-            if (m.dataset, m.split, m.subject) == (dataset, split, "finding against none")
-        }
-        rates = [f"{name} {with_interval(by_name[name])}" for name in RATES if name in by_name]
-        if rates:
-            chosen = (
-                " (it was chosen here, so these are too good)"
-                if (dataset, split) == (point.dataset, point.split)
-                else ""
-            )
-            yield from _text(f"{dataset}, {split}{chosen}: {', '.join(rates)}", "    ", "  - ")
-
-
-RATES = ("sensitivity", "specificity", "PPV", "NPV", "prevalence")
-
-
-def _calibration(card: WeightCard) -> Iterator[str]:
-    bias = f", bias {', '.join(f'{b:+.2f}' for b in card.calibration.bias)}" if card.calibration.bias else ""
-    fitted = f" fitted on {card.calibration.split}" if card.calibration.split else ", not fitted"
-    yield from _text(f"temperature {card.calibration.temperature:g}{bias}{fitted}")
-    for quantity in dict.fromkeys(r.quantity for r in card.reliability):
-        diagrams = [r for r in card.reliability if r.quantity == quantity]
-        yield ""
-        yield from _text(QUANTITIES[quantity])
-        for start in range(0, len(diagrams), 3):
-            yield from _side_by_side(diagrams[start : start + 3])
 
 
 def _side_by_side(diagrams: Sequence[Reliability]) -> Iterator[str]:
@@ -175,69 +120,6 @@ def _side_by_side(diagrams: Sequence[Reliability]) -> Iterator[str]:
             cells.append(f"{found.predicted:9.3f} {found.observed:8.3f} {found.count:7}" if found else "")
         texts = zip(cells, widths[1:], strict=True)
         yield (f"  {lower:.2f}–{upper:.2f}   " + " ".join(f"{text:{width}}" for text, width in texts)).rstrip()
-
-
-SUBGROUP_WIDTHS = (27, 20, 20, 21, 6)
-
-
-def _subgroups(card: WeightCard) -> Iterator[str]:
-    for number, (dataset, split) in enumerate(_splits(card.subgroups)):
-        if number:
-            yield ""
-        rows = [m for m in card.subgroups if (m.dataset, m.split) == (dataset, split)]
-        yield from _text(f"{dataset}, {split} split, by {rows[0].column}")
-        yield from _columns((rows[0].column, "metric", "of", "value (95 % interval)", "images"), SUBGROUP_WIDTHS)
-        for m in rows:
-            yield from _columns((m.group, m.metric, m.subject, with_interval(m), str(m.images)), SUBGROUP_WIDTHS)
-
-
-def _input_check(card: WeightCard) -> Iterator[str]:
-    if card.input_profile is None:
-        yield "  none: images that do not fit are not noticed"
-        return
-    others = ", ".join(card.input_profile.counter_examples) or "nothing else"
-    own = ", ".join((card.input_profile.dataset, *card.input_profile.also))
-    yield from _text(f"{card.input_profile.images} training images of {own} against {others}")
-
-
-def _size(card: WeightCard) -> Iterator[str]:
-    number = f"{card.file.parameters:,}".replace(",", " ") if card.file.parameters else ""
-    counted = f"{number} parameters, " if number else ""
-    yield from _text(f"{counted}{card.file.bytes / 1e6:.1f} MB as {card.file.storage}; network {card.network.name}")
-    speed = card.latency
-    if speed is not None:
-        size = " × ".join(map(str, speed.size if speed.size[0] > 1 else speed.size[1:]))
-        median = f"{speed.milliseconds:.1f} ms"
-        yield from _text(
-            f"{median} an image of {size} (median of {speed.rounds}, slowest {speed.slowest:.1f} ms) "
-            f"on {_threads(speed.threads)} of {speed.cpu}, torch {speed.torch}, {speed.date}: {speed.command}"
-        )
-
-
-def _threads(count: int) -> str:
-    return f"{count} thread{'s' * (count > 1)}"
-
-
-def _provenance(card: WeightCard) -> Iterator[str]:
-    provenance = card.provenance
-    yield from _text(f"Made by: {provenance.command}")
-    facts = [f"date {provenance.date}"]
-    if provenance.seed is not None:
-        facts.append(f"seed {provenance.seed}")
-    if provenance.config_sha256:
-        facts.append(f"recipe SHA-256 {provenance.config_sha256[:12]}…")
-    yield from _text(", ".join(facts))
-    run = provenance.training
-    if run is not None and run.commit:
-        state = {True: "as committed", False: "with uncommitted changes", None: "the commit that added the weight"}
-        yield from _text(f"Code: commit {run.commit}, {state[run.tree_clean]}")
-    if run is not None and run.seconds is not None:
-        threads = f", {_threads(run.threads)}" if run.threads else ""
-        where = f" on {run.hardware}{threads}" if run.hardware else ""
-        yield from _text(f"Training took {run.seconds / 60:.0f} minutes{where}")
-    if provenance.note:
-        yield from _text(provenance.note)
-    yield from _text(f"File: {card.file.name}, SHA-256 {card.file.sha256}")
 
 
 def reliability_picture(card: WeightCard, path: str | os.PathLike[str]) -> Path:

@@ -1,13 +1,15 @@
 """Takes a picture of every state of the panel, in light and dark: `python Testing/take_screenshots.py`.
 
 The panel is the module's own code on the stand-in for Slicer's Qt layer, 420 pixels wide; planners, weights, results
-and scene are real. The pictures go to Resources/Screenshots.
+and scene are real. The report's HTML is shown by Chromium, if there is one. The pictures go to Resources/Screenshots.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 from io import BytesIO
@@ -20,7 +22,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "Testing")]
 import slicer  # noqa: E402
 from panel.states import STATES, states  # noqa: E402
 from panel.user import MODULE_FILE, User  # noqa: E402
-from PIL import Image  # noqa: E402
+from PIL import Image, ImageChops  # noqa: E402
 from PySide6 import QtCore, QtTest  # noqa: E402
 from qt_adapter import desktop  # noqa: E402
 
@@ -29,7 +31,10 @@ from MedPromptLib.images import read_image  # noqa: E402
 
 COLORS = 256
 """Of a picture's palette; text stays as sharp and the files are a fourth as large."""
-INDEX_SIZE = (1280, 1000)
+PAGE_COLORS = 80
+PAGE_SIZE = (900, 4000)
+"""Of the browser's window for the report."""
+INDEX_SIZE = (1060, 1000)
 """Of the picture for the Extensions Index, at most."""
 
 
@@ -56,13 +61,29 @@ def cropped(image: Image.Image, user: User) -> Image.Image:
     return made
 
 
-def save(image: Image.Image, path: Path) -> None:
+def in_browser(page: Path) -> Image.Image | None:
+    """A page of HTML as Chromium shows it, without the empty ground below its end; None if there is no Chromium."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        print(f"No picture of {page.name}: it needs Chromium (apt-get install chromium).", file=sys.stderr)
+        return None
+    shot = page.with_suffix(".png")
+    width, height = PAGE_SIZE
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--window-size={width},{height}"]
+    subprocess.run([browser, *options, f"--screenshot={shot}", page.as_uri()], check=True, capture_output=True)
+    image = Image.open(shot).convert("RGB")
+    ground = Image.new("RGB", image.size, image.getpixel((0, 0)))
+    end = (ImageChops.difference(image, ground).getbbox() or (0, 0, *image.size))[3]
+    return image.crop((0, 0, width, min(end + 24, height)))
+
+
+def save(image: Image.Image, path: Path, colors: int = COLORS) -> None:
     """As a small PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    image.quantize(COLORS, dither=Image.Dither.NONE).save(path, optimize=True)
+    image.quantize(colors, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
-def take(out: Path, only: list[str], *, dark: bool) -> None:
+def take(out: Path, work: Path, only: list[str], *, dark: bool) -> None:
     """All pictures of one theme, and, in light, the one for the Extensions Index."""
     theme = "dark" if dark else "light"
     with desktop() as application:
@@ -71,7 +92,7 @@ def take(out: Path, only: list[str], *, dark: bool) -> None:
         panel = application.open_panel(module)
         user, radiograph = User(panel), read_image(demo_image())
         taken: dict[str, Image.Image] = {}
-        for name in states(application, user, radiograph):
+        for name in states(application, user, radiograph, work):
             if not only or name in only:
                 taken[name] = picture(user)
                 save(taken[name], out / theme / f"{name}.png")
@@ -79,6 +100,11 @@ def take(out: Path, only: list[str], *, dark: bool) -> None:
             if name == "done" and not only and not dark:
                 beside = with_image(taken[name], review_overview(user))
                 save(beside, out / "MedPrompt.png")
+            if name == "report" and not dark and (not only or name in only):
+                page = user.panel.widget.report
+                page.save(work / "report.html")
+                if picture_of_page := in_browser(work / "report.html"):
+                    save(picture_of_page, out / "report.png", PAGE_COLORS)
             if only and set(only) <= set(taken):
                 break
         panel.close()
@@ -125,9 +151,11 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=STATES, default=[], help="repeatable; default: all")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        os.environ.update(MEDPROMPT_CONFIG=folder, MEDPROMPT_HOME=folder)
+        os.environ.update(MEDPROMPT_CONFIG=folder, MEDPROMPT_HOME=folder, MEDPROMPT_ARCHIVE_SECRET="of no importance")
         for dark in (False, True):
-            take(options.out, options.only, dark=dark)
+            work = Path(folder) / ("dark" if dark else "light")
+            work.mkdir()
+            take(options.out, work, options.only, dark=dark)
 
 
 if __name__ == "__main__":

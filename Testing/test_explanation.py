@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from MedPromptLib.images import MedicalImage
 from MedPromptLib.inference.engine import LoadedWeight, Watch, load_weight, segment
 from MedPromptLib.inference.explanation import saliency, uncertainty
 from MedPromptLib.inference.preprocessing import prepare, standardise
+from MedPromptLib.training.volume_data import read_volumes
 
 
 @pytest.fixture(scope="module")
@@ -91,15 +93,48 @@ def test_uncertainty_of_a_classification_is_the_entropy_of_the_mean(
     assert ("mirrored" in mirrored.variants) is expected
 
 
+def test_saliency_of_a_structure_lies_in_its_half_of_the_image(
+    weights: dict[str, LoadedWeight], a_radiograph: MedicalImage
+) -> None:
+    weight = weights["chest_structures_seg_cxr"]
+    labels, _ = segment(weight, a_radiograph)
+    for structure in weight.card.structures[:2]:
+        found = saliency(weight, a_radiograph, structure.name)
+        assert found.shape == a_radiograph.shape and found.max() == pytest.approx(1)
+        inside = labels == structure.label
+        assert found[inside].mean() > 2 * found[~inside].mean()
+
+
+def test_a_volumes_maps_lie_on_its_own_grid_however_it_is_stored(a_trained_volume_weight: tuple[Path, Path]) -> None:
+    folder, data = a_trained_volume_weight
+    catalog = Catalog.load([folder])
+    weight = load_weight(catalog.folder("phantom_seg_mri"), catalog.card("phantom_seg_mri"), torch.device("cpu"))
+    image = read_volumes(data / "phantoms", "test", orientation="RAS").image(0)
+    name, shares = weight.card.structures[0].name, []
+    watch = Watch(advance=lambda share, line: shares.append(share))
+    found, doubt = saliency(weight, image, name, watch=watch), uncertainty(weight, image)
+    assert found.shape == doubt.map.shape == image.shape
+    assert found.max() == pytest.approx(1) and 0 <= doubt.map.min() < doubt.map.max() <= 1
+    assert shares == sorted(shares) and shares[-1] == 1
+    labels, _ = segment(weight, image)
+    inside = labels == weight.card.structures[0].label
+    assert found[inside].mean() > 2 * found[~inside].mean()
+    turned = image.ijk_to_ras @ np.array([[-1, 0, 0, image.shape[2] - 1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    other = dataclasses.replace(image, array=np.ascontiguousarray(image.array[..., ::-1]), ijk_to_ras=turned)
+    assert np.allclose(saliency(weight, other, name), found[..., ::-1], atol=1e-4)
+    assert uncertainty(weight, other).map[..., ::-1].mean() == pytest.approx(doubt.map.mean(), rel=0.1)
+
+
 def test_what_cannot_be_explained_says_why(weights: dict[str, LoadedWeight], a_radiograph: MedicalImage) -> None:
-    with pytest.raises(InvalidInput, match="needs a classifier"):
-        saliency(weights["chest_structures_seg_cxr"], a_radiograph, "heart")
+    with pytest.raises(InvalidInput, match="has no structure 'liver'; it has: right lung"):
+        saliency(weights["chest_structures_seg_cxr"], a_radiograph, "liver")
     with pytest.raises(InvalidInput, match="has no class 'cat'; it has: normal"):
         saliency(weights["pneumonia_cls_cxr"], a_radiograph, "cat")
     weight = weights["chest_structures_seg_cxr"]
     volumes = dataclasses.replace(weight, card=weight.card.model_copy(update={"dimension": 3}))
-    with pytest.raises(InvalidInput, match="'chest_structures_seg_cxr' takes volumes"):
-        uncertainty(volumes, a_radiograph)
+    for explain in (uncertainty, lambda *given: saliency(*given, "heart")):
+        with pytest.raises(InvalidInput, match="'chest_structures_seg_cxr' takes volumes"):
+            explain(volumes, a_radiograph)
     with pytest.raises(Cancelled):
         saliency(weights["pneumonia_cls_cxr"], a_radiograph, "normal", watch=Watch(cancelled=lambda: True))
     with pytest.raises(Cancelled):

@@ -10,7 +10,8 @@ import pytest
 
 from MedPromptLib.cli import main
 from MedPromptLib.errors import InvalidInput
-from MedPromptLib.filters import FILTERS, Window, apply_filter, apply_steps, parse_filter, undo
+from MedPromptLib.filter_steps import FILTERS, Window
+from MedPromptLib.filters import apply_filter, apply_steps, parse_filter, undo
 from MedPromptLib.images import MedicalImage, read_image
 
 
@@ -76,7 +77,7 @@ def test_n4_flattens_a_bias_field(a_mr_slice: MedicalImage) -> None:
         inside = array[0, 15:, :]
         return float(abs(np.log(inside[:, -20:].mean() / inside[:, :20].mean())))
 
-    assert slope(after.array) < 0.5 * slope(biased.array)
+    assert slope(after.array) < 0.05 * slope(biased.array)
 
 
 def test_colour_stays_colour() -> None:

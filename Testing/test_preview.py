@@ -119,10 +119,12 @@ def provenance(*tasks: TaskRecord) -> Provenance:
 def test_times_are_kept_per_weight_device_and_slice(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "times.json"
     times = Times(path)
-    times.record(provenance(record("a", 6.0), record("b", 1.0, "cuda:1"), record("c", 9.0, state="skipped")), slices=3)
+    times.record(
+        provenance(record("a", 6.0), record("b", 1.0, "cuda:1"), record("c", 9.0, state="skipped")), lambda weight: 3
+    )
     again = Times(path)
     assert again.expected("a", "cpu") == pytest.approx(2.0)
-    assert again.expected("a", "auto", slices=10) == pytest.approx(20.0)
+    assert again.expected("a", "auto", 10) == pytest.approx(20.0)
     assert again.expected("a", "cuda") is None
     assert again.expected("b", "cuda:0") == pytest.approx(1 / 3, abs=1e-3)
     assert again.expected("c", "cpu") is None

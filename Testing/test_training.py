@@ -221,6 +221,16 @@ def test_evaluating_a_classification_gives_every_metric_and_replaces_older_numbe
     ]
 
 
+def test_balanced_accuracy_is_the_mean_recall_of_the_classes_that_occur(a_data_set, tmp_path):
+    card = write_weight(
+        tmp_path / "weights", a_card("x_cls_cxr", classes=("normal", "tb", "else"), positive=("tb",)), bias=[1, 0, 0]
+    )
+    weight = load_weight(tmp_path / "weights" / card.id, card, torch.device("cpu"))
+    rows = {(m.metric, m.subject): m.value for m in evaluate(weight, a_data_set, "test", "").measurements}
+    recalls = [rows["recall", name] for name in ("normal", "tb")]
+    assert rows["balanced accuracy", "all classes"] == np.mean(recalls) == 0.5
+
+
 def test_labels_a_weight_does_not_know_are_named(a_data_set, tmp_path):
     card = write_weight(tmp_path / "weights", a_card("x_cls_cxr", classes=("a", "b"), positive=("b",)))
     with pytest.raises(InvalidInput, match=r"labels \['normal', 'tb'\], but 'x_cls_cxr' knows a, b"):

@@ -181,9 +181,11 @@ def test_the_window_sees_every_voxel_once_whatever_the_size():
         found = slide(x)
         assert torch.allclose(found[1], x[0], atol=1e-5) and torch.allclose(found[0], 1 - x[0], atol=1e-5)
         assert slide._done == slide._all, "what is reported as all windows are all windows"
-    long = SlidingWindow(_Where(), recipe, CPU, Watch(said.append))
+    watch = Watch(advance=lambda share, line: said.append((share, line)))
+    long = SlidingWindow(_Where(), recipe, CPU, watch, part=(0.5, 1.0))
     long(torch.rand(1, 40, 40, 8))
-    assert said and said[-1] == f"{long._all} of {long._all} windows"
+    assert said[-1] == (1.0, f"{long._all} of {long._all} windows")
+    assert said[0][0] > 0.5 and len(said) == 10
 
 
 def test_slabs_give_what_the_whole_volume_gives(a_weight, monkeypatch):

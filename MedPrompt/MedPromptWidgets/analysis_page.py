@@ -375,6 +375,7 @@ class AnalysisPage(VTKObservationMixin):
         work = self._reporter.attempt(prepared)
         if work is None:
             return
+        self._maps.abandon()
         self.prompt.remember(parameters.prompt)
         self._volume, self._started = volume, time.monotonic()
         gone = {step.task.id for step in self.planView.steps} - {task.id for task in plan.pipeline}
@@ -457,6 +458,9 @@ class AnalysisPage(VTKObservationMixin):
         self.logic.getParameterNode().resultTable = nodes.table
         self._showResults(SceneReview(nodes.table))
         slicer.util.setSliceViewerLayers(background=nodes.volume, fit=True)
+        found = [item for item in self.results.review.items if item.review.result == "outlined"]
+        if found:
+            self.logic.showInViews(found[0], nodes.volume)
         if self._parameters:
             self.planView.refresh(*self._context())
         self._reporter.say(_("Done in {seconds:.1f} s.").format(seconds=seconds))
@@ -522,6 +526,11 @@ class AnalysisPage(VTKObservationMixin):
         if slicer.mrmlScene.IsNodePresent(review.table) and self._parameters:
             self._parameters.resultTable = review.table
             self._showResults(review)
+
+    def showReview(self, review: Any) -> None:
+        """Show results that were opened on another page."""
+        self.logic.getParameterNode().resultTable = review.table
+        self._showResults(review)
 
     def refreshResults(self) -> None:
         """Decisions have changed."""

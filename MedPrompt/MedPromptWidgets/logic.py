@@ -1,5 +1,6 @@
 """What the module does, without its panel: planning, running, explaining; and what the scene remembers of it."""
 
+import contextlib
 import threading
 from typing import Annotated, Any
 
@@ -141,19 +142,27 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
                     f"“{found[0].text}” may identify somebody ({found[0].kind}), so the prompt was not sent; say it "
                     "without, or plan on this computer (page Settings)."
                 )
-        return self.session.decide(prompt, cancelled)
+        from MedPromptLib.quiet_imports import quiet_imports
+
+        if self.planner == "rules":
+            return self.session.decide(prompt, cancelled)
+        with quiet_imports("torch", "transformers", "xgrammar"):
+            return self.session.decide(prompt, cancelled)
 
     def steps(self, plan: Any, volumeNode: Any = None, device: str = "auto", sliceOnly: bool = False) -> tuple:
         """The plan's steps as `MedPromptLib.preview.Step`; times are for one slice or for all of them."""
         from MedPromptLib.preview import steps
-        from MedPromptLib.scene import MODALITY
+        from MedPromptLib.scene import MODALITY, SPACING_KNOWN
 
-        slices, modality = 1, None
+        shape, spacing, modality = (1, 1, 1), None, None
         if volumeNode is not None and volumeNode.GetImageData() is not None:
-            slices = 1 if sliceOnly else volumeNode.GetImageData().GetDimensions()[2]
+            columns, rows, slices = volumeNode.GetImageData().GetDimensions()
+            shape = (1 if sliceOnly else slices, rows, columns)
+            if volumeNode.GetAttribute(SPACING_KNOWN) != "0":
+                spacing = volumeNode.GetSpacing()[::-1]
             modality = volumeNode.GetAttribute(MODALITY)
-        times = self.times
-        return steps(plan, self.catalog, image_modality=modality, times=times, device=device, slices=slices)
+        of = {"image_modality": modality, "device": device, "shape": shape, "spacing": spacing}
+        return steps(plan, self.catalog, times=self.times, **of)
 
     @property
     def times(self) -> Any:
@@ -244,20 +253,34 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
         from dataclasses import replace
 
         from MedPromptLib.inputs import back_into_volume, one_slice
+        from MedPromptLib.preview import work_for
+        from MedPromptLib.quiet_imports import quiet_imports
 
         session, times = self.session, self.times
 
         def work(progress, cancelled):
             shown = image if sliceIndex is None else one_slice(image, sliceIndex)
+            spacing = shown.spacing if shown.spacing_known else None
+            with quiet_imports("torch", "SimpleITK"):
+                import MedPromptLib.execution
+                import MedPromptLib.inference.input_check  # noqa: F401
+
+                routed = session.route(plan, image)
+            cards = [session.catalog.card(route.weight_id) for route in routed.routes]
+            if any(card.dimension == 3 for card in cards):
+                # Where it is missing, the run says how to install it.
+                with quiet_imports("monai"), contextlib.suppress(ImportError):
+                    import monai.inferers  # noqa: F401
             run = session.run(
-                session.route(plan, image),
+                routed,
                 shown,
                 device=device,
                 progress=progress,
                 cancelled=cancelled,
                 accept_unusual_input=acceptUnusualInput,
             )
-            times.record(run.provenance, shown.shape[0])
+            amounts = {card.id: work_for(card, shown.shape, spacing) for card in cards}
+            times.record(run.provenance, lambda weight: amounts.get(weight, 1))
             if sliceIndex is None:
                 return run
             return back_into_volume(replace(run, image=shown), image, sliceIndex)
@@ -270,17 +293,99 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
 
         return scene.write_run(run, volume_node=volumeNode, scene=slicer.mrmlScene)
 
+    # Reporting
+
+    def makeReport(self, run: Any, reviews: Any, style: str, language: str, withModel: bool = False) -> Any:
+        """The checked report of a run, `MedPromptLib.reporting.writing.Report`; on any thread.
+
+        :param run: of `MedPromptLib.reporting.reviewed.run_in_scene`.
+        :param reviews: what was decided about its results.
+        :param style: structured, short or patient.
+        :param language: en, zh, de or es.
+        :param withModel: the local language model chooses among the sentences that say what was measured.
+        """
+        from MedPromptLib.quiet_imports import quiet_imports
+        from MedPromptLib.reporting.prose import ChoosingWriter
+        from MedPromptLib.reporting.reviewed import reviewed_findings
+        from MedPromptLib.reporting.writing import write_report
+
+        findings = reviewed_findings(run, reviews, self.catalog)
+        if not withModel:
+            return write_report(findings, style, language)
+        with quiet_imports("torch", "transformers"):
+            return write_report(findings, style, language, ChoosingWriter())
+
+    # Archiving
+
+    def filing(self, review: Any, folder: Any, report: Any = None) -> Any:
+        """A function of `archive`, `project` and `subject`, for a worker thread, that files a run of the scene, or only
+        what was decided since if the archive has it; it returns `MedPromptLib.archive.Filed` and how many decisions.
+
+        :param folder: an empty one, which has to last until the function has returned.
+        :param report: `MedPromptLib.reporting.writing.Report`, to be filed too.
+        """
+        from MedPromptLib.archive import Filed
+        from MedPromptLib.archive.reviewed import has_run, keep_decisions
+        from MedPromptLib.outputs import write_outputs
+        from MedPromptLib.reporting.files import write_report_files
+        from MedPromptLib.reporting.reviewed import run_in_scene
+
+        # The scene is read here, as a thread must not touch it.
+        reviews, known = review.reviews, review.archived_as
+        run = run_in_scene(review, self.catalog)
+        written = write_outputs(run, folder, report.text if report is not None else None, with_picture=False)
+        source = self._source(review.volume)
+
+        def work(archive, project, subject):
+            if known and has_run(archive, known):
+                return Filed(known, False), keep_decisions(archive, known, reviews)
+            files = written
+            if report is not None:
+                files = (*written, *write_report_files(report, run, folder))
+            filed = archive.add_run(
+                folder, image=run.image, source=source, subject=subject, project=project, written=files
+            )
+            return filed, keep_decisions(archive, filed.run, reviews)
+
+        return work
+
+    @staticmethod
+    def _source(volumeNode):
+        """The DICOM file a volume was read from, whose header says what has to be kept out of the archive."""
+        from pathlib import Path
+
+        storage, uids = volumeNode.GetStorageNode(), volumeNode.GetAttribute("DICOM.instanceUIDs")
+        name = storage.GetFileName() if storage is not None else ""
+        database = getattr(slicer, "dicomDatabase", None)
+        if uids and database is not None:
+            name = database.fileForInstance(uids.split()[0]) or name
+        path = Path(str(name or ""))
+        if not path.is_file():
+            return None
+        with path.open("rb") as stream:
+            return path if stream.read(132)[128:] == b"DICM" else None
+
+    def writeHits(self, hits: Any) -> Any:
+        """What was found in the archive as a table node."""
+        from MedPromptLib.archive import table_rows
+        from MedPromptLib.scene import write_text_table
+
+        titles, rows = table_rows(hits)
+        return write_text_table(titles, rows, slicer.mrmlScene, "MedPrompt archive search")
+
     # Explaining
 
     def saliencyWork(self, review: Any, item: Any, className: str, device: str = "auto") -> Any:
-        """A function of `progress` and `cancelled` that makes a class's saliency map, (k, j, i) float32."""
+        """A function of `progress` and `cancelled` that makes the saliency map, (k, j, i) float32, of a class or
+        structure; `progress` gets how much is done, 0 to 1.
+        """
         image, weightId, region = self.image(review.volume), item.review.weight_id, self._region(review, item)
 
         def work(progress, cancelled):
-            from MedPromptLib.inference.engine import Watch
             from MedPromptLib.inference.explanation import saliency
 
-            return saliency(self.session.weight(weightId, device), image, className, region, Watch(cancelled=cancelled))
+            watch = self._watch(progress, cancelled)
+            return saliency(self.session.weight(weightId, device), image, className, region, watch)
 
         return work
 
@@ -289,12 +394,21 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
         image, weightId, region = self.image(review.volume), item.review.weight_id, self._region(review, item)
 
         def work(progress, cancelled):
-            from MedPromptLib.inference.engine import Watch
             from MedPromptLib.inference.explanation import uncertainty
 
-            return uncertainty(self.session.weight(weightId, device), image, region, Watch(cancelled=cancelled))
+            watch = self._watch(progress, cancelled)
+            return uncertainty(self.session.weight(weightId, device), image, region, watch)
 
         return work
+
+    @staticmethod
+    def _watch(progress, cancelled):
+        from MedPromptLib.quiet_imports import quiet_imports
+
+        with quiet_imports("torch", "SimpleITK"):
+            from MedPromptLib.inference.engine import Watch
+
+        return Watch(cancelled=cancelled, advance=lambda share, line: progress(share))
 
     @staticmethod
     def _region(review, item):
@@ -323,6 +437,16 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
         display.SetWindowLevel(1.0, 0.5)
         slicer.util.setSliceViewerLayers(background=review.volume, foreground=node, foregroundOpacity=0.4)
         return node
+
+    # Showing
+
+    def showInViews(self, item: Any, volumeNode: Any) -> None:
+        """Move every slice view to the middle of an outlined structure; a single image stays as it is shown."""
+        if not item.segment_id or volumeNode is None or volumeNode.GetImageData().GetDimensions()[2] < 2:
+            return
+        centre = item.segmentation.GetSegmentCenterRAS(item.segment_id)
+        if centre is not None:
+            slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *centre, slicer.vtkMRMLSliceNode.OffsetJumpSlice)
 
     # Editing
 

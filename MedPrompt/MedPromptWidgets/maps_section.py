@@ -23,13 +23,15 @@ class MapsSection:
     def __init__(self, ui: Any, logic: Any, results: Any, reporter: Any, device: Callable[[], str]):
         self.ui, self.logic, self.results, self.reporter, self._device = ui, logic, results, reporter, device
         self._runner = JobRunner()
+        self._hasBar = False
         ui.explainButton.connect("clicked(bool)", self.onExplain)
         ui.uncertaintyButton.connect("clicked(bool)", self.onUncertainty)
 
     def abandon(self) -> None:
         """Stop computing; nothing is shown any more."""
-        self._runner.abandon()
-        self._enable(True)
+        if self._runner.isRunning:
+            self._runner.abandon()
+            self._ended()
 
     def onExplain(self, checked=False):
         """Compute where a classifier looked, and show it over the image."""
@@ -37,7 +39,7 @@ class MapsSection:
         item, className = self.results.explained()
 
         def end(job):
-            self._enable(True)
+            self._ended()
             values = self.reporter.attempt(job.result)
             if values is not None and slicer.mrmlScene.IsNodePresent(review.volume):
                 name = f"{review.volume.GetName()} saliency of {className}"
@@ -57,7 +59,7 @@ class MapsSection:
             return lambda progress, cancelled: [(item, work(progress, cancelled)) for item, work in works]
 
         def end(job):
-            self._enable(True)
+            self._ended()
             found = self.reporter.attempt(job.result)
             if found is None or not slicer.mrmlScene.IsNodePresent(review.volume):
                 return
@@ -77,7 +79,22 @@ class MapsSection:
             return
         self._enable(False)
         self.reporter.say(_("Computing the map…"))
-        self._runner.start(work, end)
+        # While an analysis runs, the bar is its own.
+        self._hasBar = not self.ui.progressBar.visible
+        if self._hasBar:
+            self.ui.progressBar.setFormat("%p %")
+            self.ui.progressBar.setValue(0)
+            self.ui.progressBar.setVisible(True)
+        self._runner.start(work, end, self._onShare)
+
+    def _onShare(self, share):
+        if self._hasBar:
+            self.ui.progressBar.setValue(round(100 * share))
+
+    def _ended(self):
+        if self._hasBar:
+            self.ui.progressBar.setVisible(False)
+        self._enable(True)
 
     def _enable(self, enabled):
         self.ui.explainButton.enabled = self.ui.uncertaintyButton.enabled = enabled

@@ -105,6 +105,8 @@ class PlanView:
         return gone
 
     def _fill(self):
+        from MedPromptLib.planner.batch import filter_words
+
         table = self.ui.planTable
         gone = self._gone()
         self._showing = True
@@ -120,8 +122,10 @@ class PlanView:
         table.setVisible(bool(self.steps))
         style.fitRows(table)
         lines = [f"“{o.text}”: {o.reason}" for o in self.plan.omissions]
-        self.ui.omissionsLabel.text = "\n".join([_("Not planned:"), *(f"•  {line}" for line in lines)])
-        self.ui.omissionsLabel.setVisible(bool(lines))
+        left = [_("Not planned:"), *(f"•  {line}" for line in lines)] if lines else []
+        first = [_("First: {filter}.").format(filter=filter_words(step.filter)) for step in self.plan.preprocessing]
+        self.ui.omissionsLabel.text = "\n".join([*first, *left])
+        self.ui.omissionsLabel.setVisible(bool(first or left))
 
     def _fillStep(self, row, step, isGone):
         table = self.ui.planTable

@@ -31,6 +31,14 @@ def findingTexts(finding: Any) -> tuple[str, str, str]:
     return name, percent(finding.probability), size
 
 
+def decisionNote(finding: Any) -> str:
+    """What decided a classification, for the line below it; empty if nothing but the most probable class did."""
+    from MedPromptLib.results import decision_note
+
+    note = decision_note(finding) if finding is not None else ""
+    return f"↳ {note}" if note else ""
+
+
 class ResultsView:
     """Shows a run's nodes.
 
@@ -44,6 +52,7 @@ class ResultsView:
     def __init__(self, ui: Any):
         self.ui = ui
         self.review: Any = None
+        self._explained: list[tuple[Any, str]] = []
         header = ui.findingsTable.horizontalHeader()
         header.setSectionResizeMode(FINDING, qt.QHeaderView.Stretch)
         for column, width in ((PROBABILITY, 90), (SIZE, 92), (DECISION, 28)):
@@ -66,15 +75,22 @@ class ResultsView:
         provenance = review.provenance
         findings = provenance.findings if provenance is not None else ()
         rows: list[tuple[str, str, float | None, str, str]] = []
+        notes: list[int] = []  # rows that hold nothing but how the row above was decided
         for item in review.items:
             finding = findings[item.row] if item.row < len(findings) else None
             name, percent, size = findingTexts(finding) if finding is not None else (item.review.item, "", "")
             glyph = GLYPHS[item.review.decision.value]
             rows.append((name, percent, item.review.probability, size, glyph))
+            if note := decisionNote(finding):
+                notes.append(len(rows))
+                rows.append((note, "", None, "", ""))
             rows += self._otherClasses(item)
         table = self.ui.findingsTable
+        table.clearSpans()
         table.setRowCount(0)
         table.setRowCount(len(rows))
+        for row in notes:
+            table.setSpan(row, FINDING, 1, table.columnCount)
         for row, (name, percent, probability, size, glyph) in enumerate(rows):
             for column, text in ((FINDING, name), (SIZE, size), (DECISION, glyph)):
                 item = qt.QTableWidgetItem(text)
@@ -87,18 +103,23 @@ class ResultsView:
         self._showNotes(provenance)
         nodes = [*review.segmentations, review.table]
         self.ui.nodesLabel.text = "\n".join([_("In the scene:")] + [f"•  {node.GetName()}" for node in nodes])
-        classified = [item for item in review.items if item.classes]
+        self._explained = list(self._explainable(review.items))
         self.ui.explainSelector.clear()
-        for item in classified:
-            for name in item.classes:
-                self.ui.explainSelector.addItem(f"{item.review.item}: {name.replace('_', ' ')}")
-        self.ui.explainFrame.setVisible(bool(classified))
+        for item, name in self._explained:
+            title = f"{item.review.item}: {name.replace('_', ' ')}" if item.classes else name
+            self.ui.explainSelector.addItem(title)
+        self.ui.explainFrame.setVisible(bool(self._explained))
         self.ui.resultsSection.setVisible(True)
 
     def explained(self) -> tuple[Any, str]:
-        """The classification and class whose saliency is asked for."""
-        pairs = [(item, name) for item in self.review.items for name in item.classes]
-        return pairs[self.ui.explainSelector.currentIndex]
+        """The result and its class or structure whose saliency is asked for."""
+        return self._explained[self.ui.explainSelector.currentIndex]
+
+    @staticmethod
+    def _explainable(items):
+        """Classes first, then the structures that were outlined."""
+        yield from ((item, name) for item in items for name in item.classes)
+        yield from ((item, item.review.item) for item in items if item.segment_id and item.review.result == "outlined")
 
     @staticmethod
     def _otherClasses(item):

@@ -6,6 +6,7 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
+from . import style
 from .background import JobRunner
 
 
@@ -32,10 +33,9 @@ class ReviewExports:
 
     def onExportCsv(self) -> None:
         """Ask where the decisions go."""
-        name = qt.QFileDialog.getSaveFileName(self.page.widget, _("Decisions"), "reviews.csv", "CSV (*.csv)")
-        name = name[0] if isinstance(name, list | tuple) else name
+        name = style.savedAs(self.page.widget, _("Decisions"), "reviews.csv", "CSV (*.csv)")
         if name:
-            self.csv(Path(str(name)))
+            self.csv(Path(name))
 
     def csv(self, path: Path) -> None:
         """Write every decision to a CSV file."""

@@ -37,6 +37,7 @@ class ReviewPage(ReviewForm):
     Attributes:
         widget: the page.
         decided: called after each decision.
+        opened: called with the `SceneReview` of a case that was opened.
         review: the `SceneReview` that is shown, or None.
         cases: the batch, empty for results of the scene.
     """
@@ -45,6 +46,7 @@ class ReviewPage(ReviewForm):
         super().__init__()
         self.logic = logic
         self.decided: Callable[[], None] = lambda: None
+        self.opened: Callable[[Any], None] = lambda review: None
         self.review: Any = None
         self.cases: tuple = ()
         self.place = 0
@@ -160,7 +162,7 @@ class ReviewPage(ReviewForm):
             self.classSelector.setCurrentIndex(list(item.classes).index(chosen) if chosen in item.classes else -1)
         self.qualitySelector.setCurrentIndex((item.review.quality or 0) if has else 0)
         self.commentEdit.text = item.review.comment if has else ""
-        self.agreementLabel.text = self._agreement(item.review) if has else ""
+        self.agreementLabel.text = (self._agreement(item.review) or self._decidedBy(item)) if has else ""
         self.agreementLabel.setVisible(bool(self.agreementLabel.text))
         if self.cases:
             done = sum(case.is_reviewed for case in self.cases)
@@ -189,6 +191,14 @@ class ReviewPage(ReviewForm):
             dice=review.dice, distance=distance, changed=changed
         )
 
+    def _decidedBy(self, item):
+        """Of a classification: from which probability on its card reports a finding."""
+        from .results_view import decisionNote
+
+        provenance = self.review.provenance if item.review.kind == "classification" else None
+        findings = provenance.findings if provenance is not None else ()
+        return decisionNote(findings[item.row]).removeprefix("↳ ") if item.row < len(findings) else ""
+
     def _item(self):
         items = self.review.items if self.review is not None else ()
         return items[self.row] if 0 <= self.row < len(items) else None
@@ -196,6 +206,8 @@ class ReviewPage(ReviewForm):
     def _onSelected(self):
         if not self._filling:
             self._showSelected()
+            if (item := self._item()) is not None:
+                self.logic.showInViews(item, self.review.volume)
 
     # Decisions
 
@@ -394,6 +406,7 @@ class ReviewPage(ReviewForm):
         if review is not None:
             slicer.util.setSliceViewerLayers(background=review.volume, fit=True)
             self.reporter.say("")
+            self.opened(review)
         self._show(0)
         self.widget.setFocus()
 

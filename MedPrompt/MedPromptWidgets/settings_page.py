@@ -103,7 +103,8 @@ class SettingsPage:
                 "Privacy: images, file names and results never leave this computer. Prompts are read on this computer, "
                 "too, unless you choose an endpoint and agree to it; then the text of the prompt and the words of the "
                 "installed cards go to that address, and nothing else. Prompts that were run are kept in Slicer's "
-                "settings on this computer until you forget them, and in the scene with their results. Do not type "
+                "settings on this computer until you forget them, and in the scene with their results. An archive is "
+                "a file on this computer that holds pseudonyms. Do not type "
                 "names, dates or record numbers of patients.\n\nResearch use only; not for diagnosis."
             ),
             "privacyLabel",

@@ -42,6 +42,23 @@ def button(text, name, toolTip=""):
     return made
 
 
+def selector(name, texts, toolTip=""):
+    """A list to choose from."""
+    made = qt.QComboBox()
+    made.name = name
+    for text in texts:
+        made.addItem(text)
+    made.toolTip = toolTip
+    return made
+
+
+def savedAs(parent, title, proposed, kinds) -> str:
+    """The file that the user names to save something in; empty if none."""
+    name = qt.QFileDialog.getSaveFileName(parent, title, proposed, kinds)
+    # PythonQt gives the name alone.
+    return str(name[0] if isinstance(name, list | tuple) else name or "")
+
+
 def row(*widgets):
     """A horizontal layout; None is a stretch."""
     made = qt.QHBoxLayout()

@@ -14,45 +14,6 @@ from .background import JobRunner
 from .reporting import Reporter
 
 
-def sheet(card: Any, folder: Path) -> str:
-    """A card as HTML for people."""
-
-    def text(value):
-        return html.escape(str(value))
-
-    answers = card.classes or tuple(structure.name for structure in card.structures)
-    lines = [
-        f"<h3>{text(card.title)}</h3>",
-        f"<p>{text(card.intended_use)}</p>",
-        f"<p><b>{_('Images')}:</b> {text(card.modality)}<br><b>{_('Gives')}:</b> "
-        f"{text(', '.join(name.replace('_', ' ') for name in answers))}</p>",
-    ]
-    if card.limitations:
-        lines.append(f"<p><b>{_('Limitations')}</b></p><ul>")
-        lines += [f"<li>{text(limit)}</li>" for limit in card.limitations]
-        lines.append("</ul>")
-    tested = [m for m in card.evaluation if m.split == "test"]
-    if tested:
-        lines.append(f"<p><b>{_('Measured on test splits')}</b></p><ul>")
-        for m in tested:
-            interval = f" ({m.low:.3f} to {m.high:.3f})" if m.low is not None and m.high is not None else ""
-            lines.append(
-                f"<li>{text(m.metric)} ({text(m.subject)}): {m.value:.3f}{interval}, {m.images} "
-                f"{_('images of')} {text(m.dataset)}</li>"
-            )
-        lines.append("</ul>")
-    else:
-        lines.append(f"<p>{_('No figures of a test split are on its card.')}</p>")
-    lines.append(
-        f"<p><b>{_('Trained on')}:</b> {text(card.provenance.data)} ({text(card.provenance.data_licence)})<br>"
-        f"<b>{_('Licence')}:</b> {text(card.licence)}<br>"
-        f"<b>{_('Version')}:</b> {text(card.version)}, {text(card.provenance.date)}<br>"
-        f"<b>{_('File')}:</b> {card.file.bytes / 1e6:.1f} MB, SHA-256 {text(card.file.sha256[:16])}…<br>"
-        f"<b>{_('Folder')}:</b> {text(folder)}</p>"
-    )
-    return "\n".join(lines)
-
-
 class WeightsPage:
     """The installed weights.
 
@@ -82,6 +43,9 @@ class WeightsPage:
         self.view = qt.QTextBrowser()
         self.view.name = "cardView"
         self.view.setMinimumHeight(380)
+        # Commands and names of data sets are longer than the panel is wide.
+        self.view.setWordWrapMode(qt.QTextOption.WrapAtWordBoundaryOrAnywhere)
+        self.view.setHorizontalScrollBarPolicy(qt.Qt.ScrollBarAlwaysOff)
         layout.addWidget(self.view)
         self.addButton = style.button(_("Add…"), "addWeightButton", _("A folder with card.json and its weight file."))
         self.verifyButton = style.button(_("Verify all"), "verifyWeightsButton", _("Compare every file with its card."))
@@ -125,6 +89,7 @@ class WeightsPage:
 
     def _onSelected(self, index):
         from MedPromptLib.user_folders import weights_folder
+        from MedPromptLib.weight_sheet import html_sheet
 
         if not 0 <= index < len(self._ids):
             self.view.setHtml("")
@@ -132,7 +97,8 @@ class WeightsPage:
             return
         name = self._ids[index]
         folder = self.logic.catalog.folder(name)
-        self.view.setHtml(sheet(self.logic.catalog.card(name), folder))
+        place = f"<p><b>{_('Folder')}:</b> {html.escape(str(folder))}</p>"
+        self.view.setHtml(html_sheet(self.logic.catalog.card(name)) + place)
         own = folder.parent.resolve() == weights_folder().resolve()
         self.removeButton.enabled = own
         self.removeButton.toolTip = (

@@ -21,7 +21,9 @@ from .keys import Keys
 
 USER_VARIABLE = "MEDPROMPT_USER"
 FIRST_HASH = "0" * 64
-ACTIONS = ("archive made", "run filed", "decision", "export", "import", "endpoint call", "endpoint answer")
+ACTIONS = (
+    "archive made", "run filed", "run erased", "decision", "export", "import", "endpoint call", "endpoint answer"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,12 @@ def _collect(row: Any, filed: dict[str, str], decided: list[list[object]], probl
             filed[details["run"]] = details["digest"]
         elif row["action"] == "decision":
             decided.append([details[name] for name in ("run", "finding", "decision", "reviewer", "note", "at")])
+        elif row["action"] == "run erased":
+            if filed.pop(details["run"], None) != details["digest"]:
+                problems.append(
+                    f"Entry {row['number']} erased run {details['run']}, which was not there as it was filed."
+                )
+            decided[:] = [entry for entry in decided if entry[0] != details["run"]]
     except (ValueError, KeyError, TypeError):
         problems.append(f"Entry {row['number']} cannot be read.")
 

@@ -325,6 +325,12 @@ class Archive:
             {"run": run, "finding": number, "decision": decision, "reviewer": reviewer, "note": note, "at": at},
         )  # fmt: skip
 
+    def erase(self, runs: Sequence[str], reason: str = "") -> tuple[str, ...]:
+        """Take runs out for good; see `erasing.erase`."""
+        from .erasing import erase
+
+        return erase(self, runs, reason)
+
     def log(self, action: str, details: Mapping[str, object]) -> audit.Head:
         """Add an entry to the audit log; when this returns, it is on the disk."""
         keys = self.keys

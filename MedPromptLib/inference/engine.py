@@ -114,10 +114,17 @@ class ModelCache:
 
 @dataclass(frozen=True)
 class Watch:
-    """What a long computation tells and asks: a line for the user, and whether to stop."""
+    """What a long computation tells and asks.
+
+    Attributes:
+        notice: gets a line for the user.
+        cancelled: whether to stop.
+        advance: gets how much is done, 0 to 1, with a line for the user.
+    """
 
     notice: Callable[[str], None] = lambda message: None
     cancelled: Callable[[], bool] = lambda: False
+    advance: Callable[[float, str], None] = lambda share, message: None
 
 
 def check_dimension(card: WeightCard, image: MedicalImage) -> None:

@@ -1,11 +1,11 @@
-"""Where a classifier looked, and how far a result depends on chance: maps on the image's grid.
+"""Where a network looked, and how far a result depends on chance: maps on the image's grid, of volumes as well.
 
 Neither says whether a result is right. Both are computed only when somebody asks for them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,11 +14,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..catalog import WeightCard
 from ..errors import Cancelled, InvalidInput
 from ..images import MedicalImage
 from ..plan import Intent
-from .engine import LoadedWeight, Watch, classify, regional, segmentation_scores
+from .engine import LoadedWeight, Watch, check_dimension, classify, regional, segmentation_scores
 from .preprocessing import prepare, restore, standardise
+from .volume_geometry import grid_of
+from .volumes import SlidingWindow, prepare_volume, restore_volume
+from .windows import tiled
 
 Floats = npt.NDArray[np.float32]
 BATCH = 4
@@ -46,28 +50,33 @@ class Uncertainty:
 def saliency(
     weight: LoadedWeight,
     image: MedicalImage,
-    class_name: str,
+    name: str,
     region: npt.NDArray[np.bool_] | None = None,
     watch: Watch | None = None,
 ) -> Floats:
-    """Grad-CAM (Selvaraju et al. 2017, equations 1 and 2) of a class at the network's last feature map.
+    """Grad-CAM (Selvaraju et al. 2017, equations 1 and 2) of a class or structure at the network's deepest feature map.
+
+    For a structure the gradient is that of its scores summed over the pixels it won (Seg-Grad-CAM, Vinogradova et al.
+    2020); of a volume, window by window, blended as the scores are (our reading).
 
     Args:
-        region: (k, j, i), where the classifier looked; as for `engine.classify`.
+        name: a class of a classifier, or a structure of a segmentation.
+        region: (k, j, i), where a classifier looked; as for `engine.classify`.
 
     Returns:
-        (k, j, i) float32, 0 to 1: the map enlarged to the image bilinearly and divided by its maximum; zero outside the
+        (k, j, i) float32, 0 to 1: the map enlarged to the image linearly and divided by its maximum; zero outside the
         region, and everywhere if nothing speaks for the class.
 
     Raises:
-        InvalidInput: the weight is no classifier of two-dimensional images, or has no such class.
+        InvalidInput: the weight has no such class or structure, or its network cannot be looked into.
         Cancelled: `watch.cancelled` returned True.
     """
     card, watch = weight.card, watch or Watch()
-    if card.intent is not Intent.CLASSIFICATION or card.dimension != 2:
-        raise InvalidInput(f"A saliency map needs a classifier of single images; '{card.id}' is none.")
-    if class_name not in card.classes:
-        raise InvalidInput(f"'{card.id}' has no class '{class_name}'; it has: {', '.join(card.classes)}.")
+    check_dimension(card, image)
+    if card.intent is Intent.SEGMENTATION:
+        found = _structure_saliency(weight, image, _index(card, name, [s.name for s in card.structures], 1), watch)
+        return found / max(float(found.max()), 1e-12)
+    index = _index(card, name, card.classes, 0)
     rule = card.preprocessing.region
     slices = image.array if region is None else regional(image.array, region, rule)
     x = standardise(prepare(slices, card.preprocessing), card.preprocessing)
@@ -75,9 +84,10 @@ def saliency(
     for start in range(0, len(x), BATCH):
         if watch.cancelled():
             raise Cancelled("Cancelled; no map was kept.")
-        parts.append(_grad_cam(weight, x[start : start + BATCH], card.classes.index(class_name)))
+        parts.append(_grad_cam(weight, x[start : start + BATCH], index))
+        watch.advance(min(start + BATCH, len(x)) / len(x), "Saliency")
     cam = F.interpolate(torch.cat(parts)[:, None], size=slices.shape[1:3], mode="bilinear", align_corners=False)
-    found: Floats = cam[:, 0].numpy().astype(np.float32)
+    found = cam[:, 0].numpy().astype(np.float32)
     if found.max() > 0:
         found /= found.max()
     if region is None:
@@ -91,26 +101,68 @@ def saliency(
     return whole.reshape(image.shape)
 
 
+def _index(card: WeightCard, name: str, names: Sequence[str], first: int) -> int:
+    """Which of the network's outputs a name is."""
+    if name not in names:
+        kind = "class" if card.classes else "structure"
+        raise InvalidInput(f"'{card.id}' has no {kind} '{name}'; it has: {', '.join(names)}.")
+    return list(names).index(name) + first
+
+
+def _structure_saliency(weight: LoadedWeight, image: MedicalImage, index: int, watch: Watch) -> Floats:
+    """(k, j, i), not yet divided by its maximum."""
+    recipe = weight.card.preprocessing
+
+    def enlarged(x: Tensor) -> Tensor:
+        if watch.cancelled():
+            raise Cancelled("Cancelled; no map was kept.")
+        mode = "trilinear" if x.ndim == 5 else "bilinear"
+        return F.interpolate(_grad_cam(weight, x, index)[:, None], size=x.shape[2:], mode=mode, align_corners=False)
+
+    if weight.card.dimension == 3:
+        grid = grid_of(image, recipe)
+        slide = SlidingWindow(weight.network, recipe, weight.device, watch, run=enlarged)
+        found = slide(prepare_volume(image, recipe, grid))
+        return restore_volume(image, recipe, found[None])[0].astype(np.float32)
+    x = standardise(prepare(image.array, recipe), recipe)
+    maps = []
+    for number, part in enumerate(x.split(BATCH)):
+        maps.append(tiled(enlarged, part, recipe.size) if recipe.fit == "tile" else enlarged(part))
+        watch.advance(min((number + 1) * BATCH, len(x)) / len(x), "Saliency")
+    return restore(torch.cat(maps), image.shape[1:])[:, 0].numpy().astype(np.float32)
+
+
 def _grad_cam(weight: LoadedWeight, x: Tensor, index: int) -> Tensor:
-    """(n, h', w') of inputs (n, 3, h, w)."""
+    """(n, *size) of inputs (n, c, *larger size), for class or structure `index`."""
     kept: list[Tensor] = []
-    handle = _last_features(weight.network).register_forward_hook(lambda module, given, out: kept.append(out))
+    handles = [
+        module.register_forward_hook(lambda module, given, out: kept.append(out))
+        for module in _feature_maps(weight.network)
+    ]
+    if not handles:
+        raise InvalidInput(f"The network of '{weight.card.id}' is a program and cannot be looked into.")
     try:
         with torch.enable_grad():
             # The parameters are frozen; without this nothing would be differentiated.
             logits = weight.network(x.to(weight.device).requires_grad_(True))
-            (gradient,) = torch.autograd.grad(logits[:, index].sum(), kept[0])
+            scores = logits[:, index]
+            if logits.ndim > 2:
+                scores = scores * (logits.detach().argmax(1) == index)
+            features = min(reversed(kept), key=lambda out: out[0, 0].numel())
+            (gradient,) = torch.autograd.grad(scores.sum(), features)
     finally:
-        handle.remove()
-    importance = gradient.mean(dim=(2, 3), keepdim=True)
-    return F.relu((importance * kept[0]).sum(1)).detach().float().cpu()
+        for handle in handles:
+            handle.remove()
+    importance = gradient.mean(dim=tuple(range(2, gradient.ndim)), keepdim=True)
+    return F.relu((importance * features).sum(1)).detach().float().cpu()
 
 
-def _last_features(network: nn.Module) -> nn.Module:
+def _feature_maps(network: nn.Module) -> list[nn.Module]:
+    """What may put out the deepest features: the part that is named so, else every convolution."""
     named = getattr(network, "high_level", None)
     if isinstance(named, nn.Module):
-        return named
-    return [module for module in network.modules() if isinstance(module, nn.Conv2d)][-1]
+        return [named]
+    return [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Conv3d)]
 
 
 def uncertainty(
@@ -130,27 +182,26 @@ def uncertainty(
         region: as for `saliency`.
 
     Raises:
-        InvalidInput: a weight for volumes, whose scores lie on another grid.
+        InvalidInput: a volume for a weight of single images, or the other way round.
         Cancelled: `watch.cancelled` returned True.
     """
     card, watch = weight.card, watch or Watch()
-    if card.dimension != 2:
-        raise InvalidInput(
-            f"Uncertainty is computed for weights of single images and slices; '{card.id}' takes volumes."
-        )
+    check_dimension(card, image)
     names: list[str] = []
     total: Tensor | None = None
     touched: npt.NDArray[np.bool_] | None = None
-    for name, variant, mirrored in _variants(image, mirror=card.preprocessing.tta_flip):
+    variants = list(_variants(image, mirror=card.preprocessing.tta_flip))
+    for name, variant, mirrored in variants:
         if watch.cancelled():
             raise Cancelled("Cancelled; no map was kept.")
-        watch.notice(f"Uncertainty: {name}")
+        watch.advance(len(names) / len(variants), f"Uncertainty: {name}")
+        within = replace(watch, advance=lambda share, line: None)
         names.append(name)
         if card.intent is Intent.CLASSIFICATION:
             where = region[..., ::-1] if region is not None and mirrored else region
-            scores = torch.tensor(list(classify(weight, variant, where, watch).values()))[None]
+            scores = torch.tensor(list(classify(weight, variant, where, within).values()))[None]
         else:
-            scores = segmentation_scores(weight, variant, watch)
+            scores = segmentation_scores(weight, variant, within).float()
             scores = scores.flip(-1) if mirrored else scores
             outlined = (scores.argmax(1) > 0).numpy()
             touched = outlined if touched is None else touched | outlined
@@ -160,6 +211,9 @@ def uncertainty(
     if touched is None:
         return Uncertainty(None, float(entropy[0]), tuple(names))
     value = float(entropy.numpy()[touched].mean()) if touched.any() else 0.0
+    if card.dimension == 3:
+        restored = restore_volume(image, card.preprocessing, entropy[None])
+        return Uncertainty(restored[0].astype(np.float32), value, tuple(names))
     found = torch.cat([restore(part[None, None], image.shape[1:])[0] for part in entropy])
     return Uncertainty(found.numpy().astype(np.float32), value, tuple(names))
 

@@ -95,12 +95,22 @@ class SlidingWindow:
 
     Args:
         watch: is told how far it is, and asked before every window whether to stop.
+        part: of all the work, from where to where a call of this goes.
+        run: instead of the network: what gives (n, any, k, j, i) for windows (n, c, k, j, i).
     """
 
-    def __init__(self, network: nn.Module, recipe: Preprocessing, device: torch.device, watch: Watch) -> None:
-        self.recipe, self.watch = recipe, watch
+    def __init__(
+        self,
+        network: nn.Module,
+        recipe: Preprocessing,
+        device: torch.device,
+        watch: Watch,
+        part: tuple[float, float] = (0.0, 1.0),
+        run: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self.recipe, self.watch, self.part = recipe, watch, part
         self.batch = 1 if device.type == "cpu" else 4
-        self.run = BatchRunner(network, device, batch=self.batch, cancelled=watch.cancelled, notice=watch.notice)
+        self.run = run or BatchRunner(network, device, batch=self.batch, cancelled=watch.cancelled, notice=watch.notice)
         self._done, self._all, self._told = 0, 1, 0
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -151,9 +161,11 @@ class SlidingWindow:
         scores = self.run(windows)
         self._done += len(windows)
         tenth = 10 * self._done // self._all
-        if tenth > self._told and self._all >= 10:
+        if tenth > self._told:
             self._told = tenth
-            self.watch.notice(f"{self._done} of {self._all} windows")
+            begin, end = self.part
+            share = begin + (end - begin) * self._done / self._all
+            self.watch.advance(share, f"{self._done} of {self._all} windows")
         return scores
 
 
@@ -185,6 +197,7 @@ def volume_scores(weight: LoadedWeight, image: MedicalImage, watch: Watch) -> Te
     slide = SlidingWindow(weight.runner, card.preprocessing, weight.device, watch)
     kept = torch.empty(len(card.structures) + 1, *grid.shape, dtype=torch.float16)
     for core, wide in _slabs(grid.shape, card.preprocessing.size[0], len(kept)):
+        slide.part = (core.start / grid.shape[0], core.stop / grid.shape[0])
         scores = slide(x[:, wide])
         inner = slice(core.start - wide.start, core.stop - wide.start)
         if len(scores) != len(kept):

@@ -98,7 +98,7 @@ def describe(plan: Plan, abilities: Sequence[Ability]) -> str:
         abilities: the catalogue, for the steps' modalities.
     """
     known = {a.id: a for a in abilities}
-    lines = []
+    lines = [f"First: {filter_words(step.filter)}." for step in plan.preprocessing]
     for task in plan.pipeline:
         ability = known.get(task.weight_name or "")
         verb = "Segment" if task.intent is Intent.SEGMENTATION else "Classify"
@@ -116,6 +116,20 @@ def describe(plan: Plan, abilities: Sequence[Ability]) -> str:
     if plan.message:
         lines.append(plan.message)
     return "\n".join(lines)
+
+
+def filter_words(chosen: Any) -> str:
+    """A filter in words, with the parameters that are not those of a default."""
+    names = {
+        "curvature-flow": "denoise by curvature flow",
+        "non-local-means": "denoise by non-local means",
+        "clahe": "enhance local contrast (CLAHE)",
+        "n4": "correct the bias field (N4)",
+        "standardise": "standardise intensities",
+    }
+    if chosen.name != "window":
+        return names[chosen.name]
+    return f"{chosen.preset} window" if chosen.preset else f"window at level {chosen.level:g}, width {chosen.width:g}"
 
 
 def _condition(on: Condition, plan: Plan) -> str:

@@ -17,6 +17,8 @@ from ..errors import EndpointFailed, InvalidInput
 from ..plan import Plan
 from .checks import checked_prompt
 from .endpoint_schema import AnswerRejected, messages, parsed_answer, schema
+from .filtering import with_filters, without_filters
+from .foreign import without_foreign
 
 MAXIMUM_ANSWER = 1_000_000
 """Longest answer that is read, in bytes."""
@@ -85,7 +87,7 @@ class EndpointPlanner:
             form = None
             text = self._ask(talk, form)
         try:
-            return parsed_answer(text, prompt, abilities, self.name)
+            return _filtered(parsed_answer(text, prompt, abilities, self.name))
         except AnswerRejected as error:
             complaint = str(error)
         talk = [
@@ -97,7 +99,7 @@ class EndpointPlanner:
             },
         ]
         try:
-            return parsed_answer(self._ask(talk, form), prompt, abilities, self.name)
+            return _filtered(parsed_answer(self._ask(talk, form), prompt, abilities, self.name))
         except AnswerRejected as error:
             raise EndpointFailed(
                 f"The model '{self.model}' answered twice with something that is not a valid plan "
@@ -208,6 +210,11 @@ class _SameHostOnly(urllib.request.HTTPRedirectHandler):
         if code in (307, 308) and req.get_method() == "POST":
             return urllib.request.Request(newurl, data=req.data, headers=dict(req.header_items()), method="POST")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _filtered(plan: Plan) -> Plan:
+    """With the filters that the prompt asks for, which a model is not asked about."""
+    return with_filters(plan, without_filters(without_foreign(plan.prompt).text))
 
 
 def _unobserved(event: str, details: dict[str, object]) -> None:

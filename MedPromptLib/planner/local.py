@@ -19,6 +19,7 @@ from ..plan import Plan, Status
 from .assemble import Assembler
 from .checks import checked_prompt
 from .decoding import Decoded, Decoder
+from .filtering import alone, with_filters, without_filters
 from .foreign import without_foreign
 from .from_lines import LineReader
 from .lines import Line, LinesRejected, parse_lines
@@ -98,14 +99,30 @@ class LanguageModelPlanner:
         foreign = without_foreign(prompt)
         if len(prompt) > LONGEST:
             return self._unread(prompt, TOO_LONG)
-        decoded = self._decoded(foreign.text, cancelled)
+        asked = without_filters(foreign.text)
+        if asked.text != foreign.text:
+            rest = self._draft(prompt, asked.text, foreign.stretches, abilities, cancelled)
+            if rest.plan.pipeline:
+                return rest._replace(plan=with_filters(rest.plan, asked))
+        whole = self._draft(prompt, foreign.text, foreign.stretches, abilities, cancelled)
+        return whole._replace(plan=alone(whole.plan, asked))
+
+    def _draft(
+        self,
+        prompt: str,
+        text: str,
+        stretches: tuple[str, ...],
+        abilities: Sequence[Ability],
+        cancelled: Callable[[], bool],
+    ) -> LanguageDraft:
+        decoded = self._decoded(text, cancelled)
         try:
             lines = parse_lines(decoded.text)
         except LinesRejected:
             return self._unread(prompt, UNREADABLE)
-        reading = read(prompt, foreign.text, abilities)
-        said = LineReader(reading, foreign.text, abilities).run(lines)
-        result = Assembler(prompt, reading.lexicon, said, foreign.stretches).build()
+        reading = read(prompt, text, abilities)
+        said = LineReader(reading, text, abilities).run(lines)
+        result = Assembler(prompt, reading.lexicon, said, stretches).build()
         doubts = result.doubts if decoded.complete else (*result.doubts, "the reading was cut off")
         plan = result.as_plan(prompt, self.name)
         return LanguageDraft(plan, doubts, lines, decoded.certainty)

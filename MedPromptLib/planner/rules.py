@@ -9,6 +9,7 @@ from ..catalog import Ability
 from ..plan import Plan
 from .assemble import Assembler
 from .checks import checked_prompt
+from .filtering import alone, with_filters, without_filters
 from .foreign import without_foreign
 from .interpret import Interpreter
 from .reading import read
@@ -45,9 +46,18 @@ class RulePlanner:
         """
         checked_prompt(prompt)
         foreign = without_foreign(prompt)
-        reading = read(prompt, foreign.text, abilities)
+        asked = without_filters(foreign.text)
+        if asked.text != foreign.text:
+            rest = self._draft(prompt, asked.text, foreign.stretches, abilities)
+            if rest.plan.pipeline:
+                return rest._replace(plan=with_filters(rest.plan, asked))
+        whole = self._draft(prompt, foreign.text, foreign.stretches, abilities)
+        return whole._replace(plan=alone(whole.plan, asked))
+
+    def _draft(self, prompt: str, text: str, stretches: tuple[str, ...], abilities: Sequence[Ability]) -> Draft:
+        reading = read(prompt, text, abilities)
         said = Interpreter(reading).run()
-        result = Assembler(prompt, reading.lexicon, said, foreign.stretches).build()
+        result = Assembler(prompt, reading.lexicon, said, stretches).build()
         plan = result.as_plan(prompt, self.name)
         waits = any(a.condition is not None for a in said.asks if not a.cancelled and not a.negated)
         lost = waits and plan.pipeline and not plan.omissions and not any(t.condition_on for t in plan.pipeline)

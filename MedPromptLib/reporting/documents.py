@@ -20,7 +20,8 @@ h1 { font-size: 1.6rem; margin: 0 0 1rem; } h2 { font-size: 1.1rem; margin: 1.4r
 p { margin: .3rem 0; } img { max-width: 100%; border: 1px solid #d5dbe1; margin: 1rem 0; }
 table { border-collapse: collapse; width: 100%; font-size: .82rem; margin-top: .4rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .5rem; border-bottom: 1px solid #d5dbe1; }
-th { background: #eef2f6; } td.number { white-space: nowrap; }
+th { background: #eef2f6; } td:nth-child(5) { min-width: 10rem; }
+td:nth-child(n + 6) { min-width: 5.8rem; overflow-wrap: anywhere; }
 .note { color: #5b6875; } .disclaimer { color: #a01010; font-weight: 600; margin-top: 1.2rem; }
 @media print { body { margin: 0; max-width: none; } }
 """

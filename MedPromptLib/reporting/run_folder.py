@@ -23,7 +23,7 @@ def read_run(folder: Path, catalog: Catalog) -> Run:
     """
     provenance = read_provenance(folder)
     from ..headless import open_scene_bundle
-    from ..scene import segmentation_to_labels, volume_nodes, volume_to_image
+    from ..scene import volume_nodes, volume_to_image
 
     with open_scene_bundle(folder / SCENE_NAME) as opened:
         volumes = volume_nodes(opened.scene)
@@ -38,22 +38,12 @@ def read_run(folder: Path, catalog: Catalog) -> Run:
             notes=provenance.input_notes,
         )
         segmentations = []
-        for task_id, rows in _by_task(provenance.findings, "segmentation").items():
+        for task_id, rows in by_task(provenance.findings, "segmentation").items():
             node = _segmentation_node(opened.scene, task_id, folder)
-            structures = _structures(rows, catalog)
-            segmentations.append(
-                Segmentation(
-                    task_id=task_id,
-                    weight_id=rows[0].weight_id,
-                    weight_sha256=rows[0].weight_sha256,
-                    labels=segmentation_to_labels(node, volumes[0], structures),
-                    structures=structures,
-                    confidence={r.structure: r.probability for r in rows if r.probability is not None},
-                )
-            )
+            segmentations.append(segmentation_of(node, volumes[0], rows, catalog))
     classifications = [
         _classification(row, catalog)
-        for rows in _by_task(provenance.findings, "classification").values()
+        for rows in by_task(provenance.findings, "classification").values()
         for row in rows
     ]
     return Run(image, tuple(segmentations), tuple(classifications), provenance)
@@ -76,7 +66,30 @@ def read_provenance(folder: Path) -> Provenance:
         ) from error
 
 
-def _by_task(findings: Sequence[Finding], kind: str) -> dict[int, list[Finding]]:
+def segmentation_of(node: Any, volume: Any, rows: Sequence[Finding], catalog: Catalog) -> Segmentation:
+    """A task's segmentation as its node has it now.
+
+    Args:
+        rows: the task's findings.
+
+    Raises:
+        InvalidInput: the weight is not installed as it was.
+    """
+    from ..scene import segmentation_to_labels
+
+    structures = _structures(rows, catalog)
+    return Segmentation(
+        task_id=rows[0].task_id,
+        weight_id=rows[0].weight_id,
+        weight_sha256=rows[0].weight_sha256,
+        labels=segmentation_to_labels(node, volume, structures),
+        structures=structures,
+        confidence={r.structure: r.probability for r in rows if r.probability is not None},
+    )
+
+
+def by_task(findings: Sequence[Finding], kind: str) -> dict[int, list[Finding]]:
+    """Findings of a kind by their task, in order."""
     out: dict[int, list[Finding]] = {}
     for finding in findings:
         if finding.kind == kind:
@@ -94,12 +107,17 @@ def _segmentation_node(scene: Any, task_id: int, folder: Path) -> Any:
 
 
 def _structures(rows: Sequence[Finding], catalog: Catalog) -> tuple[Structure, ...]:
-    card = _card(rows[0], catalog)
+    card = card_of(rows[0], catalog)
     names = {row.structure for row in rows}
     return tuple(s for s in card.structures if s.name in names)
 
 
-def _card(row: Finding, catalog: Catalog) -> WeightCard:
+def card_of(row: Finding, catalog: Catalog) -> WeightCard:
+    """The card of what made a finding.
+
+    Raises:
+        InvalidInput: that weight is not installed as it was.
+    """
     if row.weight_id not in catalog or catalog.card(row.weight_id).file.sha256 != row.weight_sha256:
         raise InvalidInput(
             f"The weight '{row.weight_id}' of this run is not installed as it was then; install it, or make the report "
@@ -110,7 +128,7 @@ def _card(row: Finding, catalog: Catalog) -> WeightCard:
 
 def _classification(row: Finding, catalog: Catalog) -> Classification:
     """The answer as far as the record has it: the reported class, and the positive classes together."""
-    card = _card(row, catalog)
+    card = card_of(row, catalog)
     if row.probability is None or row.result not in card.classes:
         raise InvalidInput(
             f"The record of this run holds no answer of '{row.weight_id}' that its card knows; run the request again."

@@ -31,6 +31,8 @@ from .agreement import compare
 from .decisions import Decision, Review, now
 from .training_set import LabelMap, ReviewedCase
 
+ARCHIVED = "MedPrompt.ArchivedAs"
+"""A table's attribute with the run's name in an archive."""
 PROPOSED_ROLE = "MedPrompt.Proposed"
 """Node reference of a segmentation to a hidden one with the masks as they were before they were edited."""
 NUMBERS = ("quality", "dice", "hd95", "changed_pixels", "changed_mm2", "changed_ml")
@@ -95,6 +97,15 @@ class SceneReview:
             return Provenance.model_validate_json(text.GetText()) if text is not None else None
         except ValidationError:
             return None
+
+    @property
+    def archived_as(self) -> str:
+        """The run's name in the archive it was filed to or comes from; empty if neither."""
+        return str(self.table.GetAttribute(ARCHIVED) or "")
+
+    @archived_as.setter
+    def archived_as(self, name: str) -> None:
+        self.table.SetAttribute(ARCHIVED, name)
 
     @property
     def items(self) -> tuple[Item, ...]:

@@ -285,6 +285,10 @@ def _classification(weight: LoadedWeight, cases: Cases, report: Report, record: 
     def macro_f1(chosen: npt.NDArray[np.intp]) -> float:
         return float(np.mean([f1(truth[chosen] == n, best[chosen] == n) for n in range(len(card.classes))]))
 
+    def balanced(chosen: npt.NDArray[np.intp]) -> float:
+        hit = (best == truth)[chosen]
+        return float(np.mean([hit[truth[chosen] == n].mean() for n in np.unique(truth[chosen])]))
+
     statistics: list[tuple[str, str, Callable[[npt.NDArray[np.intp]], float], int]] = [
         ("accuracy", "all classes", accuracy, len(truth)),
         ("macro F1", "all classes", macro_f1, len(truth)),
@@ -292,6 +296,7 @@ def _classification(weight: LoadedWeight, cases: Cases, report: Report, record: 
         ("ECE of perfect calibration on as many images", "all classes", chance, len(truth)),
     ]
     if len(card.classes) > 2:
+        statistics.insert(1, ("balanced accuracy", "all classes", balanced, len(truth)))
         statistics.append(("accuracy", "finding against none", finding_accuracy, len(truth)))
     statistics.append(("AUC", "finding against none", auc, len(truth)))
     for number, name in enumerate(card.classes):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..catalog import WeightCard
 from ..errors import InvalidInput
-from ..measured import Measurement
+from ..measured import Measurement, is_floor, short_floor, with_interval
 from ..plan import Intent
 from .across_sources import AUC, FRAME_AUC
 from .evaluation import PER_PATIENT
@@ -59,29 +59,11 @@ def _line(card: WeightCard, rows: Sequence[Measurement]) -> str:
     return f"| `{card.id}` | {card.title} | {where} | {'; '.join(figures)} | {floors} |"
 
 
-def is_floor(measurement: Measurement) -> bool:
-    """Whether it is of a trivial method and not of the weight."""
-    return measurement.metric.startswith(("Dice of ", "accuracy of ", "AUC of "))
-
-
-def short_floor(measurement: Measurement) -> str:
-    """`Dice of the mean shape` → `mean shape Dice`."""
-    metric, _, method = measurement.metric.partition(" of ")
-    return f"{method.removeprefix('the ').removeprefix('a ')} {metric}"
-
-
 def _whole(card: WeightCard) -> tuple[str, ...]:
     """The subjects that stand for everything a card does."""
     if card.intent is Intent.CLASSIFICATION:
         return ("all classes", "finding against none")
     return (ALL_STRUCTURES,) if len(card.structures) > 1 else (card.structures[0].name,)
-
-
-def with_interval(measurement: Measurement) -> str:
-    """Value and interval to three digits."""
-    if measurement.low is None or measurement.high is None:
-        return f"{measurement.value:.3f}"
-    return f"{measurement.value:.3f} ({measurement.low:.3f}–{measurement.high:.3f})"
 
 
 def _segmentation(card: WeightCard, rows: Sequence[Measurement]) -> list[str]:
@@ -103,6 +85,8 @@ def _classification(card: WeightCard, rows: Sequence[Measurement]) -> list[str]:
     texts = []
     if accuracy := by_name.get(("accuracy", "all classes")):
         texts.append(f"accuracy {with_interval(accuracy)}")
+    if balanced := by_name.get(("balanced accuracy", "all classes")):
+        texts.append(f"balanced accuracy {with_interval(balanced)}")
     told = [by_name.get((metric, "finding against none")) for metric in ("AUC", "sensitivity", "specificity")]
     if parts := [f"{m.metric} {with_interval(m)}" for m in told if m]:
         texts.append(f"{finding} or not: {', '.join(parts)}")

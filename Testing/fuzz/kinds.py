@@ -272,7 +272,7 @@ def use_recipe(folder: Path, out: Path) -> None:
 
 def use_run(folder: Path, out: Path) -> None:
     """Write a report of the run."""
-    command("report", folder, "--weights", weights())
+    command("report", folder, "--weights", weights(), "--prose", "template")
 
 
 def use_catalogue(folder: Path, out: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import slicer
@@ -12,14 +13,31 @@ from qt_adapter import Desktop
 
 from MedPromptLib.images import MedicalImage
 from MedPromptLib.scene import image_to_volume
-from panel.user import TWO_STEPS, User
+from panel.user import ANALYSE, ARCHIVE, REVIEW, SETTINGS, TWO_STEPS, WEIGHTS, User
 
 TO_CONFIRM = "Segment lungs and heart; if pneumonia is bacterial, outline the consolidation."
-STATES = ("empty", "planned", "confirm", "running", "done", "review", "error", "weights", "settings", "endpoint")
+STATES = (
+    "empty",
+    "planned",
+    "confirm",
+    "running",
+    "done",
+    "review",
+    "report",
+    "archive",
+    "error",
+    "weights",
+    "settings",
+    "endpoint",
+)
 
 
-def states(application: Desktop, user: User, radiograph: MedicalImage) -> Iterator[str]:
-    """Names of states; the panel is in the state while its name is handed out."""
+def states(application: Desktop, user: User, radiograph: MedicalImage, folder: Path) -> Iterator[str]:
+    """Names of states; the panel is in the state while its name is handed out.
+
+    Args:
+        folder: for the archive that is made.
+    """
     user.wait(lambda: user.logic.isPrepared)
     user.wait(user.examplesButton.isEnabled)
     yield "empty"
@@ -48,7 +66,10 @@ def states(application: Desktop, user: User, radiograph: MedicalImage) -> Iterat
     QtTest.QTest.qWait(50)
     yield "done"
 
-    user.open_page(1)
+    user.open_page(REVIEW)
+    user.click(user.reviewerEdit)
+    QtTest.QTest.keyClicks(user.reviewerEdit, "A. Reader")
+    user.press("Escape", user.reviewerEdit)
     user.press("A")
     user.press("E")
     editor = application.editor
@@ -59,18 +80,41 @@ def states(application: Desktop, user: User, radiograph: MedicalImage) -> Iterat
     user.press("4")
     yield "review"
 
-    user.open_page(0)
+    user.open_report()
+    user.click(user.makeReportButton)
+    user.wait(lambda: user.see(user.reportView))
+    others = (user.requestSection, user.planSection, user.resultsSection)
+    for section in others:
+        user.click(section.header)
+    yield "report"
+    for section in (*others, user.reportSection):
+        user.click(section.header)
+
+    user.open_page(ARCHIVE)
+    page = user.panel.widget.archive
+    page.access.create(folder / "runs.db", False, lambda made: None)
+    user.wait(user.fileRunButton.isEnabled)
+    QtTest.QTest.keyClicks(user.projectEdit, "chest films")
+    user.click(user.fileRunButton)
+    user.wait(lambda: user.archiveStatusLabel.text().startswith("Filed as"))
+    user.click(user.archiveWordsEdit)
+    QtTest.QTest.keyClicks(user.archiveWordsEdit, "lung")
+    user.press("Return", user.archiveWordsEdit)
+    user.wait(lambda: user.hitTable.rowCount() > 0)
+    yield "archive"
+
+    user.open_page(ANALYSE)
     user.choose(user.deviceSelector, "cuda:3")
     user.click(user.applyButton)
     user.wait(lambda: "'cuda:3' is not there" in user.statusLabel.text())
     yield "error"
 
     user.choose(user.deviceSelector, "auto")
-    user.open_page(2)
+    user.open_page(WEIGHTS)
     user.choose(user.weightSelector, "chest_structures_seg_cxr")
     yield "weights"
 
-    user.open_page(3)
+    user.open_page(SETTINGS)
     yield "settings"
 
     user.urlEdit.setText("http://localhost:11434/v1")

@@ -25,31 +25,31 @@ from panel.user import LUNGS_PROMPT, MODULE_FILE, ROOT, User, node_ids
 HEAVY = {"torch", "transformers", "monai", "safetensors", "SimpleITK"}
 
 
-def loaded_after(code: str) -> set[str]:
-    """Top-level packages that a piece of code imports in a fresh process, beyond what the adapter needs."""
+def loaded_after(code: str) -> tuple[set[str], set[str]]:
+    """Top-level packages that are imported in a fresh process, beyond what the adapter needs, once the module has been
+    discovered and once a piece of code has run.
+    """
     search = [str(ROOT / "Testing"), str(ROOT)]
     prelude = f"import sys; sys.path[:0] = {search!r}\nfrom pathlib import Path\nfrom qt_adapter import desktop\n"
     body = (
         "with desktop() as application:\n"
         "    before = set(sys.modules)\n"
         f"    module = application.load_module(Path({str(MODULE_FILE)!r}))\n"
+        "    print(sorted({name.partition('.')[0] for name in set(sys.modules) - before}))\n"
         f"{code}"
         "    print(sorted({name.partition('.')[0] for name in set(sys.modules) - before}))\n"
     )
     done = subprocess.run([sys.executable, "-c", prelude + body], capture_output=True, text=True, check=True)
-    return set(re.findall(r"'(\w+)'", done.stdout.splitlines()[-1]))
+    discovered, after = (set(re.findall(r"'(\w+)'", line)) for line in done.stdout.splitlines() if line[:1] == "[")
+    return discovered, after
 
 
-def test_discovering_the_module_imports_nothing_heavy() -> None:
-    loaded = loaded_after("")
-    assert "MedPrompt" in loaded
-    assert not loaded & (HEAVY | {"pydantic"})
-
-
-def test_opening_the_panel_imports_nothing_heavy_either() -> None:
-    loaded = loaded_after("    application.open_panel(module)\n")
-    assert "MedPromptWidgets" in loaded
-    assert not loaded & HEAVY
+def test_discovering_the_module_and_opening_its_panel_import_nothing_heavy() -> None:
+    discovered, opened = loaded_after("    application.open_panel(module)\n")
+    assert "MedPrompt" in discovered
+    assert not discovered & (HEAVY | {"pydantic"})
+    assert "MedPromptWidgets" in opened
+    assert not opened & HEAVY
 
 
 def test_the_panel_is_on_screen_within_three_tenths_of_a_second(
@@ -140,14 +140,14 @@ def test_the_panel_opens_where_nothing_is_installed_yet() -> None:
         "    from PySide6 import QtTest\n"
         "    panel = application.open_panel(module)\n"
         "    panel.widget.ui.promptEdit.setPlainText('segment the lungs')\n"
-        "    for page in (1, 2, 3, 0):\n"
+        "    for page in (1, 2, 3, 4, 0):\n"
         "        panel.widget.ui.pages.setCurrentIndex(page)\n"
         "        QtTest.QTest.qWait(300)\n"
         "    assert panel.widget.ui.setupFrame.visible, 'no offer to install'\n"
         "    assert not panel.widget.logic.isPrepared\n"
         "    assert application.slot_errors == [], application.slot_errors\n"
     )
-    assert not loaded_after(code) & HEAVY
+    assert not loaded_after(code)[1] & HEAVY
 
 
 def test_the_language_model_is_offered_where_it_is_missing_and_apply_works_without_it(
@@ -221,7 +221,9 @@ def test_the_requirements_are_the_projects_own_lower_bounds_and_do_not_name_torc
     assert set(lines) <= set(project["dependencies"])
 
 
-def test_an_analysis_needs_only_what_slicer_has_and_the_panel_installs(a_radiograph_file: Path) -> None:
+def test_the_very_first_analysis_blocks_nothing_and_needs_only_what_slicer_has_and_the_panel_installs(
+    a_radiograph_file: Path,
+) -> None:
     absent = ("matplotlib", "monai", "sklearn", "transformers", "tokenizers", "rich", "nibabel", "pandas", "psutil")
     code = f"""
 import sys
@@ -230,22 +232,32 @@ from pathlib import Path
 from qt_adapter import desktop
 with desktop() as application:
     sys.modules.update(dict.fromkeys({absent!r}))
-    module = application.load_module(Path({str(MODULE_FILE)!r}))
     from MedPromptLib.images import read_image
     from MedPromptLib.scene import image_to_volume
-    nodes = module.MedPromptLogic().run(image_to_volume(read_image({str(a_radiograph_file)!r})), {LUNGS_PROMPT!r})
-    print(nodes.table.GetNumberOfRows())
+    from panel.user import Heartbeat, User
+    image_to_volume(read_image({str(a_radiograph_file)!r}), name="chest")
+    user = User(application.open_panel(application.load_module(Path({str(MODULE_FILE)!r}))))
+    user.wait(lambda: user.logic.isPrepared)
+    user.type_prompt({LUNGS_PROMPT!r})
+    user.wait_for_the_plan()
+    assert "torch" not in sys.modules
+    with Heartbeat() as heart:
+        user.run()
+    assert "torch" in sys.modules
+    print(user.findingsTable.rowCount(), heart.longest, heart.on_the_clock)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split()[-1] == "3"
+    rows, longest, on_the_clock = done.stdout.split()[-3:]
+    assert rows == "3"
+    assert float(longest) < 0.1, f"{on_the_clock} s on the clock"
 
 
 # ---------------------------------------------------------------------------------------------------- without the panel
 
 
-def test_the_logic_runs_without_the_panel(the_module: types.ModuleType, a_radiograph: MedicalImage) -> None:
-    volume = image_to_volume(a_radiograph, slicer.mrmlScene, "chest")
+def test_the_logic_runs_without_the_panel(the_module: types.ModuleType, a_film: MedicalImage) -> None:
+    volume = image_to_volume(a_film, slicer.mrmlScene, "chest")
     events: list[Any] = []
     nodes = the_module.MedPromptLogic().run(volume, LUNGS_PROMPT, device="cpu", progressCallback=events.append)
     assert nodes.segmentations[0].GetSegmentation().GetNumberOfSegments() == 3
@@ -254,8 +266,8 @@ def test_the_logic_runs_without_the_panel(the_module: types.ModuleType, a_radiog
     assert all(0 <= event.done <= 1 and event.message for event in events)
 
 
-def test_the_logic_can_be_cancelled(the_module: types.ModuleType, a_radiograph: MedicalImage) -> None:
-    volume = image_to_volume(a_radiograph, slicer.mrmlScene, "chest")
+def test_the_logic_can_be_cancelled(the_module: types.ModuleType, a_film: MedicalImage) -> None:
+    volume = image_to_volume(a_film, slicer.mrmlScene, "chest")
     before = node_ids()
     with pytest.raises(Cancelled):
         the_module.MedPromptLogic().run(volume, LUNGS_PROMPT, cancelled=lambda: True)

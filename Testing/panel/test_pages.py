@@ -12,7 +12,7 @@ from PySide6 import QtTest
 from qt_adapter import Desktop
 
 from MedPromptLib.planner.consent import Consents
-from panel.user import LUNGS_PROMPT, MODULE_FILE, User
+from panel.user import ANALYSE, LUNGS_PROMPT, MODULE_FILE, SETTINGS, WEIGHTS, User
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def a_weight_folder(tmp_path: Path) -> Path:
 
 
 def test_cards_are_readable_sheets(a_user: User) -> None:
-    a_user.open_page(2)
+    a_user.open_page(WEIGHTS)
     catalog = a_user.logic.catalog
     assert a_user.weightSelector.count() == len(catalog)
     for card in catalog:
@@ -51,7 +51,7 @@ def test_a_weight_is_added_used_and_removed(
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda text: bool(asked.append(text)))
-    a_user.open_page(2)
+    a_user.open_page(WEIGHTS)
     before = a_user.weightSelector.count()
     a_user.panel.widget.weights.add(a_weight_folder)
     assert "trying" in a_user.weightsStatusLabel.text()
@@ -61,7 +61,7 @@ def test_a_weight_is_added_used_and_removed(
     assert "My own polyps" in a_user.cardView.toPlainText()
     assert (tmp_path / "home" / "weights" / "my_polyps" / "card.json").is_file()
 
-    a_user.open_page(0)
+    a_user.open_page(ANALYSE)
     a_user.logic.usePlanner("rules")
     a_user.type_prompt("Segment the polyp.")
     a_user.wait_for_the_plan()
@@ -71,7 +71,7 @@ def test_a_weight_is_added_used_and_removed(
         "with polyp_seg_colonoscopy",
     }
 
-    a_user.open_page(2)
+    a_user.open_page(WEIGHTS)
     a_user.choose(a_user.weightSelector, "my_polyps")
     assert a_user.removeWeightButton.isEnabled()
     a_user.click(a_user.removeWeightButton)
@@ -85,7 +85,7 @@ def test_a_weight_is_added_used_and_removed(
 
 
 def test_a_folder_that_is_no_weight_is_one_sentence(a_user: User, tmp_path: Path) -> None:
-    a_user.open_page(2)
+    a_user.open_page(WEIGHTS)
     a_user.panel.widget.weights.add(tmp_path)
     a_user.wait(lambda: "There is no card.json" in a_user.weightsStatusLabel.text())
     assert "c0392b" in a_user.weightsStatusLabel.styleSheet()
@@ -93,7 +93,7 @@ def test_a_folder_that_is_no_weight_is_one_sentence(a_user: User, tmp_path: Path
 
 
 def test_verifying_finds_an_altered_file(a_user: User, a_weight_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    a_user.open_page(2)
+    a_user.open_page(WEIGHTS)
     a_user.click(a_user.verifyWeightsButton)
     a_user.wait(lambda: "weights are whole" in a_user.weightsStatusLabel.text())
 
@@ -113,7 +113,7 @@ def test_a_broken_card_is_named_and_hides_no_other(
     (a_weight_folder / "card.json").write_text("{", encoding="utf-8")
     monkeypatch.setenv("MEDPROMPT_WEIGHTS", str(a_weight_folder.parent))
     a_user.analysis.cardsChanged()
-    a_user.open_page(2)
+    a_user.open_page(WEIGHTS)
     assert "my_polyps" in a_user.usageLabel.text()
     assert a_user.weightSelector.count() > 3
 
@@ -122,7 +122,7 @@ def test_a_broken_card_is_named_and_hides_no_other(
 
 
 def test_the_privacy_statement_is_on_the_page(a_user: User) -> None:
-    a_user.open_page(3)
+    a_user.open_page(SETTINGS)
     assert a_user.see(a_user.privacyLabel)
     assert "never leave this computer" in a_user.privacyLabel.text()
     assert "not for diagnosis" in a_user.privacyLabel.text()
@@ -130,7 +130,7 @@ def test_the_privacy_statement_is_on_the_page(a_user: User) -> None:
 
 
 def test_the_rules_alone_can_be_chosen_and_are_kept(a_desktop: Desktop, a_user: User) -> None:
-    a_user.open_page(3)
+    a_user.open_page(SETTINGS)
     a_user.choose(a_user.plannerSelector, "Rules only")
     assert a_user.logic.planner == "rules"
     second = a_desktop.open_panel(__import__("sys").modules[MODULE_FILE.stem])
@@ -140,7 +140,7 @@ def test_the_rules_alone_can_be_chosen_and_are_kept(a_desktop: Desktop, a_user: 
 
 
 def test_the_device_of_new_scenes_is_kept(a_user: User) -> None:
-    a_user.open_page(3)
+    a_user.open_page(SETTINGS)
     a_user.choose(a_user.defaultDeviceSelector, "cpu")
     slicer.mrmlScene.Clear()
     assert a_user.deviceSelector.currentText() == "cpu"
@@ -148,7 +148,7 @@ def test_the_device_of_new_scenes_is_kept(a_user: User) -> None:
 
 def choose_endpoint(user: User, url: str = "http://localhost:1/v1") -> None:
     """Set up an endpoint on the page."""
-    user.open_page(3)
+    user.open_page(SETTINGS)
     user.choose(user.plannerSelector, "Rules and an endpoint")
     for field, text in ((user.urlEdit, url), (user.modelEdit, "a-model")):
         field.clear()
@@ -160,14 +160,14 @@ def test_an_endpoint_is_used_only_after_what_is_sent_was_seen_and_agreed_to(a_re
     user = a_ready_user
     choose_endpoint(user)
     assert not user.agreeButton.isEnabled(), "whoever agrees must have seen what is sent"
-    user.open_page(0)
+    user.open_page(ANALYSE)
     user.wait_for_the_plan()
     QtTest.QTest.qWait(1000)
     assert "the endpoint is asked when you press Apply" in user.verdictLabel.text(), "nothing is sent by typing"
     user.click(user.applyButton)
     user.wait(lambda: "You have not agreed" in user.statusLabel.text())
 
-    user.open_page(3)
+    user.open_page(SETTINGS)
     user.click(user.disclosureButton)
     assert LUNGS_PROMPT in user.disclosureView.toPlainText()
     assert "http://localhost:1/v1/chat/completions" in user.disclosureView.toPlainText()
@@ -176,7 +176,7 @@ def test_an_endpoint_is_used_only_after_what_is_sent_was_seen_and_agreed_to(a_re
     endpoint = user.panel.widget.settings._endpoint()
     assert Consents().given(endpoint)
 
-    user.open_page(0)
+    user.open_page(ANALYSE)
     user.click(user.applyButton)
     user.wait(lambda: "could not be reached" in user.statusLabel.text())
     assert user.applyButton.isEnabled()
@@ -185,7 +185,7 @@ def test_an_endpoint_is_used_only_after_what_is_sent_was_seen_and_agreed_to(a_re
     user.click(user.applyButton)
     user.wait(lambda: "may identify somebody (name), so the prompt was not sent" in user.statusLabel.text())
 
-    user.open_page(3)
+    user.open_page(SETTINGS)
     user.click(user.takeBackButton)
     assert not Consents().given(endpoint)
     assert "until you agree" in user.endpointLabel.text()

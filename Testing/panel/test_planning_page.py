@@ -16,18 +16,18 @@ from MedPromptLib.images import MedicalImage
 from MedPromptLib.plan import Status
 from MedPromptLib.planner import RulePlanner
 from MedPromptLib.scene import image_to_volume
-from panel.user import LUNGS_PROMPT, TWO_STEPS, User
+from panel.user import LUNGS_PROMPT, SETTINGS, TWO_STEPS, User
 
 # ----------------------------------------------------------------------------------------------- when Apply is possible
 
 
 def test_apply_is_disabled_and_says_why_until_an_image_and_a_prompt_are_there(
-    a_user: User, a_radiograph: MedicalImage
+    a_user: User, a_film: MedicalImage
 ) -> None:
     assert not a_user.applyButton.isEnabled()
     assert "Select an image" in a_user.applyButton.toolTip()
 
-    image_to_volume(a_radiograph, slicer.mrmlScene, "chest")
+    image_to_volume(a_film, slicer.mrmlScene, "chest")
     a_user.select_volume("chest")
     assert not a_user.applyButton.isEnabled()
     assert "Type what to outline" in a_user.applyButton.toolTip()
@@ -41,10 +41,10 @@ def test_apply_is_disabled_and_says_why_until_an_image_and_a_prompt_are_there(
 
 
 def test_an_image_that_is_there_already_is_proposed(
-    a_desktop: Desktop, the_module: types.ModuleType, a_radiograph: MedicalImage
+    a_desktop: Desktop, the_module: types.ModuleType, a_film: MedicalImage
 ) -> None:
     slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "labels")
-    image_to_volume(a_radiograph, slicer.mrmlScene, "chest")
+    image_to_volume(a_film, slicer.mrmlScene, "chest")
     panel = a_desktop.open_panel(the_module)
     assert User(panel).inputSelector.currentText() == "chest"
     panel.close()
@@ -211,6 +211,13 @@ def test_what_could_not_be_planned_and_why_is_said(a_ready_user: User) -> None:
     assert "spleen" in a_ready_user.omissionsLabel.text()
 
 
+def test_filters_before_the_first_step_are_said(a_ready_user: User) -> None:
+    a_ready_user.type_prompt("Denoise, then segment the heart on this chest x-ray.")
+    a_ready_user.wait_for_the_plan()
+    assert len(a_ready_user.steps()) == 1
+    assert a_ready_user.omissionsLabel.text() == "First: denoise by curvature flow."
+
+
 def test_a_refused_request_says_why_in_the_plan(a_ready_user: User) -> None:
     a_ready_user.type_prompt("Play some music.")
     a_ready_user.wait_for_the_plan()
@@ -303,7 +310,7 @@ def test_prompts_that_were_run_come_back_and_can_be_forgotten(a_ready_user: User
         seen.append(a_ready_user.promptEdit.toPlainText())
     assert seen == [LUNGS_PROMPT, "Segment the heart on this chest x-ray.", LUNGS_PROMPT, "outline"]
 
-    a_ready_user.open_page(3)
+    a_ready_user.open_page(SETTINGS)
     a_ready_user.click(a_ready_user.forgetButton)
     assert box.history == []
     assert not a_ready_user.historyButton.isEnabled()

@@ -15,30 +15,14 @@ import slicer
 from PySide6 import QtTest, QtWidgets
 from qt_adapter import Desktop
 
-from MedPromptLib.images import MedicalImage
 from MedPromptLib.outputs import write_outputs
-from MedPromptLib.planner import RulePlanner
 from MedPromptLib.results import Run
 from MedPromptLib.review import Decision, find_cases, read_csv
 from MedPromptLib.review.nodes import reviews_in_scene
-from MedPromptLib.scene import image_to_volume
-from MedPromptLib.session import Session
 from MedPromptLib.training.data import read_cases
-from panel.user import TWO_STEPS, User
+from panel.user import ANALYSE, REVIEW, TWO_STEPS, User
 
 CASES = 20
-
-
-@pytest.fixture(scope="session")
-def a_real_run(a_radiograph: MedicalImage) -> Run:
-    """Lungs, heart and pneumonia on the radiograph, made smaller so that twenty copies are quick to open."""
-    small = dataclasses.replace(
-        a_radiograph,
-        array=np.ascontiguousarray(a_radiograph.array[:, ::4, ::4]),
-        ijk_to_ras=a_radiograph.ijk_to_ras @ np.diag([4, 4, 1, 1]),
-    )
-    session = Session(planner=RulePlanner())
-    return session.run(session.route(session.plan(TWO_STEPS), small), small, device="cpu", accept_unusual_input=True)
 
 
 @pytest.fixture(scope="session")
@@ -48,9 +32,8 @@ def the_results(a_real_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Pa
     for number in range(CASES):
         image = dataclasses.replace(a_real_run.image, name=f"film {number:02d}")
         provenance = a_real_run.provenance.model_copy(update={"input_name": image.name})
-        write_outputs(
-            dataclasses.replace(a_real_run, image=image, provenance=provenance), folder / f"film_{number:02d}"
-        )
+        run = dataclasses.replace(a_real_run, image=image, provenance=provenance)
+        write_outputs(run, folder / f"film_{number:02d}", with_picture=False)
     return folder
 
 
@@ -61,16 +44,10 @@ def a_batch(the_results: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def a_reviewer(a_ready_user: User, a_real_run: Run) -> User:
+def a_reviewer(a_user_with_results: User) -> User:
     """Someone on the page Review with fresh results."""
-    a_ready_user.wait_for_the_plan()
-    a_ready_user.logic.session.run = lambda *_, **__: a_real_run
-    slicer.mrmlScene.RemoveNode(slicer.util.getNode("chest"))
-    image_to_volume(a_real_run.image, slicer.mrmlScene, "chest")
-    a_ready_user.select_volume("chest")
-    a_ready_user.run()
-    a_ready_user.open_page(1)
-    return a_ready_user
+    a_user_with_results.open_page(REVIEW)
+    return a_user_with_results
 
 
 def decisions(user: User) -> list[str]:
@@ -230,7 +207,7 @@ def test_the_right_class_can_be_chosen(a_reviewer: User) -> None:
 def test_the_page_analyse_shows_the_decisions_too(a_reviewer: User) -> None:
     a_reviewer.press("A")
     a_reviewer.press("R")
-    a_reviewer.open_page(0)
+    a_reviewer.open_page(ANALYSE)
     assert [a_reviewer.findingsTable.item(row, 3).text() for row in range(4)] == ["✓", "✗", "○", "○"]
 
 
@@ -257,7 +234,7 @@ def test_a_saved_scene_brings_back_panel_nodes_and_decisions(
     paint(a_reviewer, slice(0, 200))
     come_back(a_reviewer)
     a_reviewer.press("5")
-    a_reviewer.open_page(0)
+    a_reviewer.open_page(ANALYSE)
     a_reviewer.type_prompt(TWO_STEPS)
     a_reviewer.wait_for_the_plan()
     a_reviewer.tick(1)
@@ -280,7 +257,7 @@ def test_a_saved_scene_brings_back_panel_nodes_and_decisions(
     assert a_reviewer.see(a_reviewer.findingsTable)
     after = [review.model_dump() for review in reviews_in_scene()[0].reviews]
     assert after == before
-    a_reviewer.open_page(1)
+    a_reviewer.open_page(REVIEW)
     assert decisions(a_reviewer) == ["accepted", "edited", "proposed", "proposed"]
     hidden = [n for n in slicer.util.getNodesByClass("vtkMRMLSegmentationNode") if n.GetHideFromEditors()]
     assert len(hidden) == 1
@@ -292,7 +269,7 @@ def test_a_saved_scene_brings_back_panel_nodes_and_decisions(
 @pytest.fixture
 def a_batch_reviewer(a_ready_user: User, a_batch: Path) -> User:
     """Someone who has opened a folder of twenty cases."""
-    a_ready_user.open_page(1)
+    a_ready_user.open_page(REVIEW)
     a_ready_user.panel.widget.review.openBatch(a_batch)
     return a_ready_user
 
@@ -396,14 +373,14 @@ def test_the_results_folders_own_files_stay_as_they_were(a_batch_reviewer: User,
 
 
 def test_a_folder_without_results_is_one_sentence(a_ready_user: User, tmp_path: Path) -> None:
-    a_ready_user.open_page(1)
+    a_ready_user.open_page(REVIEW)
     a_ready_user.panel.widget.review.openBatch(tmp_path)
     assert "There are no results in" in a_ready_user.reviewStatusLabel.text()
 
 
 def test_a_damaged_scene_is_one_sentence_and_the_next_case_opens(a_ready_user: User, a_batch: Path) -> None:
     (a_batch / "film_00" / "scene.mrb").write_bytes(b"no bundle")
-    a_ready_user.open_page(1)
+    a_ready_user.open_page(REVIEW)
     a_ready_user.panel.widget.review.openBatch(a_batch)
     assert "is not a scene that can be opened" in a_ready_user.reviewStatusLabel.text()
     a_ready_user.press("N")
@@ -414,7 +391,7 @@ def test_damaged_decisions_are_one_sentence_and_are_not_overwritten(a_ready_user
     damaged = a_batch / "film_00" / "review" / "review.json"
     damaged.parent.mkdir()
     damaged.write_text("{", encoding="utf-8")
-    a_ready_user.open_page(1)
+    a_ready_user.open_page(REVIEW)
     a_ready_user.panel.widget.review.openBatch(a_batch)
     assert "cannot be read" in a_ready_user.reviewStatusLabel.text()
     a_ready_user.press("A")

@@ -22,11 +22,15 @@ PICTURES = ROOT / "Resources" / "Screenshots"
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_no_text_is_clipped_at_420_pixels(
-    a_desktop: Desktop, a_user: User, a_radiograph: MedicalImage, dark: bool
+    a_desktop: Desktop,
+    a_user: User,
+    a_film: MedicalImage,
+    tmp_path: Path,
+    dark: bool,
 ) -> None:
     slicer.app.use_theme(dark=dark)
     found, seen = {}, []
-    for name in states(a_desktop, a_user, a_radiograph):
+    for name in states(a_desktop, a_user, a_film, tmp_path):
         QtTest.QTest.qWait(60)
         assert a_user.panel.window.width() == 420
         assert a_user.panel.frame.width() <= 420, f"{name} needs more width than there is"
@@ -81,7 +85,8 @@ def test_there_is_a_small_picture_of_every_state_in_both_themes() -> None:
             picture = PICTURES / theme / f"{name}.png"
             assert picture.is_file(), "run: python Testing/take_screenshots.py"
             assert picture.stat().st_size < 60_000
-    assert (PICTURES / "MedPrompt.png").is_file()
+    for name in ("MedPrompt.png", "report.png"):
+        assert (PICTURES / name).stat().st_size < 300_000
 
 
 def test_the_tutorials_pictures_are_there() -> None:

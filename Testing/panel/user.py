@@ -14,6 +14,8 @@ from qt_adapter import Panel
 ROOT = Path(__file__).resolve().parent.parent.parent
 MODULE_FILE = ROOT / "MedPrompt" / "MedPrompt.py"
 LUNGS_PROMPT = "Segment the lungs and the heart on this chest x-ray."
+ANALYSE, REVIEW, ARCHIVE, WEIGHTS, SETTINGS = range(5)
+"""The panel's pages."""
 TWO_STEPS = "Segment the lungs and the heart. If lungs are found, check the film for pneumonia."
 
 
@@ -61,6 +63,14 @@ class User:
         QtTest.QTest.mouseClick(
             bar, QtCore.Qt.MouseButton.LeftButton, QtCore.Qt.KeyboardModifier.NoModifier, bar.tabRect(number).center()
         )
+
+    def open_report(self) -> None:
+        """Unfold the section below the results."""
+        self.open_page(ANALYSE)
+        if self.reportSection.collapsed:
+            self.click(self.reportSection.header)
+            QtTest.QTest.qWait(30)  # until the section has its new size
+        assert self.see(self.makeReportButton)
 
     def choose(self, combo: QtWidgets.QComboBox, text: str) -> None:
         """Choose from a list with the arrow keys."""
@@ -154,14 +164,16 @@ class Heartbeat:
     """Beats every few milliseconds on Qt's thread and notes how long it could not.
 
     Attributes:
-        busiest: most processor time in seconds that this thread used between two beats; what other programs on a busy
-            machine take away is not counted.
+        longest: the longest pause between two beats that this process itself filled with work, in seconds: the time on
+            the clock, or the processor time of all its threads if that is less. A thread that keeps the interpreter's
+            lock counts; what other programs on a busy machine take away does not.
+        on_the_clock: the longest pause, whatever filled it.
     """
 
     def __init__(self) -> None:
-        self.busiest = 0.0
+        self.longest = self.on_the_clock = 0.0
         self.beats = 0
-        self._last: float | None = None
+        self._last: tuple[float, float] | None = None
         self._timer = QtCore.QTimer()
         self._timer.setInterval(5)
         self._timer.timeout.connect(self._beat)
@@ -178,10 +190,12 @@ class Heartbeat:
         self._timer.stop()
 
     def _beat(self) -> None:
-        used = time.thread_time()
+        now = time.monotonic(), time.process_time()
         if self._last is not None:
-            self.busiest = max(self.busiest, used - self._last)
-        self._last = used
+            clock, work = (one - other for one, other in zip(now, self._last, strict=True))
+            self.on_the_clock = max(self.on_the_clock, clock)
+            self.longest = max(self.longest, min(clock, work))
+        self._last = now
         self.beats += 1
 
 
