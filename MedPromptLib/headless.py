@@ -259,10 +259,8 @@ def _must_unpack_inside(path: Path) -> None:
         raise InvalidInput(f"{path} is not a 3D Slicer bundle (.mrb) or is damaged.") from error
     for member in members:
         parts = member.orig_filename.replace("\\", "/").split("/")
-        if ".." in parts or parts[0] == "" or ":" in parts[0]:
-            raise InvalidInput(
-                f"{path} is no bundle to trust: it has a file that leads out of it, {member.filename!r}."
-            )
+        if ".." in parts or parts[0] == "" or parts[0][1:2] == ":":
+            raise InvalidInput(f"{path} is no bundle to trust: its file {member.filename!r} leads out of it.")
     if sum(member.file_size for member in members) > LARGEST_BUNDLE:
         raise InvalidInput(f"{path} is too large: it would unpack to more than {LARGEST_BUNDLE >> 30} GB.")
 
