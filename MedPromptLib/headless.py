@@ -251,7 +251,7 @@ LARGEST_BUNDLE = 1 << 35
 
 
 def _must_unpack_inside(path: Path) -> None:
-    """Raises InvalidInput for a bundle whose members lead out of the folder it is unpacked to, which VTK would follow."""
+    """Raises InvalidInput for a bundle whose files lead out of the folder it is unpacked to; VTK would write them."""
     try:
         with zipfile.ZipFile(path) as bundle:
             members = bundle.infolist()
