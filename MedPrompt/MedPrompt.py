@@ -146,6 +146,7 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(scene, scene.EndImportEvent, self.onSceneEndClose)
         self.addObserver(scene, scene.NodeRemovedEvent, self.onNodeRemoved)
+        self.addObserver(scene, scene.NodeAddedEvent, self.onNodeAdded)
         self.initializeParameterNode()
 
     def cleanup(self):
@@ -181,6 +182,10 @@ class MedPromptWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Start again in the emptied or loaded scene, if the panel is shown."""
         if self.parent.isEntered:
             self.initializeParameterNode()
+
+    def onNodeAdded(self, caller, event):
+        """A new volume may be one of those that are analysed together."""
+        self.analysis.onNodeAdded()
 
     def onNodeRemoved(self, caller, event):
         """Results that are taken out of the scene are not shown any more."""

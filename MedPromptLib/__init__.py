@@ -5,7 +5,7 @@ Importing this package is cheap: torch, transformers, slicer and vtk are importe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 
 
 def analyze(
-    image: MedicalImage,
+    image: MedicalImage | Sequence[MedicalImage],
     prompt: str,
     *,
     device: str = "auto",

@@ -56,6 +56,11 @@ class StructureTerm(BaseModel):
     synonyms: tuple[str, ...] = ()
 
 
+def modalities(text: str) -> tuple[str, ...]:
+    """The kinds of images a card's `modality` names: one, or several joined by " or "."""
+    return tuple(text.split(" or "))
+
+
 class Ability(BaseModel):
     """The part of a card that planning and routing need: what a weight is for, in words.
 
@@ -67,6 +72,8 @@ class Ability(BaseModel):
         classes: class names of a classifier, in output order.
         positive: the classes that count as a positive finding.
         structures: what a multi-structure segmentation labels; empty for a single-structure one.
+        sequences: which images of one examination it takes together, in its order; empty for a weight that takes one.
+        any_sequences: whether some of them suffice.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -78,6 +85,8 @@ class Ability(BaseModel):
     classes: tuple[str, ...] = ()
     positive: tuple[str, ...] = ()
     structures: tuple[StructureTerm, ...] = ()
+    sequences: tuple[str, ...] = ()
+    any_sequences: bool = False
 
     @field_validator("structures", mode="before")
     @classmethod
@@ -133,6 +142,21 @@ class Structure(_Strict):
     color: tuple[Share, Share, Share]
 
 
+class Instructing(_Strict):
+    """What a network is told of an image in words (see `MedPromptLib.instructions`).
+
+    Attributes:
+        text: `label` names the kind of image and the structures; `measured` adds what is measured on each slice.
+        kinds: the kinds of images it is made for, by their names in `instructions.kinds`; where the card has sequences,
+            each is told of the kinds that have its name.
+        wording_sha256: of the wording and the knowledge that the network was trained with; recipes leave it out.
+    """
+
+    text: Literal["label", "measured"]
+    kinds: Annotated[tuple[str, ...], Field(min_length=1)]
+    wording_sha256: str = ""
+
+
 class Preprocessing(_Strict):
     """How an image becomes the network's input.
 
@@ -142,7 +166,13 @@ class Preprocessing(_Strict):
             size slides over it (`tile`, segmentation only).
         spacing: 3D: in mm, k, j, i, to which volumes of known spacing are resampled; None keeps the grid, 0 keeps
             that axis as it is.
-        channels: 1 (grey, repeated to three for a pretrained encoder) or 3 (RGB).
+        channels: 1 (grey, repeated to three for a pretrained encoder), 3 (RGB), or one for each of `sequences`.
+        sequences: names of the images of one examination that become the channels, in this order; for example
+            `["t1", "flair", "t1ce"]` (see `sequences.names`). Empty for a weight that takes one image.
+        missing: what happens where some of `sequences` are not given: `refuse`, or their channels are `zero` after
+            `mean` and `std`, for networks that were trained with sequences left out.
+        white: what the 99.9 percentile of each sequence becomes where it is not stored in 8 bits, as a share of the
+            full range; its 0.1 percentile becomes 0.
         intensity: `percentile` maps the image's 0.5 and 99.5 percentiles to 0 and 1; `uint8` divides by 255 and
             leaves the contrast alone; `raw255` (2D) feeds 0 to 255 as the authors' released weights expect; `minmax`
             (2D) maps the lowest and highest value to 0 and 1; `zscore` (2D) subtracts the image's own mean and divides
@@ -160,8 +190,10 @@ class Preprocessing(_Strict):
             axis.
         region: 2D: how a segmentation becomes a classifier's input region: `crop` to its bounding box with a margin of
             a tenth, or `mask` everything outside to zero as the MedPrompt paper does.
-        orientation: 3D: where the network's i, j and k axes point, for example `RAS`; volumes are turned to it by
-            whole axes and the result is turned back. Empty leaves the axes as they are stored.
+        instruction: 2D: what the network is told of the image in words; None for a network that takes no instruction.
+        orientation: 3D, and 2D with `volumes = "slices"`: where the network's i, j and k axes point, for example `RAS`;
+            volumes are turned to it by whole axes and the result is turned back. Empty leaves the axes as they are
+            stored.
         k_axis: 3D: which stored axis becomes k: the one that fits `orientation` best, or the `coarsest` where one is,
             for stacks of thick slices in any direction.
         overlap: 3D: share of a window that the next one covers again.
@@ -172,7 +204,10 @@ class Preprocessing(_Strict):
     size: tuple[int, ...] = (256, 256)
     fit: Literal["resize", "tile"] = "resize"
     spacing: tuple[float, float, float] | None = None
-    channels: Literal[1, 3] = 1
+    channels: Annotated[int, Field(ge=1)] = 1
+    sequences: tuple[Annotated[str, Field(pattern="^[a-z0-9_]+$")], ...] = ()
+    missing: Literal["refuse", "zero"] = "refuse"
+    white: Annotated[float, Field(gt=0, le=1)] = 1.0
     intensity: Literal["percentile", "uint8", "raw255", "minmax", "zscore", "window"] = "percentile"
     window: tuple[float, float] | None = None
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
@@ -183,6 +218,7 @@ class Preprocessing(_Strict):
     fill_holes: bool = False
     volumes: Literal["refuse", "slices"] = "refuse"
     region: Literal["crop", "mask"] = "crop"
+    instruction: Instructing | None = None
     orientation: Annotated[str, Field(pattern="^([RLAPSI]{3})?$")] = ""
     k_axis: Literal["orientation", "coarsest"] = "orientation"
     overlap: Annotated[float, Field(ge=0, le=0.9)] = 0.5
@@ -191,6 +227,17 @@ class Preprocessing(_Strict):
 
     @model_validator(mode="after")
     def _channels_fit(self) -> Preprocessing:
+        if self.sequences:
+            if len(set(self.sequences)) != len(self.sequences) or len(self.sequences) < 2:
+                raise ValueError("sequences needs two or more different names; leave it out for a single image")
+            if not self.channels == len(self.mean) == len(self.std) == len(self.sequences):
+                count = len(self.sequences)
+                raise ValueError(f"{count} sequences need channels = {count}, and as many numbers in mean and std")
+            return self
+        if self.channels not in (1, 3):
+            raise ValueError(f"channels is {self.channels}; without sequences it is 1 (grey) or 3 (RGB)")
+        if self.missing != "refuse" or self.white != 1.0:
+            raise ValueError("missing and white only make sense with sequences")
         if len(self.mean) != len(self.std):
             raise ValueError(f"mean has {len(self.mean)} numbers and std {len(self.std)}; they need as many")
         if len(self.mean) != 3 and self.channels == 3:
@@ -226,6 +273,11 @@ class Preprocessing(_Strict):
         if dimension == 2:
             if self.intensity == "window":
                 raise ValueError("preprocessing.intensity 'window' only makes sense with dimension 3")
+            if self.instruction is not None and self.fit == "tile":
+                raise ValueError("preprocessing.instruction speaks of whole images; fit must be 'resize'")
+            if self.orientation and self.volumes != "slices":
+                raise ValueError("preprocessing.orientation needs dimension 3, or volumes = 'slices'")
+            self._orientation_is_one()
             return
         if self.intensity in ("raw255", "minmax", "zscore"):
             raise ValueError(f"preprocessing.intensity '{self.intensity}' only makes sense with dimension 2")
@@ -237,6 +289,9 @@ class Preprocessing(_Strict):
             raise ValueError(f"preprocessing.mean and std need {self.channels} numbers, one for each channel, in 3D")
         if self.spacing is not None and min(self.spacing) < 0:
             raise ValueError(f"preprocessing.spacing needs lengths in mm, or 0, not {self.spacing}")
+        self._orientation_is_one()
+
+    def _orientation_is_one(self) -> None:
         pairs = {pair for letter in self.orientation for pair in PAIRS if letter in pair}
         if self.orientation and len(pairs) != len(PAIRS):
             raise ValueError("preprocessing.orientation needs one of R and L, of A and P, and of S and I, as in RAS")
@@ -256,8 +311,8 @@ def must_not_swap_sides(structures: Sequence[Structure], orientation: str, mirro
 PAIRS = ("RL", "AP", "SI")
 SIDES = frozenset({"24028007", "7771000"})
 """SNOMED CT codes of right and left."""
-ONLY_2D = ("fit", "tta_flip", "min_region_mm2", "volumes", "region")
-ONLY_3D = ("spacing", "window", "orientation", "k_axis", "overlap", "mirror", "min_region_mm3")
+ONLY_2D = ("fit", "tta_flip", "min_region_mm2", "volumes", "region", "instruction")
+ONLY_3D = ("spacing", "window", "k_axis", "overlap", "mirror", "min_region_mm3")
 
 
 class Network(_Strict):
@@ -431,7 +486,8 @@ class WeightCard(_Strict):
         title: what lists show.
         intent: what it does.
         target: what it segments or looks for, in words a user would type.
-        modality: the images it was made for, in words a user would type; for example `ct` or `chest x-ray`.
+        modality: the images it was made for, in words a user would type; for example `ct` or `chest x-ray`. Several
+            kinds are joined by " or ": `ct or mri`.
         dimension: 2 for single images, 3 for volumes.
         synonyms: other words for the target; every one of them routes to this weight.
         classes: class names in the order of the network's output, at least two.
@@ -522,6 +578,8 @@ class WeightCard(_Strict):
             structures=tuple(StructureTerm(name=s.name, synonyms=s.synonyms) for s in self.structures)
             if several
             else (),
+            sequences=self.preprocessing.sequences,
+            any_sequences=self.preprocessing.missing == "zero",
         )
 
 

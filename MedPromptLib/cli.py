@@ -1,8 +1,8 @@
-"""The command line: `medprompt run | report | dicom | plan | weights | archive | audit | filter | demo | train | …`.
+"""The command line: `medprompt run | batch | report | dicom | plan | weights | archive | filter | demo | train | …`.
 
-Exit codes are those of `errors`: 0 done, 2 unusable input, 3 nothing that can be run, 4 a broken weight, 5 the
-planner's endpoint failed, 6 the output could not be written, 7 a package is missing, 70 a defect in this program,
-130 cancelled.
+Exit codes are those of `errors`: 0 done, 1 some cases of a batch failed, 2 unusable input, 3 nothing that can be run, 4
+a broken weight, 5 the planner's endpoint failed, 6 the output could not be written, 7 a package is missing, 70 a defect
+in this program, 130 cancelled.
 """
 
 from __future__ import annotations
@@ -11,15 +11,21 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .cli_archive import add_archive_commands, add_filing_options, open_archive, say_filed
+from .cli_batch import add_batch_command, add_bench_batch
+from .cli_classifiers import add_classifier_commands
 from .cli_dicom import add_dicom_command, add_dicom_option, source_of, write_dicom_results
+from .cli_inputs import add_sequence_options, given_inputs, inputs_for, sequences_given
+from .cli_knowledge import add_knowledge_commands
 from .cli_planner import add_planner_commands, chosen_planner, confirmed, planning_options, read_text, tell
 from .cli_reports import add_report_commands, make_report, report_options
+from .cli_semi import add_semi_commands
 from .cli_speed import add_speed_command
+from .cli_union import add_union_commands
 from .cli_weights import add_weight_commands
 from .errors import InvalidInput, MedPromptError, printable
 from .outputs import write_lines
@@ -28,11 +34,12 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from .plan import Plan
-    from .results import Finding
     from .session import Session
 
 DEFECT = 70
 TOO_LARGE = "There is too little memory for this; close other programs, or give a smaller image or a part of it."
+LARGEST_EXAMINATION = 8
+"""So many inputs at most are read before the plan is known, where they may say what a request leaves open."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,18 +56,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say(str(error), error.exit_code)
     except KeyboardInterrupt:
         return _say("Cancelled; no result was kept.", 130)
-    except MemoryError:
-        return _say(TOO_LARGE, InvalidInput.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of our output went away
         return 0
     except Exception as error:  # the last line of defence: one sentence, and how to report it
         if options.debug:
             raise
-        if "OutOfMemory" in type(error).__name__ or "DefaultCPUAllocator" in str(error):
+        if _ran_out_of_memory(error):
             return _say(TOO_LARGE, InvalidInput.exit_code)
         what = f"{type(error).__name__}: {error}".splitlines()[0]
         return _say(f"This is a defect in MedPrompt ({what}); please report it with the output of --debug.", DEFECT)
+
+
+def _ran_out_of_memory(error: Exception) -> bool:
+    if "torch" not in sys.modules:
+        return isinstance(error, MemoryError)
+    from .inference.devices import ran_out_of_memory
+
+    return ran_out_of_memory(error)
 
 
 def _say(message: str, code: int) -> int:
@@ -82,19 +95,18 @@ def run(options: argparse.Namespace) -> None:
         raise InvalidInput("There is nothing to do; give --prompt TEXT or --plan FILE.")
     else:
         verdict = session.decide(options.prompt)
+        if verdict.decision == "clarify" and 1 < len(options.input) <= LARGEST_EXAMINATION:
+            verdict = session.decide(options.prompt, images=sequences_given(given_inputs(options.input)))
         plan = confirmed(verdict, session.catalog.abilities, options)
     _run_on_inputs(session, plan, options)
 
 
 def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) -> None:
-    from dataclasses import replace
-
-    from .images import read_image
     from .outputs import check_folder, write_outputs
+    from .results import finding_line
 
-    names = [Path(name).name for name in options.input]
-    if len(set(names)) != len(names):
-        raise InvalidInput("Two inputs have the same name, so their results would overwrite each other; rename one.")
+    among = {name for card in session.catalog for name in card.preprocessing.sequences}
+    inputs = given_inputs(options.input, sorted(among))
     if not plan.pipeline:
         session.route(plan)  # says why there is nothing to run, before any image is read
     if options.archive:
@@ -102,15 +114,10 @@ def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) ->
 
         with open_archive(options.archive, make=True) as archive:
             _ = archive.keys  # says what is wrong with it before anything expensive runs
-        for path in options.input:
-            check_source(path)
-    for name, path in zip(names, options.input, strict=True):
-        source = source_of(options, path)
-        image = source.image if source is not None else read_image(path)
-        if options.modality:
-            image = replace(image, modality=options.modality)
-        for note in image.notes:
-            tell(f"{image.name}: {note}")
+        for given in inputs:
+            check_source(given.path)
+    for given, image in inputs_for(session, plan, inputs, options):
+        source = source_of(options, given.path)
         routed = session.route(plan, image)
         check_folder(options.out)
         result = session.run(
@@ -122,7 +129,8 @@ def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) ->
         )
         for omission in plan.omissions:
             tell(f'Left out "{omission.text}": {omission.reason}')
-        out = options.out / Path(name).stem if len(names) > 1 else options.out
+        alone = len(inputs) == 1 or result.provenance.inputs
+        out = options.out if alone else options.out / Path(given.name).stem
         report = None
         if getattr(options, "report", False):
             try:
@@ -139,30 +147,20 @@ def _run_on_inputs(session: Session, plan: Plan, options: argparse.Namespace) ->
             findings = report.findings if report is not None else None
             written = (*written, *write_dicom_results(result, source, out, session.catalog, findings))
         for row in result.provenance.findings:
-            print(printable(_finding_line(row)))
+            print(finding_line(row))
         print(*written, sep="\n")
         if options.archive:
             with open_archive(options.archive) as archive:
                 filed = archive.add_run(
                     out,
-                    image=image,
-                    source=Path(path),
+                    image=result.image,
+                    source=given.path,
                     subject=options.subject_id,
                     project=options.project,
                     with_scene=not options.without_scene,
                     written=written,
                 )
             say_filed(filed)
-
-
-def _finding_line(row: Finding) -> str:
-    from .results import decision_note, percent
-
-    what = row.structure or row.target
-    sure = f" ({percent(row.probability)})" if row.probability is not None else ""
-    size = f", {row.area_mm2 / 100:.1f} cm²" if row.area_mm2 else f", {row.volume_ml:.1f} ml" if row.volume_ml else ""
-    note = decision_note(row)
-    return f"{what}: {row.result}{sure}{size}{'; ' * bool(note)}{note}"
 
 
 def plan(options: argparse.Namespace) -> None:
@@ -203,42 +201,23 @@ def demo(options: argparse.Namespace) -> None:
 
 def train(options: argparse.Namespace) -> None:
     """Train a weight from a recipe; run the same line again to continue."""
-    import torch
-
-    from .catalog import TrainingRun, write_card
     from .inference.devices import resolve_device
-    from .training.config import read_recipe
-    from .training.input_profile import profile_from_sets
-    from .training.origin import code_version, hardware
-    from .training.publish import publish
+    from .training.config import UNION, read_recipe
+    from .training.finishing import finish
+    from .training.loop import Training
     from .training.supervised import SupervisedTraining
-    from .training.volume_profile import volume_profile
+    from .training.union_training import UnionTraining
     from .training.volume_training import VolumeTraining
 
     recipe, digest = read_recipe(options.recipe)
     work = options.work / recipe.card.id
-    commit, clean = code_version()  # before the long work, during which files may change
-    kind = VolumeTraining if recipe.card.dimension == 3 else SupervisedTraining
+    kind: Callable[..., Training] = VolumeTraining if recipe.card.dimension == 3 else SupervisedTraining
+    if recipe.network.name == UNION:
+        kind = UnionTraining
     training = kind(recipe, options.data, work, resolve_device(options.device), report=tell)
-    state = training.run()
     command = f"medprompt train MedPromptLib/training/recipes/{options.recipe.name} --data DATA"
-    origin = TrainingRun(
-        commit=commit,
-        tree_clean=clean,
-        seconds=training.seconds,
-        hardware=hardware(training.device),
-        threads=torch.get_num_threads(),
-    )
-    card = publish(
-        recipe, state, training.cases["val"], options.out, command=command, config_sha256=digest, training=origin
-    )
+    card = finish(training, options.data, options.out, command=command, config_sha256=digest, report=tell)
     print(f"{options.out / card.id}: {card.file.bytes / 1e6:.1f} MB. {card.provenance.note}")
-    try:
-        profile = (volume_profile if card.dimension == 3 else profile_from_sets)(options.data, card)
-    except InvalidInput as error:
-        tell(f"No input check: {error}")
-        return
-    write_card(options.out / card.id, card.model_copy(update={"input_profile": profile}))
 
 
 def bench_run(options: argparse.Namespace) -> None:
@@ -302,7 +281,12 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--prompt")
     p.add_argument("--plan", type=Path, help="a plan saved with `medprompt plan --json` instead of a prompt")
     p.add_argument(
-        "--input", type=Path, action="append", required=True, metavar="IMAGE", help="file or DICOM folder; repeatable"
+        "--input",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="IMAGE",
+        help="file or DICOM folder; repeatable; SEQUENCE=FILE says what it is, such as flair=FILE",
     )
     p.add_argument(
         "--accept-unusual-input",
@@ -313,7 +297,10 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--report", action="store_true", help="also write a report (see `medprompt report --help`)")
     add_dicom_option(p)
     p.add_argument("--out", type=Path, required=True, metavar="DIR")
+    add_sequence_options(p)
     add_filing_options(p)
+
+    add_batch_command(commands, places, device, planning, _session)
 
     p = commands.add_parser("plan", parents=[places, planning], help="show the plan of a prompt; nothing runs")
     p.set_defaults(do=plan)
@@ -324,7 +311,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--out", type=Path, help="where the predictions go (default: standard output)")
 
     p = commands.add_parser("demo", parents=[places, device, planning], help="run on a real chest radiograph")
-    p.set_defaults(do=demo, modality=None, accept_unusual_input=False)
+    p.set_defaults(do=demo, modality=None, accept_unusual_input=False, register=False, reference=None)
     p.add_argument("--out", type=Path, default=Path("medprompt-demo"), metavar="DIR")
     add_filing_options(p)
 
@@ -338,9 +325,14 @@ def _parser() -> argparse.ArgumentParser:
     add_weight_commands(commands, places, device)
     bench = add_planner_commands(commands, places, device, planning, bench_run)
     add_speed_command(bench, places, device)
+    add_bench_batch(bench, [places, planning], _session)
     add_report_commands(commands, bench, places, planning)
+    add_semi_commands(commands, bench, device)
     add_dicom_command(commands, places)
     add_archive_commands(commands)
+    add_union_commands(commands, bench, places, device)
+    add_knowledge_commands(commands, device, planning)
+    add_classifier_commands(commands, bench, places, device)
 
     p = commands.add_parser("schema", help="print a JSON schema")
     p.set_defaults(do=schema)

@@ -71,15 +71,20 @@ def add_archive_option(parser: argparse.ArgumentParser, text: str) -> None:
     )
 
 
-def add_filing_options(parser: argparse.ArgumentParser) -> None:
-    """How a run is filed."""
+def add_filing_options(parser: argparse.ArgumentParser, *, one_subject: bool = True) -> None:
+    """How a run is filed.
+
+    Args:
+        one_subject: whether all images are of one person, who then can be named.
+    """
     parser.add_argument("--project", default="", help="label under which runs are filed and exported")
-    parser.add_argument(
-        "--subject-id",
-        default="",
-        metavar="ID",
-        help="whose image it is, where no DICOM header says so; not stored itself",
-    )
+    if one_subject:
+        parser.add_argument(
+            "--subject-id",
+            default="",
+            metavar="ID",
+            help="whose image it is, where no DICOM header says so; not stored itself",
+        )
     parser.add_argument(
         "--without-scene", action="store_true", help="file no scene bundle, which holds the image itself"
     )

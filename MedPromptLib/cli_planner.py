@@ -88,6 +88,37 @@ def _agree_to_send(
     consents.give(endpoint)
 
 
+def agree_to_send_text(
+    endpoint: EndpointPlanner, talk: str, what: str, options: argparse.Namespace, other: str
+) -> None:
+    """Ask before the first use of an endpoint for texts other than prompts; flag likely identifiers at every use.
+
+    Args:
+        talk: all that will be sent, for the user to read.
+        what: what it is, for messages and for the list of what was agreed to: `findings`.
+        other: what to do instead of agreeing, for the message.
+
+    Raises:
+        InvalidInput: the user has not agreed; nothing was sent.
+    """
+    from .planner.consent import Consents, identifiers
+
+    consents = Consents(what=what)
+    flagged = identifiers(talk)
+    if options.agree_to_send or (consents.given(endpoint) and not flagged):
+        if options.agree_to_send:
+            consents.give(endpoint)
+        tell(f"The {what} are sent as text to {options.endpoint}; images and names never are.")
+        return
+    marks = "".join(f"\n! This may identify somebody ({i.kind}): {i.text}" for i in flagged)
+    tell(f"To {endpoint.url} (model {endpoint.model}) will be sent this text and nothing else:\n{talk}{marks}")
+    if not (sys.stdin.isatty() and asked("Send it?")):
+        raise InvalidInput(
+            f"Nothing was sent, because you have not agreed to it; repeat the command with --agree-to-send, or {other}."
+        )
+    consents.give(endpoint)
+
+
 def confirmed(verdict: Verdict, abilities: Sequence[Ability], options: argparse.Namespace) -> Plan:
     """The verdict's plan, once the user has agreed where agreement is needed."""
     for note in verdict.notes:
@@ -203,6 +234,7 @@ def add_planner_commands(
     """`train-planner` and `bench`; returns what further benches are added to."""
     from .cli_archive import add_bench_archive
     from .cli_cards import add_bench_weights
+    from .cli_inputs import add_bench_sequences
 
     p = commands.add_parser("train-planner", help="fine-tune the planner's language model on synthetic requests")
     p.set_defaults(do=train_planner)
@@ -222,6 +254,7 @@ def add_planner_commands(
     p.set_defaults(do=bench_run)
     p.add_argument("--rounds", type=int, default=10)
     add_bench_weights(bench.add_parser("weights", parents=[places], help="each weight on one image, on the CPU"))
+    add_bench_sequences(bench.add_parser("sequences", help="guesses of MR sequences, and unregistered images noticed"))
     add_bench_archive(
         bench.add_parser("archive", help="an archive under many writers, killed ones too, and its searches")
     )

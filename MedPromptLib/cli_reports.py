@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .cli_planner import KEY_VARIABLE, asked, tell
+from .cli_planner import KEY_VARIABLE, agree_to_send_text, tell
 from .errors import InvalidInput, OutputFailed
 
 if TYPE_CHECKING:
@@ -100,7 +100,6 @@ def _writer(options: argparse.Namespace, findings: FindingsSet) -> Writer | None
 def _endpoint(options: argparse.Namespace, findings: FindingsSet) -> Any:
     """The endpoint, once the user has agreed that findings are sent there and has seen which."""
     from .planner import EndpointPlanner
-    from .planner.consent import Consents, identifiers
     from .reporting.languages import language
     from .reporting.layout import Body, layout
     from .reporting.prose import request
@@ -113,21 +112,7 @@ def _endpoint(options: argparse.Namespace, findings: FindingsSet) -> Any:
     chosen = language(options.language)
     bodies = [b for b in layout(findings, options.style, chosen) if isinstance(b, Body) and b.prose]
     talk = "\n".join(f"[{m['role']}] {m['content']}" for b in bodies for m in request(b.facts, options.style, chosen))
-    consents = Consents(what="findings")
-    flagged = identifiers(talk)
-    if options.agree_to_send or (consents.given(endpoint) and not flagged):
-        if options.agree_to_send:
-            consents.give(endpoint)
-        tell(f"The findings are sent as text to {options.endpoint}; images and names never are.")
-        return endpoint
-    marks = "".join(f"\n! This may identify somebody ({i.kind}): {i.text}" for i in flagged)
-    tell(f"To {endpoint.url} (model {endpoint.model}) will be sent this text and nothing else:\n{talk}{marks}")
-    if not (sys.stdin.isatty() and asked("Send it?")):
-        raise InvalidInput(
-            "Nothing was sent, because you have not agreed to it; repeat the command with --agree-to-send, or leave "
-            "out --prose endpoint."
-        )
-    consents.give(endpoint)
+    agree_to_send_text(endpoint, talk, "findings", options, "leave out --prose endpoint")
     return endpoint
 
 

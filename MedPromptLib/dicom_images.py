@@ -25,6 +25,7 @@ from .images import (
     sha256_of_files,
     stem,
 )
+from .sequences.dicom_tags import sequence_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -122,6 +123,7 @@ def _read_dicom_frames(paths: Sequence[Path], shown: Path) -> tuple[MedicalImage
     _say_what_was_done_to_pixels(first, notes)
     if not placed and str((first.get("PatientOrientation") or ["L"])[0])[:1] not in ("L", ""):
         notes.append("The image's right side is not the patient's left (PatientOrientation); it was not mirrored.")
+    sequence = sequence_of(first, notes)
     image = MedicalImage(
         finite(array, shown, notes),
         matrix,
@@ -130,6 +132,7 @@ def _read_dicom_frames(paths: Sequence[Path], shown: Path) -> tuple[MedicalImage
         known,
         tuple(notes),
         sha256_of_files(list(dict.fromkeys(f.path for f in frames))),
+        sequence,
     )
     return image, tuple(frames)
 
@@ -450,7 +453,12 @@ def _modality(header: Dataset) -> str | None:
 def _harmless_name(shown: Path, header: Dataset) -> str:
     """The file's or folder's name, unless the patient's name or id is in it."""
     name = stem(shown) if shown.is_file() else shown.resolve().name
-    private = [*re.split(r"[\^=\s,]+", str(header.get("PatientName") or "")), str(header.get("PatientID") or "")]
-    if any(len(word) > 2 and word.lower() in name.lower() for word in private):
+    if tells_patient(name, header):
         return " ".join(str(header.get(k)) for k in ("Modality", "BodyPartExamined") if header.get(k)) or "image"
     return name or "image"
+
+
+def tells_patient(name: str, header: Dataset) -> bool:
+    """Whether the patient's name or id, as the header has them, is in a file's or folder's name."""
+    private = [*re.split(r"[\^=\s,]+", str(header.get("PatientName") or "")), str(header.get("PatientID") or "")]
+    return any(len(word) > 2 and word.lower() in name.lower() for word in private)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import platform
 import time
 from collections.abc import Callable
@@ -16,12 +17,13 @@ from .catalog import Catalog, WeightCard
 from .errors import Cancelled, InvalidInput
 from .images import MedicalImage, luminance
 from .plan import NEGATIVE, POSITIVE, Condition, Intent, Plan, Task
-from .results import Classification, Finding, Provenance, Run, Segmentation, TaskRecord
+from .results import Classification, Finding, Provenance, Run, Segmentation, TaskRecord, ToldRecord
 from .routing import Route, RoutedPlan
 
 if TYPE_CHECKING:
     from .filter_steps import FilterStep
     from .inference.engine import ModelCache, Watch
+    from .sequences.examination import Examination
 
 MM2_PER_CM2 = 100.0
 MM3_PER_ML = 1000.0
@@ -63,7 +65,7 @@ class Executor:
     def run(
         self,
         routed: RoutedPlan,
-        image: MedicalImage,
+        image: MedicalImage | Examination,
         *,
         progress: Report = lambda event: None,
         cancelled: Callable[[], bool] = lambda: False,
@@ -72,6 +74,7 @@ class Executor:
         """All tasks in order; a task whose condition is not met is skipped and says why.
 
         Args:
+            image: or an examination, for weights that take several sequences; others take its reference alone.
             accept_unusual_input: run although the image does not look like those a weight was made for; what is
                 unusual is reported and kept among the provenance's notes.
 
@@ -81,12 +84,27 @@ class Executor:
             WeightCorrupt, InvalidInput: a weight or the image cannot be used.
         """
         from .inference.input_check import check_inputs
+        from .sequences.examination import Examination, stacked
 
         started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
         tasks = routed.plan.ordered()
         cards = [self.catalog.card(name) for name in dict.fromkeys(routed.route(task.id).weight_id for task in tasks)]
-        filtered, steps = preprocessed(routed.plan, image, progress, cancelled)
-        unusual = tuple(str(misfit) for misfit in check_inputs(cards, filtered, accept=accept_unusual_input))
+        examined = image if isinstance(image, Examination) else None
+        here = image.reference if isinstance(image, Examination) else image
+        if examined and routed.plan.preprocessing:
+            raise InvalidInput(
+                "Filters are applied to one image, but several sequences were given; filter each of them by itself "
+                "first (`medprompt filter`), or leave the filter out of the prompt."
+            )
+        filtered, steps = preprocessed(routed.plan, here, progress, cancelled)
+        inputs: dict[str, MedicalImage] = {
+            card.id: stacked(examined, card.preprocessing) if examined and card.preprocessing.sequences else filtered
+            for card in cards
+        }
+        unusual = tuple(
+            str(misfit)
+            for misfit in check_inputs([(card, inputs[card.id]) for card in cards], accept=accept_unusual_input)
+        )
         for line in unusual:
             progress(Progress(f"Unusual input, accepted: {line}", 0.0))
         results: dict[int, Result] = {}
@@ -98,10 +116,12 @@ class Executor:
             done = number / len(tasks)
             progress(Progress(f"{describe_task(task)} with {route.weight_id}", done, task.id))
             watch = self._watch(progress, cancelled, done, 1 / len(tasks), task.id)
-            reason = self._reason_to_skip(task, results, routed, image)
+            reason = self._reason_to_skip(task, results, routed, here)
             begun = time.monotonic()
+            told: list[ToldRecord] = []
             if not reason:
-                results[task.id] = self._run_task(task, route, filtered, results, watch)
+                heard = replace(watch, told=told.extend)
+                results[task.id] = self._run_task(task, route, inputs[route.weight_id], results, heard)
             records.append(
                 TaskRecord(
                     task_id=task.id,
@@ -111,32 +131,32 @@ class Executor:
                     score=round(route.score, 4),
                     device=str(self.device),
                     seconds=round(time.monotonic() - begun, 3),
+                    instructions=tuple(told),
                 )
             )
             if reason:
                 progress(Progress(f"Skipped: {reason}", done, task.id))
         progress(Progress("Finished", 1.0))
-        findings = [
-            row for task in tasks if task.id in results for row in self._findings(task, results[task.id], image)
-        ]
+        findings = [row for task in tasks if task.id in results for row in self._findings(task, results[task.id], here)]
         used = {r.weight_id: self.catalog.card(r.weight_id).file.sha256 for r in records if r.state == "done"}
         provenance = Provenance(
             prompt=routed.plan.prompt,
             plan=routed.plan,
-            input_name=image.name,
-            input_sha256=image.sha256,
+            input_name=here.name,
+            input_sha256=here.sha256,
             input_notes=(*filtered.notes, *(f"Accepted as unusual input: {line}" for line in unusual)),
+            inputs=examined.records if examined else (),
             tasks=tuple(records),
             findings=tuple(findings),
             weights=used,
-            versions=versions(),
+            versions=dict(versions()),
             device=str(self.device),
             started=started.isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - clock, 3),
             preprocessing=steps,
         )
         return Run(
-            image=image,
+            image=here,
             segmentations=tuple(r for r in results.values() if isinstance(r, Segmentation)),
             classifications=tuple(r for r in results.values() if isinstance(r, Classification)),
             provenance=provenance,
@@ -329,8 +349,9 @@ def describe_task(task: Task) -> str:
     return f"{verb} {', '.join(task.structures) or task.target}"
 
 
+@functools.cache
 def versions() -> dict[str, str]:
-    """Versions of what computed the results."""
+    """Versions of what computed the results; looked up once, as it takes longer than a small network."""
     found = {"python": platform.python_version()}
     from .inference.accelerated import is_available
 

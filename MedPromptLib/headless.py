@@ -97,6 +97,12 @@ class HeadlessScene:
         )
         slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(self.scene)
 
+    def clear(self) -> None:
+        """Empty the scene for the next use, which is ten times as quick as opening another one."""
+        with collected_messages():
+            self.scene.Clear(0)
+            slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(self.scene)
+
     def close(self) -> None:
         """Empty the scene and let go of it; its nodes must not be used afterwards."""
         if HeadlessScene._open is not self:
@@ -128,18 +134,49 @@ def headless_scene() -> HeadlessScene:
     return HeadlessScene()
 
 
+class SeparateScene:
+    """A scene to work in that leaves alone what is open, in 3D Slicer or outside; it opens one if nothing is.
+
+    Attributes:
+        scene: the `vtkMRMLScene`.
+    """
+
+    def __init__(self) -> None:
+        beside = hasattr(slicer, "app") or HeadlessScene._open is not None
+        self._headless = None if beside else headless_scene()
+        self.scene: Any = self._headless.scene if self._headless is not None else self._of_its_own()
+
+    @staticmethod
+    def _of_its_own() -> Any:
+        scene = slicer.vtkMRMLScene()
+        slicer.mrmlScene.CopyRegisteredNodesToScene(scene)
+        return scene
+
+    def clear(self) -> None:
+        """Empty the scene for the next use."""
+        if self._headless is not None:
+            self._headless.clear()
+        else:
+            self.scene.Clear(1)
+            self.scene = self._of_its_own()
+
+    def close(self) -> None:
+        """Let go of the scene."""
+        if self._headless is not None:
+            self._headless.close()
+        else:
+            self.scene.Clear(1)
+        self.scene = None
+
+
 @contextmanager
 def scene_apart() -> Iterator[Any]:
-    """An empty scene that nobody looks at: a headless one or, inside 3D Slicer, one beside the open scene."""
-    if hasattr(slicer, "app"):
-        scene = slicer.vtkMRMLScene()
-        try:
-            yield scene
-        finally:
-            scene.Clear(1)
-    else:
-        with headless_scene() as opened:
-            yield opened
+    """The `vtkMRMLScene` of a `SeparateScene` for one use."""
+    apart = SeparateScene()
+    try:
+        yield apart.scene
+    finally:
+        apart.close()
 
 
 def mrml_scene(scene: Any = None) -> Any:

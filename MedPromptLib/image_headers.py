@@ -59,7 +59,7 @@ def must_be_plausible(path: Path, size: Sequence[int], components: int, pixel: i
         must_be_possible(path, stored, path.stat().st_size, deflated=path.suffix.lower() == ".gz")
         must_be_possible(path, expected)
         return
-    text, named, data = _header_text(path), _named_data(path), detached_data(path)
+    text, named, data = _header_text(path), _named_data(path), _detached_data(path)
     packed = re.search(r"^encoding:(?!\s*raw\b)|^CompressedData\s*=\s*True", text, re.MULTILINE | re.IGNORECASE)
     # Of a list of files, ITK itself notices what is missing.
     held = None if named and not data else sum(p.stat().st_size for p in data or [path])
@@ -153,9 +153,13 @@ def _named_data(path: Path) -> str:
     return found.group(1) if found and found.group(1).upper() != "LOCAL" else ""
 
 
-def detached_data(path: Path) -> list[Path]:
-    """The file that a header names, so that the hash covers the voxels too."""
-    if not path.name.lower().endswith((".nhdr", ".mhd", ".nrrd", ".mha")):
+def _detached_data(path: Path) -> list[Path]:
+    if not (path.name.lower().endswith((".nhdr", ".mhd", ".nrrd", ".mha")) and path.is_file()):
         return []
     data = path.parent / _named_data(path)
     return [data] if data != path and data.is_file() else []
+
+
+def with_detached_data(path: Path) -> list[Path]:
+    """A file and, if its header names another one with the voxels, that one, so that a hash covers both."""
+    return [path, *_detached_data(path)]

@@ -23,13 +23,13 @@ import numpy.typing as npt
 
 from .errors import InvalidInput
 from .image_headers import (
-    detached_data,
     header_has_spacing,
     must_be_plausible,
     must_be_possible,
     must_be_safe_meta_image,
     must_be_usable_geometry,
     must_be_whole_nifti,
+    with_detached_data,
 )
 
 Array = npt.NDArray[np.generic]
@@ -49,12 +49,15 @@ class MedicalImage:
 
     Attributes:
         array: (k, j, i) or, for colour, (k, j, i, 3); one slice has k = 1. Any real dtype.
+            With `channels`, (k, j, i, c).
         ijk_to_ras: (4, 4); maps voxel indices (i, j, k, 1) to RAS world coordinates in mm.
         name: for node names and tables.
         modality: in a catalogue's words if the file says it (`chest x-ray`), else None.
         spacing_known: False if the file gave no pixel spacing, so that sizes in mm would be invented.
         notes: what had to be decided while reading (inverted MONOCHROME1, assumed spacing, sorted slices, …).
         sha256: of the file(s) it was read from, if any.
+        sequence: of an MR examination, if the file's tags say it: a name of `sequences.names`.
+        channels: which of a weight's sequences its last axis holds; the others are 0. Empty for grey and colour.
     """
 
     array: Array
@@ -64,9 +67,12 @@ class MedicalImage:
     spacing_known: bool = True
     notes: tuple[str, ...] = field(default=())
     sha256: str = ""
+    sequence: str = ""
+    channels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.array.ndim not in (3, 4) or (self.array.ndim == 4 and self.array.shape[3] != 3):
+        colour = self.array.ndim == 4 and self.array.shape[3] == 3
+        if self.array.ndim not in (3, 4) or (self.array.ndim == 4 and not colour and not self.channels):
             raise ValueError(f"array must have shape (k, j, i) or (k, j, i, 3), not {self.array.shape}")
         if self.ijk_to_ras.shape != (4, 4):
             raise ValueError(f"ijk_to_ras must be a 4×4 matrix, not {self.ijk_to_ras.shape}")
@@ -124,7 +130,7 @@ def read_image(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
         _must_have_content(path)
     from .dicom_images import read_dicom
 
-    dicom = [_is_dicom(path) for path in paths]
+    dicom = [is_dicom(path) for path in paths]
     if all(dicom):
         return read_dicom(paths, paths[0] if len(paths) == 1 else paths[0].parent)
     if len(paths) > 1:
@@ -150,17 +156,17 @@ def dicom_files(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]
     if isinstance(source, (str, os.PathLike)):
         path = Path(source).expanduser()
         if path.is_dir():
-            return [p for p in _files_in(path) if _is_dicom(p)]
+            return [p for p in _files_in(path) if is_dicom(p)]
         source = [path]
     paths = [Path(p).expanduser() for p in source]
     for path in paths:
         _must_have_content(path)
-    return paths if all(_is_dicom(p) for p in paths) else []
+    return paths if all(is_dicom(p) for p in paths) else []
 
 
 def _read_folder(folder: Path) -> MedicalImage:
     files = _files_in(folder)
-    dicom = [p for p in files if _is_dicom(p)]
+    dicom = [p for p in files if is_dicom(p)]
     if dicom:
         from .dicom_images import read_dicom
 
@@ -188,7 +194,7 @@ def _must_have_content(path: Path) -> None:
         raise InvalidInput(f"The file {path} cannot be read ({error.strerror}).") from error
 
 
-def _is_dicom(path: Path) -> bool:
+def is_dicom(path: Path) -> bool:
     """DICOM by its preamble; a name ending in .dcm is believed, since old files lack the preamble."""
     with path.open("rb") as stream:
         return stream.read(132)[128:] == b"DICM" or path.suffix.lower() == ".dcm"
@@ -392,9 +398,14 @@ def _read_volume(path: Path) -> MedicalImage:
         notes.append(f"The file has no pixel spacing: {ONE_MM_ASSUMED}.")
     matrix = _itk_affine(image)
     must_be_usable_geometry(matrix, path)
-    files = [path, *detached_data(path)]
     return MedicalImage(
-        finite(array, path, notes), matrix, stem(path), None, known, tuple(notes), sha256_of_files(files)
+        finite(array, path, notes),
+        matrix,
+        stem(path),
+        None,
+        known,
+        tuple(notes),
+        sha256_of_files(with_detached_data(path)),
     )
 
 

@@ -79,10 +79,11 @@ def on_one_grid(images: Sequence[MedicalImage]) -> tuple[MedicalImage, ...]:
     for image in images:
         if image.is_color:
             raise InvalidInput(f"'{image.name}' is in colour; sequences of one examination are grey images.")
-    return (first, *(_resampled(image, first) for image in images[1:]))
+    return (first, *(resampled(image, first) for image in images[1:]))
 
 
-def _resampled(image: MedicalImage, grid: MedicalImage) -> MedicalImage:
+def resampled(image: MedicalImage, grid: MedicalImage) -> MedicalImage:
+    """An image on another one's grid; see `on_one_grid`."""
     if image.shape == grid.shape and np.allclose(image.ijk_to_ras, grid.ijk_to_ras, atol=1e-4):
         return image
     import SimpleITK as sitk

@@ -117,12 +117,12 @@ def _copy(source: Path, card: WeightCard, into: Path) -> None:
 def a_pattern(card: WeightCard) -> MedicalImage:
     """A ramp with noise in the size and colour that the card asks for; it says nothing about how good a weight is."""
     *depth, rows, columns = card.preprocessing.size
-    shape = (depth[0] if depth else 1, rows, columns, *((3,) if card.preprocessing.channels == 3 else ()))
+    channels, sequences = card.preprocessing.channels, card.preprocessing.sequences
+    shape = (depth[0] if depth else 1, rows, columns, *((channels,) if channels > 1 else ()))
     noise = np.random.default_rng(0).integers(0, 64, shape)
     ramp = np.linspace(0, 190, columns).reshape(1, 1, columns, *((1,) if len(shape) == 4 else ()))
-    return MedicalImage(
-        (noise + ramp).astype(np.uint8), np.diag([-1.0, -1.0, 1.0, 1.0]), "pattern", spacing_known=False
-    )
+    array, matrix = (noise + ramp).astype(np.uint8), np.diag([-1.0, -1.0, 1.0, 1.0])
+    return MedicalImage(array, matrix, "pattern", spacing_known=False, channels=sequences)
 
 
 def try_weight(folder: Path, card: WeightCard, image: MedicalImage) -> None:

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from .errors import OutputFailed
 from .results import Run
@@ -33,13 +34,15 @@ def check_folder(folder: Path) -> None:
 
 
 def write_outputs(
-    run: Run, folder: Path, report_text: str | None = None, *, with_picture: bool = True
+    run: Run, folder: Path, report_text: str | None = None, *, scene: Any = None, with_picture: bool = True
 ) -> tuple[Path, ...]:
     """Write all files of a run; files of an earlier run with the same names are replaced only once all are complete.
 
     Args:
         report_text: becomes a text node of the scene, beside the image.
-        with_picture: also write the overview.
+        scene: an empty `vtkMRMLScene` that the results are written into, such as a batch uses again and again; None
+            opens one.
+        with_picture: whether the overview is drawn, which takes longer than everything else.
 
     Returns:
         The files, in the order a reader wants them.
@@ -55,14 +58,14 @@ def write_outputs(
     check_folder(folder)
     draft = Path(tempfile.mkdtemp(prefix=".medprompt-", dir=folder))
     try:
-        with scene_apart() as scene:
-            nodes = write_run(run, scene=scene)
+        with scene_apart() if scene is None else contextlib.nullcontext(scene) as place:
+            nodes = write_run(run, scene=place)
             if report_text is not None:
-                write_text(report_text, scene, f"{nodes.volume.GetName()} MedPrompt report", nodes.volume)
+                write_text(report_text, place, f"{nodes.volume.GetName()} MedPrompt report", nodes.volume)
             for result, node in zip(run.segmentations, nodes.segmentations, strict=True):
                 save_segmentation(node, draft / f"{result.task_id}_{result.weight_id}.seg.nrrd")
             save_table(nodes.table, draft / TABLE_NAME)
-            save_scene_bundle(draft / SCENE_NAME, scene)
+            save_scene_bundle(draft / SCENE_NAME, place)
         if run.filtered is not None:
             write_volume(run.filtered, draft / FILTERED_NAME)
         (draft / RUN_NAME).write_text(run.provenance.model_dump_json(indent=1) + "\n", encoding="utf-8")
@@ -79,10 +82,10 @@ def write_outputs(
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def not_writable(folder: Path, error: OSError) -> OutputFailed:
-    """What is said where a folder's files could not be written."""
-    reason = error.strerror or str(error)
-    return OutputFailed(f"The folder {folder} cannot be written to ({reason}); choose another or free some space.")
+def not_writable(place: Path, error: Exception) -> OutputFailed:
+    """What is said where a folder or file could not be written."""
+    reason = getattr(error, "strerror", None) or str(error)
+    return OutputFailed(f"{place} cannot be written to ({reason}); choose another place or free some space.")
 
 
 def write_lines(lines: Iterable[str], path: Path | None) -> None:

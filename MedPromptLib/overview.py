@@ -51,7 +51,7 @@ def panels_picture(run: Run) -> bytes:
     """
     import io
 
-    k = _slice_to_show(run)
+    k = slice_to_show(run)
     _, j, i = run.image.shape
     _, row_mm, column_mm = run.image.spacing
     legend = _legend(run, k)
@@ -93,7 +93,7 @@ def new_figure(width: float, height: float) -> Any:
 def _figure(run: Run) -> Any:
     """The picture as a figure."""
     provenance = run.provenance
-    k = _slice_to_show(run)
+    k = slice_to_show(run)
     # A $ would start a formula.
     title = _wrapped(provenance.prompt, 84, 4)
     notes = [line for text in _notes(run) for line in _wrapped(text, 128, 3)]
@@ -181,7 +181,7 @@ def _draw_slice(axes: Axes, image: MedicalImage, k: int, segmentations: tuple[Se
     # A panel has some 600 pixels; thinning larger images saves seconds and is not seen.
     step = max(1, min(rows, columns) // 900)
     pixels = image.array[k, ::step, ::step]
-    low, high = _shown_range(pixels)
+    low, high = shown_range(pixels)
     shown = np.clip((pixels.astype(np.float32) - low) / max(high - low, 1e-6), 0, 1)
     extent = (-0.5, pixels.shape[1] - 0.5, pixels.shape[0] - 0.5, -0.5)
     style: dict[str, Any] = {"aspect": row_mm / column_mm, "interpolation": "antialiased", "extent": extent}
@@ -203,14 +203,16 @@ def _draw_slice(axes: Axes, image: MedicalImage, k: int, segmentations: tuple[Se
     axes.set_ylim(extent[2:])
 
 
-def _shown_range(pixels: npt.NDArray[Any]) -> tuple[float, float]:
+def shown_range(pixels: npt.NDArray[Any]) -> tuple[float, float]:
+    """Values of one slice that are shown black and white."""
     if pixels.ndim == 3 and pixels.dtype == np.uint8:
         return 0.0, 255.0
     low, high = np.percentile(pixels, (0.5, 99.5))
     return float(low), float(high)
 
 
-def _slice_to_show(run: Run) -> int:
+def slice_to_show(run: Run) -> int:
+    """The slice (k) with the largest segmented area, or the middle one."""
     area = np.zeros(run.image.shape[0], np.int64)
     for segmentation in run.segmentations:
         wanted = np.isin(segmentation.labels, [s.label for s in segmentation.structures])

@@ -76,6 +76,8 @@ class Task(_Strict):
         target: what is segmented or looked for, in the catalogue's term if it has one.
         modality: in the catalogue's term, or None if the request does not say.
         structures: which structures of a multi-structure weight are wanted; empty means all.
+        sequences: the images of an examination that the request names for it (`sequences.names`); empty if it names
+            none, or the weight takes one image.
         weight_name: the weight the planner proposes; the router decides.
         dependency: `id` of the segmentation whose result is this task's input region.
         condition_on: when to run; None means always.
@@ -87,6 +89,7 @@ class Task(_Strict):
     target: Annotated[str, Field(min_length=1)]
     modality: str | None = None
     structures: tuple[str, ...] = ()
+    sequences: tuple[str, ...] = ()
     weight_name: str | None = None
     dependency: int | None = None
     condition_on: Condition | None = None

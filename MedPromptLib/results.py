@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from .catalog import Structure
+from .errors import printable
 from .filter_steps import FilterStep, OmitsNoFilters
 from .images import MedicalImage
 from .plan import Plan
@@ -137,6 +138,16 @@ def decision_note(finding: Finding) -> str:
     return f"{found} for a finding, which is reported from {percent(finding.threshold)} on"
 
 
+def finding_line(finding: Finding) -> str:
+    """A finding as one line for people."""
+    what = finding.structure or finding.target
+    sure = f" ({percent(finding.probability)})" if finding.probability is not None else ""
+    area, volume = finding.area_mm2, finding.volume_ml
+    size = f", {area / 100:.1f} cm²" if area else f", {volume:.1f} ml" if volume else ""
+    note = decision_note(finding)
+    return printable(f"{what}: {finding.result}{sure}{size}{'; ' * bool(note)}{note}")
+
+
 def percent(probability: float | None) -> str:
     """A probability for people, `96.2 %`; never 0 or 100 %, as no estimate is certain; empty for None."""
     if probability is None:
@@ -144,6 +155,22 @@ def percent(probability: float | None) -> str:
     if not 0.001 <= probability <= 0.999:
         return "> 99.9 %" if probability > 0.5 else "< 0.1 %"
     return f"{probability * 100:.1f} %"
+
+
+class ToldRecord(_Record):
+    """What a network was told of slices in words.
+
+    Attributes:
+        sequence: of an examination; empty for a single image.
+        source: `measured`, or the endpoint whose model described the image.
+        first, last: slices, from 0 along the network's first axis, that were told the same.
+    """
+
+    sequence: str = ""
+    first: int
+    last: int
+    text: str
+    source: str = "measured"
 
 
 class TaskRecord(_Record):
@@ -154,6 +181,7 @@ class TaskRecord(_Record):
         reason: why it was skipped or failed, one sentence.
         score: the router's match score.
         seconds: wall-clock time of the network and its pre- and postprocessing.
+        instructions: what the network was told of the image in words, if it takes instructions.
     """
 
     task_id: int
@@ -163,6 +191,38 @@ class TaskRecord(_Record):
     score: float | None = None
     device: str = ""
     seconds: float = 0.0
+    instructions: tuple[ToldRecord, ...] = ()
+
+
+Rows = tuple[tuple[float, ...], ...]
+
+
+class InputRecord(_Record):
+    """What became of one of several images of an examination.
+
+    Attributes:
+        sequence: what it was taken for; empty if it was not used.
+        reason: why it was taken for that, or not used.
+        probability: where its grey values decided. doubt: where they contradict what was said, and that was accepted.
+        reference: whether results are written on its grid.
+        ijk_to_ras: (4, 4), as it was given.
+        displacement_mm: how far the best rigid motion to the reference moves it on average, used or not.
+        motion: (4, 4), that motion in RAS and mm, if it was used; None if the image was left where it lay.
+        resampled: whether its values were interpolated on the reference's grid.
+    """
+
+    name: str
+    sha256: str = ""
+    sequence: str = ""
+    reason: str = ""
+    probability: float | None = None
+    doubt: str = ""
+    reference: bool = False
+    ijk_to_ras: Rows
+    displacement_mm: float | None = None
+    motion: Rows | None = None
+    resampled: bool = False
+    notes: tuple[str, ...] = ()
 
 
 class Provenance(OmitsNoFilters, _Record):
@@ -177,6 +237,7 @@ class Provenance(OmitsNoFilters, _Record):
     input_name: str
     input_sha256: str
     input_notes: tuple[str, ...]
+    inputs: tuple[InputRecord, ...] = ()
     tasks: tuple[TaskRecord, ...]
     findings: tuple[Finding, ...]
     weights: dict[str, str]

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from .catalog import Ability
+from .catalog import Ability, modalities
 from .errors import MissingPackage, NoMatchingWeight, PlanRejected
 from .plan import Intent, Plan, Status, Task
+from .sequences.names import listed
 
 if TYPE_CHECKING:
     from .ontology import Concept
@@ -110,6 +111,14 @@ class Router:
                 f"The image says it is {image_modality}, but {_verb(task)} {task.target} needs {fitting[0].modality}; "
                 "choose another image."
             )
+        knowing = [a for a in usable if not a.sequences or set(task.sequences) <= set(a.sequences)]
+        if not knowing:
+            unknown = [name for name in task.sequences if name not in usable[0].sequences]
+            raise NoMatchingWeight(
+                f"'{usable[0].id}' takes {listed(usable[0].sequences)}, but the request names {listed(unknown)}; name "
+                "the images it takes, or none."
+            )
+        usable = knowing
         # a single candidate needs no model: it is for the task by name, which counts as cosine 1
         only = 1.0 + TARGET_FACTOR + (MODALITY_FACTOR if task.modality else 0.0)
         scores = [only] if len(usable) == 1 else [self._score(task, a) for a in usable]
@@ -219,11 +228,15 @@ def _meant(term: str) -> Concept | None:
 
 
 def modality_fits(own: str, asked: str | None) -> bool:
-    """Whether two modalities admit each other: the same words, or one more specific than the other."""
+    """Whether two modalities admit each other: the same words, or one more specific than the other.
+
+    Args:
+        own: of a weight; several kinds of images it was made for are joined by " or ".
+    """
     if not asked:
         return True
-    a, b = set(normalise(own).split()), set(normalise(asked).split())
-    return a <= b or b <= a
+    b = set(normalise(asked).split())
+    return any(a <= b or b <= a for a in (set(normalise(kind).split()) for kind in modalities(own)))
 
 
 def _verb(task: Task) -> str:

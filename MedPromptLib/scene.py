@@ -6,8 +6,10 @@ The only room that speaks MRML, with `headless.py` behind it. It works inside 3D
 
 from __future__ import annotations
 
+import functools
 import json
 import math
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -44,6 +46,7 @@ __all__ = [
     "save_segmentation",
     "save_table",
     "segmentation_to_labels",
+    "sequence_of_volume",
     "serialize_terminology",
     "volume_nodes",
     "volume_to_image",
@@ -60,6 +63,7 @@ TERMINOLOGY_CONTEXT = "Segmentation category and type - 3D Slicer General Anatom
 REGION_CONTEXT = "Anatomic codes - DICOM master list"
 
 MODALITY, SPACING_KNOWN, INPUT_SHA256 = "MedPrompt.Modality", "MedPrompt.SpacingKnown", "MedPrompt.InputSHA256"
+SEQUENCE = "MedPrompt.Sequence"
 """Attributes that carry what a volume node has no field for."""
 FILTERED = "MedPrompt.Filtered"
 """Attribute of a volume that a plan's filters made: the filters as JSON. It is no image that somebody gave."""
@@ -125,7 +129,32 @@ def volume_to_image(volume_node: Any) -> MedicalImage:
         spacing_known=known,
         notes=tuple(notes),
         sha256=volume_node.GetAttribute(INPUT_SHA256) or "",
+        sequence=sequence_of_volume(volume_node),
     )
+
+
+def sequence_of_volume(volume_node: Any) -> str:
+    """Which MR sequence a volume is, as chosen before or by the tags of the DICOM files it is loaded from; or empty."""
+    chosen = volume_node.GetAttribute(SEQUENCE)
+    instances = str(volume_node.GetAttribute("DICOM.instanceUIDs") or "").split()
+    database = getattr(slicer, "dicomDatabase", None)
+    if chosen or not instances or database is None:
+        return chosen or ""
+    return _sequence_of_file(str(database.fileForInstance(instances[0]) or ""))
+
+
+@functools.lru_cache(maxsize=256)
+def _sequence_of_file(path: str) -> str:
+    if not os.path.isfile(path):
+        return ""
+    from pydicom import dcmread
+
+    from .sequences.dicom_tags import sequence_of
+
+    try:
+        return sequence_of(dcmread(path, stop_before_pixels=True), [])
+    except Exception:  # damaged bytes make pydicom raise almost anything; then the tags say nothing
+        return ""
 
 
 def _is_shown_inverted(volume_node: Any) -> bool:
@@ -166,6 +195,8 @@ def image_to_volume(image: MedicalImage, scene: Any = None, name: str | None = N
         node.SetVoxelVectorType(node.VoxelVectorTypeColorRGB)
     if image.modality:
         node.SetAttribute(MODALITY, image.modality)
+    if image.sequence:
+        node.SetAttribute(SEQUENCE, image.sequence)
     if image.sha256:
         node.SetAttribute(INPUT_SHA256, image.sha256)
     node.SetAttribute(SPACING_KNOWN, "1" if image.spacing_known else "0")

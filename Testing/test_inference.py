@@ -170,6 +170,24 @@ def test_one_image_too_many_for_a_gpu_continues_on_the_cpu():
     assert said == ["meta has too little memory for one image; continuing on the CPU."]
 
 
+def test_memory_that_the_processor_does_not_have_halves_the_batch_and_ends_in_a_sentence():
+    class Vast(torch.nn.Module):
+        def __init__(self, most):
+            super().__init__()
+            self.most = most
+
+        def forward(self, x):
+            if len(x) > self.most:
+                torch.empty(1 << 62, dtype=torch.uint8)  # the allocator itself refuses it
+            return x
+
+    said, x = [], torch.rand(4, 3, 2, 2)
+    assert torch.equal(run_in_batches(Vast(1), x, CPU, batch=4, notice=said.append), x)
+    assert len(said) == 2
+    with pytest.raises(InvalidInput, match="needs more memory than this computer has free"):
+        run_in_batches(Vast(0), x, CPU)
+
+
 def test_cancelling_is_noticed_between_batches():
     calls = iter([False, True])
     with pytest.raises(Cancelled):

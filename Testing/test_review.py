@@ -312,6 +312,26 @@ def test_slices_of_a_volume_stay_together(tmp_path: Path) -> None:
     assert all(len(set(part.groups)) == 1 for part in parts.values())
 
 
+def test_the_volumes_of_a_weight_for_volumes_stay_whole_and_can_be_learned_from(
+    tmp_path: Path, an_oblique_flipped_matrix: np.ndarray
+) -> None:
+    from MedPromptLib.training.semi_folders import labelled_pairs
+    from MedPromptLib.training.volume_data import read_volumes
+
+    image = MedicalImage(np.arange(5 * 6 * 7, dtype=np.int16).reshape(5, 6, 7), an_oblique_flipped_matrix, "mr")
+    labels = LabelMap((image.array % 3 == 0).astype(np.uint8), {"s0": 1})
+    reviews = (a_review(case="a b", item="s0", decision="accepted"),)
+    cases = [ReviewedCase(f"a {n}", image, reviews, {(1, "w"): labels}) for n in range(7)]
+    done = export_training_set(cases, tmp_path, whole={"w"})
+    assert done.images == {"w": 7}
+    found = read_volumes(done.sets["w"], "train")
+    assert np.allclose(found.image(0).ijk_to_ras, image.ijk_to_ras, atol=1e-4)
+    assert np.array_equal(found.image(0).array, image.array)
+    assert found.masks is not None
+    assert np.array_equal(found.masks[0], labels.array)
+    assert len(labelled_pairs(done.sets["w"])) == 6  # one is kept for testing
+
+
 def test_nothing_to_export_and_a_folder_that_is_there_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="Nothing can be exported"):
         export_training_set([a_case("bad", Decision.REJECTED, Decision.ACCEPTED)], tmp_path)

@@ -76,6 +76,13 @@ def test_what_is_missing_or_does_not_fit_is_named(tmp_path):
         read_volumes(tmp_path, "train").masks[0]
     with pytest.raises(InvalidInput, match="lists 'b' in split.csv but images/ has no file"):
         read_volumes(tmp_path, "test")
+    _write_pair(tmp_path, "c", image, labels)
+    (tmp_path / "masks" / "c.nrrd").unlink()
+    (tmp_path / "split.csv").write_text("id,split\na,train\nc,train\nc,unlabelled\nb,test\n")
+    with pytest.raises(InvalidInput, match="lists 'c' in split.csv but masks/ has no file"):
+        read_volumes(tmp_path, "train")
+    assert read_volumes(tmp_path, "unlabelled").masks is None
+    (tmp_path / "split.csv").write_text("id,split\na,train\nb,test\n")
     with pytest.raises(NoSuchSplit, match="it has: test, train"):
         read_volumes(tmp_path, "val")
     (tmp_path / "empty").mkdir()

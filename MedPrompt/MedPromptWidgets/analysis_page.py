@@ -18,6 +18,7 @@ from .prompt_box import PromptBox
 from .question_box import QuestionBox
 from .reporting import Reporter
 from .results_view import ResultsView
+from .sequence_section import SequenceSection
 from .setup_section import SetupSection
 
 CLOCK_MS = 200
@@ -56,6 +57,8 @@ class AnalysisPage(VTKObservationMixin):
         self._question = QuestionBox(ui, self._reporter)
         self.prompt = PromptBox(ui, self._onEntered)
         self.planView = PlanView(ui, logic, self._onPlanEdited)
+        self.planView.shown = self._onPlanShown
+        self.sequences = SequenceSection(ui, logic, self._onSequences)
         self.results = ResultsView(ui)
         self._maps = MapsSection(ui, logic, self.results, self._reporter, lambda: self._parameters.device)
         self.planning = Planning(logic, self._onPlanning)
@@ -92,6 +95,7 @@ class AnalysisPage(VTKObservationMixin):
         for runner in (self._runner, self._maps, self._warmRunner):
             runner.abandon()
         self.planning.stop()
+        self.sequences.clear()
         self._clock.stop()
         self.setParameterNode(None)
         self.removeObservers()
@@ -180,9 +184,15 @@ class AnalysisPage(VTKObservationMixin):
         self.setParameterNode(None)
         self._clearResults()
         self.planView.clear()
+        self.sequences.clear()
         self.ui.promptEdit.setPlainText("")
         self.planning.setPrompt("")
         self._reporter.say("")
+
+    def onNodeAdded(self) -> None:
+        """A new volume may be one of those that are analysed together; its name and voxels come a little later."""
+        if self.sequences.isShown:
+            qt.QTimer.singleShot(0, self._onPlanShown)
 
     def onNodeRemoved(self) -> None:
         """Results that are taken out of the scene are not shown any more."""
@@ -271,6 +281,14 @@ class AnalysisPage(VTKObservationMixin):
         lines += verdict.notes
         self.planView.say("\n".join(line for line in lines if line), kind)
 
+    def _onPlanShown(self):
+        if self._parameters:
+            self.sequences.refresh(self.planView.shownPlan(), self._parameters.inputVolume)
+
+    def _onSequences(self):
+        self._question.drop()
+        self._updateApplyButton()
+
     def _onPlanEdited(self):
         parameters = self._parameters
         if not parameters or self.planView.plan is None:
@@ -286,7 +304,8 @@ class AnalysisPage(VTKObservationMixin):
         """Why Apply is disabled, one sentence for its tooltip; empty if nothing stands in the way."""
         if self._setup.missing:
             return _("Install the missing Python packages first.")
-        if not self._parameters or not self._parameters.inputVolume:
+        together = self.sequences.isShown and self.sequences.nodes()
+        if not self._parameters or not (self._parameters.inputVolume or together):
             return _("Select an image; if the list is empty, load one first.")
         if not self._parameters.prompt.strip():
             return _("Type what to outline or to look for.")
@@ -347,10 +366,14 @@ class AnalysisPage(VTKObservationMixin):
             self._reporter.say(verdict.reason or verdict.plan.message, isError=True)
         elif verdict.decision == "confirm" or self._hasChanged(plan):
             self._question.askAboutPlan(verdict, self._runShown)
-        elif problem := self.planView.problem():
+        elif problem := self._problem():
             self._reporter.say(problem, isError=True)
         else:
             self._start(plan)
+
+    def _problem(self):
+        problem = self.planView.problem()
+        return problem or (self.sequences.problem() if self.sequences.isShown else "")
 
     def _raisePlanningError(self):
         raise self.planning.error
@@ -366,8 +389,12 @@ class AnalysisPage(VTKObservationMixin):
         parameters = self._parameters
         volume, device = parameters.inputVolume, parameters.device
         self._question.drop()
+        if self.sequences.isShown:
+            volume = self.sequences.reference()
 
         def prepared():
+            if self.sequences.isShown:
+                return self._examinationWork(plan, volume, device, acceptUnusualInput)
             image = self.logic.image(volume)
             index = self.logic.shownSlice(image) if parameters.sliceOnly and image.shape[0] > 1 else None
             return self.logic.work(plan, image, device, index, acceptUnusualInput)
@@ -390,6 +417,20 @@ class AnalysisPage(VTKObservationMixin):
         numbers = {task.id: number for number, task in enumerate(plan.ordered(), start=1)}
         self._runner.start(work, lambda job: self._onEnd(job, plan), lambda event: self._onEvent(event, numbers))
         self._updateApplyButton()
+
+    def _examinationWork(self, plan, volume, device, acceptUnusualInput):
+        nodes, chosen = self.sequences.nodes(), self.sequences.chosen()
+        # The reference comes first.
+        names = sorted(nodes, key=lambda name: nodes[name] is not volume)
+        return self.logic.examinationWork(
+            plan,
+            [nodes[name] for name in names],
+            {number: chosen[name] for number, name in enumerate(names)},
+            device,
+            register=self.ui.registerCheck.checked,
+            acceptUnusualInput=acceptUnusualInput,
+            viewName="Red" if self._parameters.sliceOnly else "",
+        )
 
     def _onEvent(self, event, numbers):
         self.ui.progressBar.setValue(round(100 * event.done))
@@ -467,7 +508,7 @@ class AnalysisPage(VTKObservationMixin):
 
     def _runShown(self):
         plan = self.planView.shownPlan()
-        problem = self.planView.problem()
+        problem = self._problem()
         if plan is None or problem:
             self._reporter.say(problem or _("Every step is unticked; tick at least one."), isError=True)
         else:

@@ -59,6 +59,7 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
         self._times = None
         self._endpoint = None
         self.isPrepared = False
+        self._sequences: tuple = ()
         self._preparing = threading.Lock()
 
     def getParameterNode(self):
@@ -124,7 +125,8 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
         """The rules' verdict on a prompt; no model is loaded and nothing leaves the computer."""
         from MedPromptLib.planner import RulePlanner, decided
 
-        return decided(RulePlanner(), prompt, self.catalog.abilities)
+        self._sequences = self._sequencesInScene()
+        return decided(RulePlanner(), prompt, self.catalog.abilities, images=self._sequences)
 
     def decide(self, prompt: str, cancelled: Any = lambda: False) -> Any:
         """Every planner's verdict on a prompt.
@@ -145,9 +147,26 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
         from MedPromptLib.quiet_imports import quiet_imports
 
         if self.planner == "rules":
-            return self.session.decide(prompt, cancelled)
+            return self.session.decide(prompt, cancelled, self._sequences)
         with quiet_imports("torch", "transformers", "xgrammar"):
-            return self.session.decide(prompt, cancelled)
+            return self.session.decide(prompt, cancelled, self._sequences)
+
+    def _sequencesInScene(self):
+        """What the scene's volumes say they are, for requests that do not say on what; empty for fewer than two."""
+        from MedPromptLib.sequences.guessing import sequences_told
+
+        if threading.current_thread() is not threading.main_thread():
+            return ()  # the scene belongs to Qt's thread
+        return sequences_told([self.header(node) for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")])
+
+    def needs(self, plan: Any) -> Any:
+        """What the plan's weights take together, `MedPromptLib.sequences.examination.Needs`; None for one image."""
+        from MedPromptLib.errors import MedPromptError
+
+        try:
+            return self.session.needs(plan)
+        except MedPromptError:
+            return None  # the plan cannot run at all; the plan table says why
 
     def steps(self, plan: Any, volumeNode: Any = None, device: str = "auto", sliceOnly: bool = False) -> tuple:
         """The plan's steps as `MedPromptLib.preview.Step`; times are for one slice or for all of them."""
@@ -185,10 +204,12 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
         confirm: Any = None,
         acceptUnusualInput: bool = False,
         sliceIndex: int | None = None,
+        register: bool = False,
     ) -> Any:
         """Analyse a volume and wait for it.
 
-        :param volumeNode: scalar or colour volume node.
+        :param volumeNode: scalar or colour volume node; or a list of the volumes of one examination, for weights that
+            take several. Results are written on the first one's grid.
         :param prompt: what to outline or to look for.
         :param device: auto, cpu, cuda, cuda:1, … or mps.
         :param progressCallback: called with an object that has `message`, `done` (0 to 1) and `task_id`.
@@ -198,16 +219,28 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
         :param acceptUnusualInput: run although the image does not look like those a weight was made for. Without it,
             such an image raises `MedPromptLib.errors.UnusualInput`.
         :param sliceIndex: analyse only this slice (k).
+        :param register: move volumes of an examination that do not lie over the first.
         :return: `MedPromptLib.scene.RunNodes`, the nodes that were added to the scene.
         :raises MedPromptLib.errors.MedPromptError: one sentence for the user; the scene is unchanged.
         """
         from MedPromptLib.errors import NotConfirmed
 
-        image = self.image(volumeNode)
+        if isinstance(volumeNode, list | tuple):
+            from MedPromptLib.sequences.guessing import sequences_told
+
+            self._sequences = sequences_told([self.header(node) for node in volumeNode])
+        else:
+            self._sequences = ()
         verdict = self.decide(prompt, cancelled)
         if verdict.decision == "confirm" and not (confirm is not None and confirm(verdict)):
             raise NotConfirmed(verdict.question(), verdict)
-        work = self.work(verdict.plan, image, device, sliceIndex, acceptUnusualInput)
+        if isinstance(volumeNode, list | tuple):
+            work = self.examinationWork(
+                verdict.plan, volumeNode, {}, device, register=register, acceptUnusualInput=acceptUnusualInput
+            )
+            volumeNode = volumeNode[0]
+        else:
+            work = self.work(verdict.plan, self.image(volumeNode), device, sliceIndex, acceptUnusualInput)
         return self.writeResults(work(progressCallback, cancelled), volumeNode)
 
     def image(self, volumeNode: Any) -> Any:
@@ -221,14 +254,52 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
             raise errors.InvalidInput("There is no image; select one.")
         return scene.volume_to_image(volumeNode)
 
-    def images(self, volumeNodes: Any) -> tuple:
-        """Several sequences of one examination as images on the first one's grid; no installed weight needs them yet.
+    def header(self, volumeNode: Any) -> Any:
+        """A volume's name and what is known of its sequence, as an image without voxels."""
+        import numpy as np
 
-        :raises MedPromptLib.errors.InvalidInput: there are none, or they do not overlap.
+        from MedPromptLib.images import MedicalImage
+        from MedPromptLib.scene import sequence_of_volume
+
+        name = volumeNode.GetName() or "volume"
+        return MedicalImage(np.zeros((0, 0, 0)), np.eye(4), name, sequence=sequence_of_volume(volumeNode))
+
+    def examinationWork(
+        self,
+        plan: Any,
+        volumeNodes: Any,
+        chosen: Any,
+        device: str,
+        register: bool = False,
+        acceptUnusualInput: bool = False,
+        viewName: str = "",
+    ) -> Any:
+        """A function of `progress` and `cancelled` that runs a plan on the volumes of one examination.
+
+        :param volumeNodes: the first is the reference.
+        :param chosen: by number of the volume, its sequence or a `MedPromptLib.sequences.guessing.Guess`.
+        :param viewName: analyse only the slice of the reference that this view shows; empty for all.
+        :raises MedPromptLib.errors.InvalidInput: a volume cannot be used.
         """
-        from MedPromptLib.inputs import on_one_grid
+        from dataclasses import replace
 
-        return on_one_grid([self.image(node) for node in volumeNodes])
+        from MedPromptLib.inputs import back_into_volume
+
+        images = [self.image(node) for node in volumeNodes]
+        index = self.shownSlice(images[0], viewName) if viewName and images[0].shape[0] > 1 else None
+        session, times = self.session, self.times
+
+        def work(progress, cancelled):
+            options = {"cancelled": cancelled, "accept_unusual_input": acceptUnusualInput}
+            importQuietly()
+            examined = session.examine(
+                plan, images, chosen, progress=progress, reference=0, register=register, **options
+            )
+            shown = examined if index is None else examined.slice(index)
+            run = timedRun(session, times, plan, shown, shown.reference, device=device, progress=progress, **options)
+            return run if index is None else back_into_volume(replace(run, image=shown.reference), images[0], index)
+
+        return work
 
     def shownSlice(self, image: Any, viewName: str = "Red") -> int:
         """Which slice (k) of an image a slice view shows.
@@ -253,34 +324,13 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
         from dataclasses import replace
 
         from MedPromptLib.inputs import back_into_volume, one_slice
-        from MedPromptLib.preview import work_for
-        from MedPromptLib.quiet_imports import quiet_imports
 
         session, times = self.session, self.times
 
         def work(progress, cancelled):
+            options = {"cancelled": cancelled, "accept_unusual_input": acceptUnusualInput}
             shown = image if sliceIndex is None else one_slice(image, sliceIndex)
-            spacing = shown.spacing if shown.spacing_known else None
-            with quiet_imports("torch", "SimpleITK"):
-                import MedPromptLib.execution
-                import MedPromptLib.inference.input_check  # noqa: F401
-
-                routed = session.route(plan, image)
-            cards = [session.catalog.card(route.weight_id) for route in routed.routes]
-            if any(card.dimension == 3 for card in cards):
-                # Where it is missing, the run says how to install it.
-                with quiet_imports("monai"), contextlib.suppress(ImportError):
-                    import monai.inferers  # noqa: F401
-            run = session.run(
-                routed,
-                shown,
-                device=device,
-                progress=progress,
-                cancelled=cancelled,
-                accept_unusual_input=acceptUnusualInput,
-            )
-            amounts = {card.id: work_for(card, shown.shape, spacing) for card in cards}
-            times.record(run.provenance, lambda weight: amounts.get(weight, 1))
+            run = timedRun(session, times, plan, shown, shown, device=device, progress=progress, **options)
             if sliceIndex is None:
                 return run
             return back_into_volume(replace(run, image=shown), image, sliceIndex)
@@ -457,3 +507,35 @@ class MedPromptLogic(ScriptedLoadableModuleLogic):
         editor.setSegmentationNode(item.segmentation)
         editor.setSourceVolumeNode(volumeNode)
         editor.setCurrentSegmentID(item.segment_id)
+
+
+def importQuietly() -> None:
+    """Import what a run needs without holding up the window, whichever thread this is."""
+    from MedPromptLib.quiet_imports import quiet_imports
+
+    with quiet_imports("torch", "SimpleITK"):
+        import MedPromptLib.execution
+        import MedPromptLib.inference.input_check  # noqa: F401
+
+
+def timedRun(session: Any, times: Any, plan: Any, shown: Any, reference: Any, **options: Any) -> Any:
+    """Route and run a plan, and remember how long each weight took.
+
+    :param shown: what is analysed, an image or an examination.
+    :param reference: the image whose grid it is analysed on.
+    """
+    from MedPromptLib.preview import work_for
+    from MedPromptLib.quiet_imports import quiet_imports
+
+    importQuietly()
+    routed = session.route(plan, shown)
+    cards = [session.catalog.card(route.weight_id) for route in routed.routes]
+    if any(card.dimension == 3 for card in cards):
+        # Where it is missing, the run says how to install it.
+        with quiet_imports("monai"), contextlib.suppress(ImportError):
+            import monai.inferers  # noqa: F401
+    run = session.run(routed, shown, **options)
+    spacing = reference.spacing if reference.spacing_known else None
+    amounts = {card.id: work_for(card, reference.shape, spacing) for card in cards}
+    times.record(run.provenance, lambda weight: amounts.get(weight, 1))
+    return run

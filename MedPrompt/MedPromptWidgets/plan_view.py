@@ -23,6 +23,7 @@ class PlanView:
         plan: the whole plan as shown, with the chosen weights, unticked steps included; None if there is none.
         leftOut: ids of the unticked tasks.
         isEdited: whether a person changed anything.
+        shown: called whenever another plan, or none, is shown.
         isStale: whether the prompt has changed since; such a plan is shown in grey and does not run.
     """
 
@@ -33,6 +34,7 @@ class PlanView:
         self.isEdited = self.isStale = False
         self.steps: tuple = ()
         self._edited = edited
+        self.shown: Callable[[], None] = lambda: None
         self._showing = False
         self._combos: list[tuple[int, Any]] = []
         table = ui.planTable
@@ -53,6 +55,7 @@ class PlanView:
         self.ui.planTable.setRowCount(0)
         self.ui.planTable.setVisible(False)
         self.ui.omissionsLabel.setVisible(False)
+        self.shown()
         self.say(message or _("Type what to outline or to look for; the plan appears here as you type."))
 
     def markStale(self) -> None:
@@ -121,6 +124,7 @@ class PlanView:
             self._showing = False
         table.setVisible(bool(self.steps))
         style.fitRows(table)
+        self.shown()
         lines = [f"“{o.text}”: {o.reason}" for o in self.plan.omissions]
         left = [_("Not planned:"), *(f"•  {line}" for line in lines)] if lines else []
         first = [_("First: {filter}.").format(filter=filter_words(step.filter)) for step in self.plan.preprocessing]

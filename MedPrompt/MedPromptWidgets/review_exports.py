@@ -62,8 +62,10 @@ class ReviewExports:
         if None in cases:
             return
 
+        whole = {card.id for card in self.page.logic.catalog if card.dimension == 3}
+
         def work(progress, cancelled):
-            return export_training_set(cases or (case.reviewed() for case in batch), folder, progress)
+            return export_training_set(cases or (case.reviewed() for case in batch), folder, progress, whole)
 
         self.page.setButton.enabled = False
         self._runner.start(

@@ -26,6 +26,9 @@ from ..user_folders import cache_folder
 
 ENGINE_VARIABLE = "MEDPROMPT_ENGINE"
 OPSET = 17
+NOT_EXPORTED = (PROGRAM_NAME, "cilmp", "union_segmentation")
+"""Networks that look at what an image holds before they decide what to compute, which an export would fix for good, or
+whose parameters are too many to be kept twice; and programs."""
 TOLERANCE = 1e-3
 """Largest difference from the network's own scores, as a share of the largest score; usual is 1e-6."""
 
@@ -78,13 +81,15 @@ def accelerated(network: nn.Module, card: WeightCard, device: torch.device) -> n
     Args:
         network: on the CPU, in evaluation mode.
     """
-    if device.type != "cpu" or card.network.name == PROGRAM_NAME or not is_available():
+    if device.type != "cpu" or card.network.name in NOT_EXPORTED or not is_available():
         return None
     channels = card.preprocessing.channels if card.dimension == 3 else len(card.preprocessing.mean)
-    example = torch.rand(1, channels, *card.preprocessing.size, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    # Two in 2D, where networks run on batches, as an export may have taken the batch for a constant.
+    count = 4 - card.dimension
+    example = torch.rand(count, channels, *card.preprocessing.size, generator=torch.Generator().manual_seed(0)) * 2 - 1
     path = cache_folder() / "onnx" / f"{card.id}-{_version_of(card)}.onnx"
     try:
-        model = path.read_bytes() if path.is_file() else _exported(network, example)
+        model = path.read_bytes() if path.is_file() else _exported(network, example[:1])
         fast = OnnxNetwork(model)
         with torch.inference_mode():
             own, other = network(example), fast(example)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -32,21 +32,11 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a device, or the machine itself, could not give the memory that was asked for.
-
-    The CPU's allocator raises a plain RuntimeError that says so.
-    """
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
-
-
 class BatchRunner:
     """Runs a network batch by batch; what was learnt about the device's memory lasts for all calls.
 
     When memory runs out the batch is halved; when one image alone does not fit, the rest runs on the CPU, and `notice`
-    is told.
+    is told. Where the CPU's memory does not suffice either, InvalidInput says so.
     """
 
     def __init__(
@@ -58,11 +48,14 @@ class BatchRunner:
         cancelled: Callable[[], bool] = lambda: False,
         notice: Callable[[str], None] = lambda message: None,
     ) -> None:
-        self.network, self.device, self.batch = network.to(device), device, batch
+        self.network, self.device, self.batch = _moved(network, device), device, batch
         self.cancelled, self.notice = cancelled, notice
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, *beside: Tensor) -> Tensor:
         """Outputs of the network for (n, c, h, w) or (n, c, k, j, i), on the CPU.
+
+        Args:
+            beside: further inputs of the network, one row for each of x.
 
         Raises:
             Cancelled: `cancelled()` became true between two batches.
@@ -76,15 +69,16 @@ class BatchRunner:
                     raise Cancelled("Cancelled; no result was kept.")
                 try:
                     part = x[start : start + self.batch].to(self.device)
-                    outputs.append(self.network(part.contiguous(memory_format=layout)).float().cpu())
+                    more = [other[start : start + self.batch].to(self.device) for other in beside]
+                    outputs.append(self.network(part.contiguous(memory_format=layout), *more).float().cpu())
                     start += len(part)
-                except (MemoryError, RuntimeError) as error:
-                    if not is_out_of_memory(error):
+                except (RuntimeError, MemoryError) as error:
+                    if not ran_out_of_memory(error):
                         raise
                     self._make_do(error)
         return torch.cat(outputs)
 
-    def _make_do(self, error: MemoryError | RuntimeError) -> None:
+    def _make_do(self, error: RuntimeError | MemoryError) -> None:
         torch.cuda.empty_cache()
         if self.batch > 1:
             self.batch //= 2
@@ -94,7 +88,25 @@ class BatchRunner:
             self.device = torch.device("cpu")
             self.network = self.network.to(self.device)
         else:
-            raise error
+            raise InvalidInput(
+                "The image needs more memory than this computer has free; close other programs or give a smaller one."
+            ) from error
+
+
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Whether an error is a device's way of saying that its memory does not suffice; each has a way of its own."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(
+        words in str(error) for words in ("DefaultCPUAllocator", "MPS backend out of memory", "CUDA out of memory")
+    )
+
+
+def _moved(network: nn.Module, device: torch.device) -> nn.Module:
+    """The network on a device; one that is there is left alone, as looking through all of its parts takes time."""
+    first = next(network.parameters(), None)
+    same = first is not None and first.device.type == device.type and device.index in (None, first.device.index)
+    return network if same else network.to(device)
 
 
 def run_in_batches(
@@ -102,9 +114,10 @@ def run_in_batches(
     x: Tensor,
     device: torch.device,
     *,
+    beside: Sequence[Tensor] = (),
     batch: int = 8,
     cancelled: Callable[[], bool] = lambda: False,
     notice: Callable[[str], None] = lambda message: None,
 ) -> Tensor:
-    """One call of a `BatchRunner`: outputs of `network` for (n, 3, h, w) inputs, on the CPU."""
-    return BatchRunner(network, device, batch=batch, cancelled=cancelled, notice=notice)(x)
+    """One call of a `BatchRunner`: outputs of `network` for (n, c, h, w) inputs, on the CPU."""
+    return BatchRunner(network, device, batch=batch, cancelled=cancelled, notice=notice)(x, *beside)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,13 +17,16 @@ from torch import Tensor, nn
 from ..catalog import PROGRAM_NAME, Catalog, Preprocessing, WeightCard, verify_file
 from ..errors import InvalidInput, WeightCorrupt
 from ..images import Array, MedicalImage
+from ..instructions.telling import Told, as_tensors, changed_wording, instructed, records
 from ..networks import build
+from ..results import ToldRecord
 from .accelerated import accelerated
 from .devices import run_in_batches
-from .preprocessing import prepare, restore, standardise
+from .preprocessing import absent, prepare, restore, standardise
 from .programs import load_program
 from .storage import load_state
-from .volumes import must_be_a_volume, volume_labels, volume_scores
+from .volume_geometry import grid_of
+from .volumes import must_be_a_volume, must_hold_sequences, volume_labels, volume_scores
 from .windows import ReversedAxes, tiled
 
 SLICES_AT_ONCE = 32
@@ -77,9 +80,10 @@ def load_weight(folder: Path, card: WeightCard, device: torch.device) -> LoadedW
 def _must_fit_file(card: WeightCard, path: Path) -> None:
     """Raises WeightCorrupt if the card's options ask for more parameters than its file holds, before they are made.
 
-    Only for the project's own networks: others may need real numbers while they are built.
+    Only for the project's own networks: others may need real numbers, or a model that others made, while they are
+    built.
     """
-    if ":" in card.network.name:
+    if ":" in card.network.name or card.network.name == "cilmp":
         return
     with torch.device("meta"):
         wanted = sum(tensor.numel() for tensor in build(card.network).state_dict().values())
@@ -120,15 +124,18 @@ class Watch:
         notice: gets a line for the user.
         cancelled: whether to stop.
         advance: gets how much is done, 0 to 1, with a line for the user.
+        told: gets what the network was told in words.
     """
 
     notice: Callable[[str], None] = lambda message: None
     cancelled: Callable[[], bool] = lambda: False
     advance: Callable[[float, str], None] = lambda share, message: None
+    told: Callable[[tuple[ToldRecord, ...]], None] = lambda records: None
 
 
 def check_dimension(card: WeightCard, image: MedicalImage) -> None:
     """Raises InvalidInput for a volume where the card takes single images, and the other way round."""
+    must_hold_sequences(card, image)
     if card.dimension == 3:
         must_be_a_volume(card, image)
     elif image.shape[0] > 1 and card.preprocessing.volumes == "refuse":
@@ -137,27 +144,47 @@ def check_dimension(card: WeightCard, image: MedicalImage) -> None:
         )
 
 
-def _forward(weight: LoadedWeight, slices: Array, watch: Watch) -> Tensor:
-    """Scores for (n, h, w[, 3]) slices, averaged over the mirrored images if the card says so."""
+def _forward(weight: LoadedWeight, slices: Array, watch: Watch, channels: Sequence[str] = ()) -> Tensor:
+    """Scores for (n, h, w[, c]) slices, averaged over the mirrored images if the card says so.
+
+    Args:
+        channels: which of the card's sequences there are; empty for all.
+    """
     recipe = weight.card.preprocessing
+    told = None if recipe.instruction is None else instructed(weight.card, slices, channels)
+    if told is not None:
+        if changed := changed_wording(weight.card):
+            watch.notice(changed)
+        watch.told(records(told))
     # The other rules look at all slices together.
     by_itself = recipe.intensity in ("percentile", "minmax") or (
         slices.dtype == np.uint8 and recipe.intensity != "zscore"
     )
-    if len(slices) > SLICES_AT_ONCE and by_itself:
-        parts = range(0, len(slices), SLICES_AT_ONCE)
-        return torch.cat([_forward(weight, slices[start : start + SLICES_AT_ONCE], watch) for start in parts])
+    if len(slices) <= SLICES_AT_ONCE or not by_itself:
+        return _scores(weight, slices, told, watch, channels)
+    parts = [slice(start, start + SLICES_AT_ONCE) for start in range(0, len(slices), SLICES_AT_ONCE)]
+    return torch.cat([_scores(weight, slices[p], None if told is None else told[p], watch, channels) for p in parts])
+
+
+def _scores(weight: LoadedWeight, slices: Array, told: Told | None, watch: Watch, channels: Sequence[str]) -> Tensor:
+    """`_forward` of slices that are prepared together, which the network is told `told` of."""
+    recipe = weight.card.preprocessing
     x = standardise(prepare(slices, recipe), recipe)
+    x[:, absent(recipe, channels)] = 0
+    network = weight.runner if told is None else weight.network  # the engine takes nothing beside the image
 
-    def run_batch(batch: Tensor) -> Tensor:
-        return run_in_batches(weight.runner, batch, weight.device, cancelled=watch.cancelled, notice=watch.notice)
+    def run_batch(batch: Tensor, *, mirrored: bool = False) -> Tensor:
+        beside = () if told is None else as_tensors(told, mirrored=mirrored)
+        return run_in_batches(
+            network, batch, weight.device, beside=beside, cancelled=watch.cancelled, notice=watch.notice
+        )
 
-    def run(batch: Tensor) -> Tensor:
-        return tiled(run_batch, batch, recipe.size) if recipe.fit == "tile" else run_batch(batch)
+    def run(batch: Tensor, *, mirrored: bool = False) -> Tensor:
+        return tiled(run_batch, batch, recipe.size) if recipe.fit == "tile" else run_batch(batch, mirrored=mirrored)
 
     scores = run(x)
     if recipe.tta_flip:
-        mirrored = run(x.flip(3))
+        mirrored = run(x.flip(3), mirrored=True)
         scores = (scores + (mirrored.flip(3) if mirrored.ndim == 4 else mirrored)) / 2
     return scores
 
@@ -187,7 +214,8 @@ def segmentation_scores(weight: LoadedWeight, image: MedicalImage, watch: Watch 
     if weight.card.dimension == 3:
         return volume_scores(weight, image, watch or Watch())
     check_dimension(weight.card, image)
-    scores = _forward(weight, image.array, watch or Watch())
+    slices = grid_of(image, weight.card.preprocessing).turn(image.array)
+    scores = _forward(weight, slices, watch or Watch(), image.channels)
     return calibrated(scores, weight.card)
 
 
@@ -218,9 +246,14 @@ def label_map(
     if card.dimension == 3:
         labels, by_label = volume_labels(card, image, probabilities, watch or Watch())
         return _wanted(card, labels, by_label, wanted)
-    recipe = card.preprocessing
-    pixel_area = image.spacing[1] * image.spacing[2] * np.prod(image.shape[1:]) / np.prod(probabilities.shape[2:])
-    labels = np.zeros(image.shape, np.uint8)
+    recipe, in_stack = card.preprocessing, card.preprocessing
+    if len(probabilities) > 1:  # what is largest, or a hole, is so in the whole stack and not in one slice
+        in_stack = recipe.model_copy(update={"min_region_mm2": 0.0})
+        recipe = recipe.model_copy(update={"largest_component": False, "fill_holes": False})
+    grid = grid_of(image, recipe)
+    rows, columns = (image.spacing[axis] * image.shape[axis] for axis in grid.axes[1:])
+    pixel_area = rows * columns / np.prod(probabilities.shape[2:])
+    labels = np.zeros(grid.native, np.uint8)
     sums = {s.label: [0.0, 0] for s in card.structures}
     for k, scores in enumerate(probabilities):  # slice by slice: full-size scores of a whole volume would not fit
         best, label = scores.max(0)
@@ -231,7 +264,10 @@ def label_map(
             total[1] += int(inside.sum())
         changed = tidied != label
         scores[:, changed] = F.one_hot(tidied[changed].long(), len(scores)).T.to(scores.dtype)
-        labels[k] = winning_class(restore(scores[None], image.shape[1:])[0])
+        labels[k] = winning_class(restore(scores[None], grid.native[1:])[0])
+    if len(probabilities) > 1:
+        labels = tidy(labels, in_stack, 1.0)
+    labels = grid.unturn(labels).astype(np.uint8, copy=False)
     return _wanted(card, labels, {value: total[0] / total[1] for value, total in sums.items() if total[1]}, wanted)
 
 
@@ -289,8 +325,11 @@ def classify(
         region: (k, j, i), where to look; must not be empty.
     """
     check_dimension(weight.card, image)
-    slices = image.array if region is None else regional(image.array, region, weight.card.preprocessing.region)
-    logits = _forward(weight, slices, watch or Watch())
+    grid = grid_of(image, weight.card.preprocessing)
+    slices = grid.turn(image.array)
+    if region is not None:
+        slices = regional(slices, grid.turn(region).astype(np.bool_, copy=False), weight.card.preprocessing.region)
+    logits = _forward(weight, slices, watch or Watch(), image.channels)
     probabilities = calibrated(logits, weight.card).mean(0)
     return {name: float(p) for name, p in zip(weight.card.classes, probabilities, strict=True)}
 

@@ -22,7 +22,7 @@ from ..errors import UnusualInput
 from ..images import Array, MedicalImage
 from .preprocessing import LUMINANCE, PERCENTILES
 from .volume_geometry import grid_of
-from .volumes import must_be_a_volume
+from .volumes import must_be_a_volume, must_hold_sequences
 
 Floats = npt.NDArray[np.float64]
 SIDE = 64
@@ -91,13 +91,14 @@ def describe(picture: Array) -> Floats:
     return described
 
 
-def describe_image(image: MedicalImage) -> Floats:
-    """`describe` of the slice, or the median over slices of the middle half of a volume."""
-    count = image.shape[0]
+def describe_image(image: MedicalImage, recipe: Preprocessing | None = None) -> Floats:
+    """`describe` of the slice, or the median over slices of the middle half of a volume, turned as the recipe says."""
+    slices = grid_of(image, recipe).turn(image.array) if recipe else image.array
+    count = len(slices)
     if count == 1:
-        return describe(image.array[0])
+        return describe(slices[0])
     chosen = np.unique(np.linspace(count // 4, max(count - 1 - count // 4, count // 4), SLICES).round().astype(int))
-    middle: Floats = np.median([describe(image.array[k]) for k in chosen], axis=0)
+    middle: Floats = np.median([describe(slices[k]) for k in chosen], axis=0)
     return middle
 
 
@@ -149,9 +150,10 @@ def check_input(card: WeightCard, image: MedicalImage) -> Misfit | None:
     """Why the image does not look like what the weight was made for; None if it does, or if the card cannot tell.
 
     Raises:
-        InvalidInput: a single image for a weight that takes volumes.
+        InvalidInput: a single image for a weight that takes volumes, or for one that takes several sequences.
     """
     profile = card.input_profile
+    must_hold_sequences(card, image)
     if card.dimension == 3:
         must_be_a_volume(card, image)
     if profile is None:
@@ -160,7 +162,9 @@ def check_input(card: WeightCard, image: MedicalImage) -> Misfit | None:
     if not np.ptp(image.array):
         return Misfit(card.id, image.name, (*reasons, "every pixel has the same value"), float("inf"), float("-inf"))
     is_volume = card.dimension == 3
-    described = (describe_volume(image, card.preprocessing) if is_volume else describe_image(image))[None]
+    described = (
+        describe_volume(image, card.preprocessing) if is_volume else describe_image(image, card.preprocessing)
+    )[None]
     distance, likeness = float(distances(profile, described)[0]), float(likenesses(profile, described)[0])
     if distance > 1 or likeness < 0:
         colourful, usual = float(described[0, SATURATION]), profile.saturation
@@ -190,13 +194,13 @@ def _sizes(card: WeightCard, profile: InputProfile, image: MedicalImage) -> list
     return []
 
 
-def check_inputs(cards: Sequence[WeightCard], image: MedicalImage, *, accept: bool = False) -> tuple[Misfit, ...]:
-    """All misfits of an image with the weights that a plan needs.
+def check_inputs(inputs: Sequence[tuple[WeightCard, MedicalImage]], *, accept: bool = False) -> tuple[Misfit, ...]:
+    """All misfits of the weights that a plan needs with the image that each of them gets.
 
     Raises:
         UnusualInput: there are some and they are not accepted.
     """
-    misfits = tuple(misfit for card in cards if (misfit := check_input(card, image)) is not None)
+    misfits = tuple(misfit for card, image in inputs if (misfit := check_input(card, image)) is not None)
     if misfits and not accept:
         raise UnusualInput(
             f"{'. '.join(str(misfit) for misfit in misfits)}. Nothing has run; its output would have no known meaning. "

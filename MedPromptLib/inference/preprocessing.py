@@ -5,6 +5,8 @@ Training, evaluation and inference all go through `prepare`; there is no second 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -24,7 +26,7 @@ def prepare(slices: Array, recipe: Preprocessing, size: tuple[int, int] | None =
     """Slices of an image as network input, before mean and standard deviation (see `standardise`).
 
     Args:
-        slices: (n, h, w) or (n, h, w, 3), any real dtype.
+        slices: (n, h, w), (n, h, w, 3) or, for a recipe with sequences, (n, h, w, c); any real dtype.
         size: rows and columns instead of the recipe's; without effect where the recipe does not resize.
 
     Returns:
@@ -70,6 +72,11 @@ def standardise(x: Tensor, recipe: Preprocessing) -> Tensor:
     mean = torch.tensor(recipe.mean, device=x.device).view(1, -1, 1, 1)
     std = torch.tensor(recipe.std, device=x.device).view(1, -1, 1, 1)
     return (x - mean) / std
+
+
+def absent(recipe: Preprocessing, channels: Sequence[str]) -> list[int]:
+    """The recipe's channels whose sequence is not there; none if it is not said which are."""
+    return [n for n, name in enumerate(recipe.sequences) if channels and name not in channels]
 
 
 def restore(scores: Tensor, shape: tuple[int, int]) -> Tensor:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ..agreements import agreed_programs
 from ..catalog import WeightCard
 from ..errors import InvalidInput, WeightCorrupt
-from .devices import is_out_of_memory
+from .devices import ran_out_of_memory
 
 EXPORT_IT = (
     "export it with torch.jit.save(torch.jit.trace(model.eval(), example), 'model.ts'), or keep its parameters as "
@@ -43,7 +43,7 @@ class Program(nn.Module):
         try:
             scores = self.script(x)
         except (RuntimeError, torch.jit.Error) as error:
-            if is_out_of_memory(error):
+            if ran_out_of_memory(error):
                 raise
             raise WeightCorrupt(
                 f"The program {self._name} fails on an input of shape {tuple(x.shape)} ({_reason(error)}); the card's "

@@ -20,9 +20,10 @@ from torch import Tensor, nn
 from ..catalog import Preprocessing, WeightCard
 from ..errors import Cancelled, InvalidInput, MissingPackage
 from ..images import Array, MedicalImage, luminance
+from ..sequences.names import listed
 from .devices import BatchRunner
 from .memory import GIB, free_memory
-from .preprocessing import PERCENTILES
+from .preprocessing import PERCENTILES, absent
 from .volume_geometry import Grid, Triple, grid_of, resample
 
 if TYPE_CHECKING:
@@ -36,6 +37,16 @@ LARGEST_SAMPLE = 1 << 21
 """Voxels that the percentiles are taken of."""
 
 
+def must_hold_sequences(card: WeightCard, image: MedicalImage) -> None:
+    """Raises InvalidInput for a single grey image where the card takes several sequences of one examination."""
+    wanted = card.preprocessing.sequences
+    if wanted and not image.channels and not (image.is_color and len(wanted) == 3):
+        raise InvalidInput(
+            f"The weight '{card.id}' takes {listed(wanted)} of one examination together, but only '{image.name}' was "
+            f"given; give {'two or more of them' if card.ability.any_sequences else 'all of them'}."
+        )
+
+
 def must_be_a_volume(card: WeightCard, image: MedicalImage) -> None:
     """Raises InvalidInput for a single image, or for colours where the card wants grey values."""
     if min(image.shape) < 2:
@@ -43,6 +54,7 @@ def must_be_a_volume(card: WeightCard, image: MedicalImage) -> None:
             f"The weight '{card.id}' takes volumes, but '{image.name}' is a single image "
             f"({' × '.join(map(str, image.shape))}); choose a volume."
         )
+    must_hold_sequences(card, image)
     if card.preprocessing.channels == 3 and not image.is_color:
         raise InvalidInput(
             f"The weight '{card.id}' takes volumes with three values per voxel, but '{image.name}' has one; choose "
@@ -95,6 +107,7 @@ class SlidingWindow:
 
     Args:
         watch: is told how far it is, and asked before every window whether to stop.
+        channels: which of the card's sequences there are; empty for all.
         part: of all the work, from where to where a call of this goes.
         run: instead of the network: what gives (n, any, k, j, i) for windows (n, c, k, j, i).
     """
@@ -105,10 +118,11 @@ class SlidingWindow:
         recipe: Preprocessing,
         device: torch.device,
         watch: Watch,
+        channels: tuple[str, ...] = (),
         part: tuple[float, float] = (0.0, 1.0),
         run: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
-        self.recipe, self.watch, self.part = recipe, watch, part
+        self.recipe, self.watch, self.channels, self.part = recipe, watch, channels, part
         self.batch = 1 if device.type == "cpu" else 4
         self.run = run or BatchRunner(network, device, batch=self.batch, cancelled=watch.cancelled, notice=watch.notice)
         self._done, self._all, self._told = 0, 1, 0
@@ -121,6 +135,7 @@ class SlidingWindow:
         """
         padded, inner = _padded(x, self.recipe.size)
         x = standardise_volume(padded, self.recipe)[None]
+        x[:, absent(self.recipe, self.channels)] = 0
         subsets = [c for n in range(len(self.recipe.mirror) + 1) for c in itertools.combinations(self.recipe.mirror, n)]
         self._done, self._told = 0, 0
         self._all = len(subsets) * self._windows(x.shape[2:])
@@ -194,7 +209,7 @@ def volume_scores(weight: LoadedWeight, image: MedicalImage, watch: Watch) -> Te
     grid = grid_of(image, card.preprocessing)
     _must_fit_memory(card, image, grid)
     x = prepare_volume(image, card.preprocessing, grid, lambda: _stop_if_asked(watch))
-    slide = SlidingWindow(weight.runner, card.preprocessing, weight.device, watch)
+    slide = SlidingWindow(weight.runner, card.preprocessing, weight.device, watch, image.channels)
     kept = torch.empty(len(card.structures) + 1, *grid.shape, dtype=torch.float16)
     for core, wide in _slabs(grid.shape, card.preprocessing.size[0], len(kept)):
         slide.part = (core.start / grid.shape[0], core.stop / grid.shape[0])

@@ -1,1 +1,1 @@
-"""Language knowledge that other rooms share; so far, sentence embeddings."""
+"""Language knowledge that other rooms share: descriptions in words, and their embeddings and token states."""

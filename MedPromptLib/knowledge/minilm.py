@@ -35,20 +35,21 @@ class SentenceEncoder:
         from transformers.utils import logging
 
         logging.disable_progress_bar()
-        self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        self._model = AutoModel.from_pretrained(folder, local_files_only=True).eval()
+        self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self.model = AutoModel.from_pretrained(folder, local_files_only=True).eval()
         self._vectors: dict[str, npt.NDArray[np.float32]] = {}
 
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """(n, 384) unit vectors."""
         import torch
 
-        tokens = self._tokenizer(list(texts), padding=True, truncation=True, max_length=256, return_tensors="pt")
+        tokens = self.tokenizer(list(texts), padding=True, truncation=True, max_length=256, return_tensors="pt")
+        tokens = tokens.to(self.model.device)
         with torch.inference_mode():
-            states = self._model(**tokens).last_hidden_state
+            states = self.model(**tokens).last_hidden_state
         mask = tokens["attention_mask"][..., None].float()
         mean = (states * mask).sum(1) / mask.sum(1)
-        vectors: npt.NDArray[np.float32] = torch.nn.functional.normalize(mean, dim=1).numpy()
+        vectors: npt.NDArray[np.float32] = torch.nn.functional.normalize(mean, dim=1).cpu().numpy()
         return vectors
 
     def similarity(self, a: str, b: str) -> float:

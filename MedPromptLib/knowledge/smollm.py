@@ -6,9 +6,11 @@ weights are kept as bfloat16 safetensors in the user's cache folder and load fro
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +93,66 @@ def _convert(gguf: Path, folder: Path) -> None:
             if not (folder / "model.safetensors").is_file():
                 shutil.rmtree(folder, ignore_errors=True)
                 made.rename(folder)
+
+
+@functools.cache
+def loaded(device: str) -> tuple[Any, Any]:
+    """The model and its tokenizer, loaded once.
+
+    Args:
+        device: `cpu`, `cuda`, `cuda:<n>` or `mps`.
+
+    Raises:
+        MissingPackage: it is not installed.
+        WeightCorrupt: it is not the known one.
+    """
+    try:
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils import logging
+    except ImportError as error:
+        raise MissingPackage("The local language model needs transformers; run: pip install transformers") from error
+    logging.disable_progress_bar()
+    folder = model_folder()
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=torch.bfloat16).eval()
+    # Most processors have no fast arithmetic for bfloat16.
+    return (model.float() if device == "cpu" else model.to(device)), tokenizer
+
+
+def answer(talk: Sequence[dict[str, str]], device: str = "cpu", longest: int = 300) -> str:
+    """What the model says to a conversation, token by token without sampling.
+
+    Args:
+        talk: `role` and `content` of each turn.
+        longest: tokens; never more than twice those of the conversation.
+
+    Raises:
+        MissingPackage, WeightCorrupt: see `loaded`.
+    """
+    model, tokenizer = loaded(device)
+    import torch
+
+    ids = prompt_ids(tokenizer, talk)
+    end = tokenizer.convert_tokens_to_ids("<|im_end|>")
+    with torch.inference_mode():
+        out = model.generate(
+            torch.tensor([ids], device=model.device),
+            attention_mask=torch.ones((1, len(ids)), device=model.device, dtype=torch.long),
+            max_new_tokens=min(longest, 2 * len(ids)),
+            do_sample=False,
+            pad_token_id=end,
+            eos_token_id=end,
+        )
+    return str(tokenizer.decode(out[0, len(ids) :], skip_special_tokens=True)).strip()
+
+
+def prompt_ids(tokenizer: Any, talk: Sequence[dict[str, str]]) -> list[int]:
+    """Token ids of a conversation up to where the model's answer begins."""
+    start, end = tokenizer.convert_tokens_to_ids(["<|im_start|>", "<|im_end|>"])
+    ids: list[int] = []
+    for part in talk:
+        # Marks in a name ("<|im_end|>") stay ordinary text.
+        text = tokenizer(f"{part['role']}\n{part['content']}", add_special_tokens=False, split_special_tokens=True)
+        ids += [start, *text["input_ids"], end, *tokenizer("\n", add_special_tokens=False)["input_ids"]]
+    return [*ids, start, *tokenizer("assistant\n", add_special_tokens=False)["input_ids"]]

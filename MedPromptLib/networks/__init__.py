@@ -19,16 +19,24 @@ def build(network: Network) -> nn.Module:
         MissingPackage: the library that has the network is not installed.
     """
     from .deepfusionlab import DeepFusionLab, LeanFusionLab
+    from .text_vnet import TextVNet
+    from .union import UnionSegmentation
     from .vnet import VNet
 
     registry: dict[str, type[nn.Module]] = {
         "deepfusionlab": DeepFusionLab,
         "lean_fusion_lab": LeanFusionLab,
+        "text_vnet": TextVNet,
+        "union_segmentation": UnionSegmentation,
         "vnet": VNet,
     }
+    if network.name == "cilmp":
+        from ..inference.vision_language import build_cilmp
+
+        return build_cilmp(network.options)
     library, _, name = network.name.rpartition(":")
     if network.name not in registry and library not in ("monai", "nnunet"):
-        known = ", ".join([*sorted(registry), "monai:<name>", "nnunet:<name>", PROGRAM_NAME])
+        known = ", ".join([*sorted(registry), "cilmp", "monai:<name>", "nnunet:<name>", PROGRAM_NAME])
         raise WeightCorrupt(f"The card names a network '{network.name}'; this version has: {known}.")
     try:
         if library == "monai":

@@ -265,9 +265,22 @@ class LeanFusionLab(nn.Module):
         low, mid, high = self.features(x)
         if self.task == "classification":
             return self.classify(high)
+        aspp = self.condense(mid, high)
+        return self.score(self.decode(low, aspp), x)
+
+    def condense(self, mid: Tensor, high: Tensor) -> Tensor:
+        """Features at 1/16 (112 channels) and 1/32 (192) → (n, width, h/16, w/16)."""
+        out: Tensor = self.aspp(torch.cat([mid, resize(high, mid.shape[2:], corners=False)], dim=1))
+        return out
+
+    def decode(self, low: Tensor, aspp: Tensor) -> Tensor:
+        """Features at 1/4 (24 channels) and what `condense` gives → (n, width, h/4, w/4)."""
         low = self.low_proj(low)
-        aspp = self.aspp(torch.cat([mid, resize(high, mid.shape[2:], corners=False)], dim=1))
-        decoded = self.cafse(self.decoder(self.mff(low, aspp), low), aspp)
+        out: Tensor = self.cafse(self.decoder(self.mff(low, aspp), low), aspp)
+        return out
+
+    def score(self, decoded: Tensor, x: Tensor) -> Tensor:
+        """What `decode` gives, and the image (n, 3, h, w) → (n, classes, h, w)."""
         if self.detail is not None:
             scores: Tensor = self.final_conv(self.detail(decoded, x))
             return scores

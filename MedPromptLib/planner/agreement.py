@@ -23,6 +23,7 @@ from .local import LanguageDraft, LanguageModelPlanner
 from .messages import LEFT_OUT as LEFT_OUT_REASONS
 from .messages import NOT_A_REQUEST, NOT_EVALUATED, ONLY_DENIED, OTHER_IMAGES
 from .rules import Draft, RulePlanner
+from .sequences_named import decided_on_sequences
 
 if TYPE_CHECKING:
     from . import Planner
@@ -162,14 +163,27 @@ class AgreementPlanner:
 
 
 def decided(
-    planner: Planner, prompt: str, abilities: Sequence[Ability], cancelled: Callable[[], bool] = lambda: False
+    planner: Planner,
+    prompt: str,
+    abilities: Sequence[Ability],
+    cancelled: Callable[[], bool] = lambda: False,
+    images: Sequence[str] = (),
 ) -> Verdict:
     """The verdict of any planner; one that only plans is judged by its doubts, if it tells them, and its omissions.
+
+    Args:
+        images: the sequences of an examination that the request is about, if they are known.
 
     Raises:
         InvalidInput: an empty or overlong prompt.
         Cancelled: `cancelled` returned True.
     """
+    if any(ability.sequences for ability in abilities):
+        return decided_on_sequences(lambda p: _decided(planner, p, abilities, cancelled), prompt, abilities, images)
+    return _decided(planner, prompt, abilities, cancelled)
+
+
+def _decided(planner: Planner, prompt: str, abilities: Sequence[Ability], cancelled: Callable[[], bool]) -> Verdict:
     try:
         if isinstance(planner, AgreementPlanner):
             return planner.decide(prompt, abilities, cancelled)

@@ -105,6 +105,13 @@ class Card:
     aspects: set[str] = field(default_factory=set)
     main: str = ""
     """The concept the card is named after."""
+    others: tuple[str, ...] = ()
+    """Names of further modalities, for a weight that was made for several."""
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Names of all modalities it was made for."""
+        return (self.modality.name, *self.others)
 
 
 def term_words(text: str) -> Words:

@@ -109,8 +109,10 @@ class EndpointPlanner:
         except _FormatRejected as error:
             raise EndpointFailed(str(error)) from error
 
-    def answer(self, talk: list[dict[str, str]]) -> str:
+    def answer(self, talk: list[dict[str, Any]]) -> str:
         """The model's answer to a conversation, as it is; for texts that something else checks.
+
+        A conversation may hold pictures, which `instructions.vision` sends after an agreement of its own.
 
         Raises:
             EndpointFailed: no connection, too slow, an HTTP error or no text.
@@ -119,7 +121,7 @@ class EndpointPlanner:
 
     # -- the wire -----------------------------------------------------------------------------------------------------
 
-    def _ask(self, talk: list[dict[str, str]], form: dict[str, Any] | None) -> str:
+    def _ask(self, talk: list[dict[str, Any]], form: dict[str, Any] | None) -> str:
         try:
             text = self._exchange(talk, form)
         except (EndpointFailed, _FormatRejected) as error:
@@ -128,7 +130,7 @@ class EndpointPlanner:
         self._observe("endpoint answer", {"host": self._host, "bytes": len(text.encode())})
         return text
 
-    def _exchange(self, talk: list[dict[str, str]], form: dict[str, Any] | None) -> str:
+    def _exchange(self, talk: list[dict[str, Any]], form: dict[str, Any] | None) -> str:
         body: dict[str, Any] = {"model": self.model, "messages": talk, "temperature": 0, "stream": False}
         if form is not None:
             body["response_format"] = {

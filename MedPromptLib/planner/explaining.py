@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ..catalog import Ability
 from ..plan import Task
+from ..sequences.names import listed
 from .agreement import Verdict
 from .batch import describe
 from .lexicon import Card, Lexicon, lexicon_for
@@ -29,6 +30,8 @@ def explain(verdict: Verdict, abilities: Sequence[Ability]) -> str:
         ability = known.get(task.weight_name or "")
         if ability is not None:
             told.append(f"   step {task.id}: “{task.span}” → {ability.id}: {why(task, ability, abilities)}")
+            if ability.sequences:
+                told.append(f"   step {task.id} takes {_images(task, ability)}")
         else:
             told.append(f"   step {task.id}: “{task.span}”: several weights fit; the image's modality decides")
     decision = _DECISIONS[verdict.decision]
@@ -45,6 +48,13 @@ def explain(verdict: Verdict, abilities: Sequence[Ability]) -> str:
     if verdict.certainty is not None:
         told.append(f"Certainty of the language model: {verdict.certainty:.2f}")
     return "\n".join(told)
+
+
+def _images(task: Task, ability: Ability) -> str:
+    """The images of an examination that a step takes together."""
+    some = "any of " if ability.any_sequences else ""
+    named = f"; the request names {listed(task.sequences)}" if task.sequences else ""
+    return f"{some}{listed(ability.sequences)} of one examination together{named}"
 
 
 def question(verdict: Verdict, abilities: Sequence[Ability]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from ..catalog import Ability
+from ..catalog import Ability, modalities
 from ..plan import Intent
 from .cards import (
     ASPECT_WORDS,
@@ -87,7 +87,7 @@ class Lexicon:
 
     def _tell_images_apart(self, abilities: Sequence[Ability]) -> None:
         """Read a special modality as the general one unless a card is made for it; learn those only cards know."""
-        named = {self.read_modality(a.modality).name for a in abilities}
+        named = {self.read_modality(kind).name for a in abilities for kind in modalities(a.modality)}
         for name, general in self.vocabulary.broader.items():
             if name not in named:
                 self._general[name] = general
@@ -97,8 +97,8 @@ class Lexicon:
             if meaning.modality is not None and meaning.modality.name in self._general:
                 general = self._general[meaning.modality.name]
                 self.meanings[words] = Meaning(modality=Modality(general, meaning.modality.region))
-        for ability in abilities:
-            words, modality = term_words(ability.modality), self.read_modality(ability.modality)
+        for kind in (kind for ability in abilities for kind in modalities(ability.modality)):
+            words, modality = term_words(kind), self.read_modality(kind)
             if modality.name != " ".join(words):
                 continue
             rare = tuple((w,) for w in words if len(w) > 3 and w not in ORDINARY and (w,) not in self._cues)
@@ -107,7 +107,8 @@ class Lexicon:
                     self.meanings[form] = Meaning(modality=modality, own=True)
 
     def _card(self, ability: Ability) -> Card:
-        card = Card(ability, self.read_modality(ability.modality))
+        first, *others = (self.read_modality(kind) for kind in modalities(ability.modality))
+        card = Card(ability, first, others=tuple(other.name for other in others))
         key, aspects = self._read_term(ability.target, ability, card.modality)
         card.main = key
         card.keys.add(key)
@@ -308,7 +309,7 @@ class Lexicon:
                 asking.update(words if cue.kind != "OTHER" else ())
         keys = {k for card in self.cards for k in (*card.keys, *(key for _, group in card.structures for key in group))}
         places = keys | {self.region_of(k) for k in keys} | {card.modality.region for card in self.cards}
-        images = {card.modality.name for card in self.cards}
+        images = {name for card in self.cards for name in card.images}
         images |= {self.vocabulary.broader.get(name, "") for name in images}
         served = {
             w
@@ -379,8 +380,9 @@ class Lexicon:
         """Whether a card was made for images of the modality the request names (always, if it names none)."""
         if asked is None:
             return True
-        if asked.name and card.modality.name and asked.name != card.modality.name:
-            return self.vocabulary.broader.get(card.modality.name) == asked.name and self._shows(card, asked)
+        if asked.name and card.modality.name and asked.name not in card.images:
+            narrower = any(self.vocabulary.broader.get(name) == asked.name for name in card.images)
+            return narrower and self._shows(card, asked)
         return self._shows(card, asked)
 
     def only_card(self, intent: Intent, images: Modality, aspect: str = "") -> Card | None:

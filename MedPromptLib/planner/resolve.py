@@ -341,7 +341,7 @@ class Resolver:
             return Unserved(f"The installed weight that {doing} {name} was made for {made_for}, {OTHER_IMAGES}.")
         asked = wish.modality or wish.hint
         if asked is not None and asked.name:
-            fitting = [f for f in fitting if f.card.modality.name == asked.name] or fitting
+            fitting = [f for f in fitting if asked.name in f.card.images] or fitting
         if len(fitting) > 1 and wish.hint is not None:
             fitting = [f for f in fitting if self.lexicon.fits(f.card, wish.hint)] or fitting
         whole = [f for f in fitting if key in f.card.keys or any(key in k for _, k in f.card.structures)] or fitting

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import EndpointFailed, MissingPackage
+from ..knowledge import smollm
 from .facts import Fact, Subject
 from .grammar import Style, sentence_key, sentences
 from .languages import Language
@@ -89,9 +89,9 @@ class ChoosingWriter:
         """See `Writer`."""
         import torch
 
-        model, tokenizer = loaded(self._device)
+        model, tokenizer = smollm.loaded(self._device)
         wanted = f"Write a medical report in {language.data['name']}. {language.table('styles')[style]}."
-        ids = _prompt_ids(tokenizer, [{"role": "user", "content": wanted}])
+        ids = smollm.prompt_ids(tokenizer, [{"role": "user", "content": wanted}])
         said: list[str] = []
         previous: Subject | None = None
         with torch.inference_mode():
@@ -119,20 +119,7 @@ class FreeWriter:
 
     def word(self, facts: Sequence[Fact], style: Style, language: Language) -> str:
         """See `Writer`."""
-        import torch
-
-        model, tokenizer = loaded(self._device)
-        ids = _prompt_ids(tokenizer, request(facts, style, language))
-        with torch.inference_mode():
-            out = model.generate(
-                torch.tensor([ids], device=model.device),
-                attention_mask=torch.ones((1, len(ids)), device=model.device, dtype=torch.long),
-                max_new_tokens=min(LONGEST_ANSWER, 2 * len(ids)),
-                do_sample=False,
-                pad_token_id=tokenizer.convert_tokens_to_ids("<|im_end|>"),
-                eos_token_id=tokenizer.convert_tokens_to_ids("<|im_end|>"),
-            )
-        return str(tokenizer.decode(out[0, len(ids) :], skip_special_tokens=True)).strip()
+        return smollm.answer(request(facts, style, language), self._device, LONGEST_ANSWER)
 
 
 class EndpointWriter:
@@ -150,21 +137,6 @@ class EndpointWriter:
         return text
 
 
-@functools.cache
-def loaded(device: str) -> tuple[Any, Any]:
-    """The local model and its tokenizer, loaded once.
-
-    Raises:
-        MissingPackage: it is not installed.
-        WeightCorrupt: it is not the known one.
-    """
-    from ..planner.local import load_model
-
-    model, tokenizer = load_model(None, None, device)
-    # Most processors have no fast arithmetic for bfloat16.
-    return (model.float() if device == "cpu" else model), tokenizer
-
-
 def missing_model() -> str:
     """Empty if the local language model can be used, else what is missing."""
     from ..planner.local import available
@@ -173,16 +145,6 @@ def missing_model() -> str:
         return available()
     except MissingPackage as error:
         return str(error)
-
-
-def _prompt_ids(tokenizer: Any, talk: Sequence[dict[str, str]]) -> list[int]:
-    start, end = tokenizer.convert_tokens_to_ids(["<|im_start|>", "<|im_end|>"])
-    ids: list[int] = []
-    for part in talk:
-        # Marks in a name ("<|im_end|>") stay ordinary text.
-        text = tokenizer(f"{part['role']}\n{part['content']}", add_special_tokens=False, split_special_tokens=True)
-        ids += [start, *text["input_ids"], end, *tokenizer("\n", add_special_tokens=False)["input_ids"]]
-    return [*ids, start, *tokenizer("assistant\n", add_special_tokens=False)["input_ids"]]
 
 
 class _State:

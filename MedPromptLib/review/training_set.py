@@ -8,8 +8,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ..errors import InvalidInput, OutputFailed
 from ..images import Array, MedicalImage
+from ..images_writing import write_volume
 from .decisions import Decision, Review
 
 SHARES = {"test": 0.15, "val": 0.15}
@@ -71,19 +72,26 @@ class Exported:
 class _Example:
     group: str
     name: str
-    image: Array
+    image: Array | MedicalImage
     mask: npt.NDArray[np.uint8] | None
     label: str
 
 
 def export_training_set(
-    cases: Iterable[ReviewedCase], folder: Path, progress: Callable[[str], None] = lambda line: None
+    cases: Iterable[ReviewedCase],
+    folder: Path,
+    progress: Callable[[str], None] = lambda line: None,
+    whole: Collection[str] = (),
 ) -> Exported:
     """Write one data set per weight into `folder/<weight id>`, each complete or not at all.
 
     A segmentation is taken if each of its structures was accepted or edited: a structure that was rejected or not
     looked at would teach the network that it is background. A classification is taken with the class that the reviewer
     accepted or chose. Volumes become one image per slice, kept together in `group`.
+
+    Args:
+        whole: ids of weights that take volumes: theirs stay whole, as NRRD files with their geometry, which is what
+            `medprompt train-semi --labelled` reads.
 
     Raises:
         InvalidInput: nothing can be exported.
@@ -95,7 +103,7 @@ def export_training_set(
         progress(case.name)
         for key in dict.fromkeys((r.task_id, r.weight_id) for r in case.reviews):
             reviews = [r for r in case.reviews if (r.task_id, r.weight_id) == key]
-            made, reason = _examples(case, key, reviews)
+            made, reason = _examples(case, key, reviews, whole)
             if reason:
                 done.left_out.append(f"{case.name}, {key[1]}: {reason}")
             taken = {example.name for example in examples.setdefault(key[1], [])}
@@ -115,7 +123,9 @@ def export_training_set(
     return done
 
 
-def _examples(case: ReviewedCase, key: tuple[int, str], reviews: Sequence[Review]) -> tuple[list[_Example], str]:
+def _examples(
+    case: ReviewedCase, key: tuple[int, str], reviews: Sequence[Review], whole: Collection[str]
+) -> tuple[list[_Example], str]:
     """The case's images with their truth, and why there are none."""
     open_items = [r.item for r in reviews if r.decision not in AGREED]
     if open_items:
@@ -132,6 +142,9 @@ def _examples(case: ReviewedCase, key: tuple[int, str], reviews: Sequence[Review
     labels = case.label_maps.get(key)
     if labels is None or labels.array.shape != image.shape:
         return [], "its reviewed mask is missing or on another grid; open the case again."
+    if key[1] in whole:
+        name = re.sub(r"[^\w.-]+", "_", case.name)
+        return [_Example(case.name, name, image, labels.array, "")], ""
     grey = as_uint8(image.array)  # with one window for the whole volume
     return [_Example(case.name, names[k], grey[k], labels.array[k], "") for k in range(count)], ""
 
@@ -160,8 +173,6 @@ def split_of(groups: Iterable[str]) -> dict[str, str]:
 
 
 def _write(examples: Sequence[_Example], folder: Path) -> Path:
-    from PIL import Image
-
     if folder.exists():
         raise OutputFailed(f"There is a folder {folder} already; choose another place, nothing in it was changed.")
     splits = split_of(example.group for example in examples)
@@ -177,9 +188,11 @@ def _write(examples: Sequence[_Example], folder: Path) -> Path:
             writer = csv.writer(stream)
             writer.writerow(["id", "split", "label", "group"])
             for example in examples:
-                Image.fromarray(example.image).save(draft / "images" / f"{example.name}.png")
+                _write_picture(example.image, draft / "images" / example.name)
                 if example.mask is not None:
-                    Image.fromarray(example.mask).save(draft / "masks" / f"{example.name}.png")
+                    of = example.image
+                    mask = replace(of, array=example.mask) if isinstance(of, MedicalImage) else example.mask
+                    _write_picture(mask, draft / "masks" / example.name)
                 writer.writerow([example.name, splits[example.group], example.label, example.group])
         draft.chmod(0o755)
         os.replace(draft, folder)
@@ -191,3 +204,13 @@ def _write(examples: Sequence[_Example], folder: Path) -> Path:
         if draft is not None:
             shutil.rmtree(draft, ignore_errors=True)
     return folder
+
+
+def _write_picture(image: Array | MedicalImage, stem: Path) -> None:
+    """A slice as PNG, a volume as NRRD."""
+    if isinstance(image, MedicalImage):
+        write_volume(image, stem.with_name(f"{stem.name}.nrrd"))
+        return
+    from PIL import Image
+
+    Image.fromarray(image).save(stem.with_name(f"{stem.name}.png"))

@@ -6,7 +6,7 @@ import hashlib
 import math
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -63,6 +63,8 @@ class DataSource(_Strict):
         held_out: cases of the training split that stand in for a validation split where the set has none.
         unlabelled: sets whose training images take part without their labels, see `Schedule.consistency`.
         same_kind: sets of the same kind of images, which are no counter-examples for the input check.
+        modality: only cases whose `modality` column begins with it, for a network of one of several kinds of images.
+        channel: of images that hold several sequences, the only one that is taken, from 0.
         subgroups: a column of its `split.csv` whose values are measured apart, such as hospitals; never patients.
     """
 
@@ -74,6 +76,8 @@ class DataSource(_Strict):
     held_out: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
     same_kind: tuple[str, ...] = ()
+    modality: str = ""
+    channel: Annotated[int, Field(ge=0)] | None = None
     subgroups: str = ""
 
 
@@ -169,6 +173,7 @@ class Schedule(_Strict):
             (Zhang et al. 2018).
         consistency: segmentation only: weight of the loss on unlabelled images against what the averaged network says
             of them before their grey values are changed, see `training.consistency`.
+        sequence_dropout: union networks: probability that a sequence of a training image is left out; one always stays.
         patches: 3D: patches of every volume in an epoch.
         foreground: 3D: share of the patches that are centred near a structure, each structure as often as the others.
         bfloat16: 3D: the network computes in bfloat16 while it trains, which halves the time on many machines.
@@ -187,6 +192,7 @@ class Schedule(_Strict):
     auxiliary_masks: float = 0.0
     mixup: float = 0.0
     consistency: float = 0.0
+    sequence_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     patches: Annotated[int, Field(ge=1)] = 1
     foreground: Annotated[float, Field(ge=0, le=1)] = 0.5
     bfloat16: bool = False
@@ -219,6 +225,35 @@ class Schedule(_Strict):
         return self.phases[-1]
 
 
+UNION = "union_segmentation"
+"""What recipes call the network of `networks.union`."""
+
+
+class SemiSupervision(_Strict):
+    """3D: how volumes without labels take part, see `training.semi_training`.
+
+    Attributes:
+        teacher: who labels them: nobody (`none`: supervised training), the running `average` of the one network (mean
+            teacher), or each of two networks for its `peer`.
+        cutmix: with a peer, one network sees pairs of volumes mixed and changed in intensity, the other the raw ones.
+        unified: with a peer, the Unified Segmentation loss; without, cross entropy against every label of the peer.
+        labels: with a peer, whether it labels as it is at `present`, or as its running `average` does.
+        weight: of the loss on volumes without labels, after its ramp.
+        confidence: probability from which the Unified Segmentation loss takes the peer's label at its word.
+        batch: patches without labels in a step, beside the labelled ones of the phase's batch.
+        steps: in an epoch.
+    """
+
+    teacher: Literal["none", "average", "peer"] = "peer"
+    cutmix: bool = True
+    unified: bool = True
+    labels: Literal["present", "average"] = "average"
+    weight: Annotated[float, Field(ge=0)] = 1.0
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.8
+    batch: Annotated[int, Field(ge=2)] = 2
+    steps: Annotated[int, Field(ge=1)] = 25
+
+
 AUGMENTATION_2D = (
     "flip_horizontal",
     "flip_vertical",
@@ -231,7 +266,15 @@ AUGMENTATION_2D = (
     "lines",
 )
 AUGMENTATION_3D = ("mirror", "tilt", "low_resolution")
-SCHEDULE_2D = ("freeze_epochs", "class_balance", "auxiliary_masks", "label_smoothing", "mixup", "consistency")
+SCHEDULE_2D = (
+    "freeze_epochs",
+    "class_balance",
+    "auxiliary_masks",
+    "label_smoothing",
+    "mixup",
+    "consistency",
+    "sequence_dropout",
+)
 DATA_2D = ("also", "unlabelled", "held_out", "borrowed", "borrowed_only")
 SCHEDULE_3D = ("patches", "foreground", "bfloat16")
 
@@ -246,6 +289,7 @@ class Recipe(_Strict):
     augmentation: Augmentation = Augmentation()
     schedule: Schedule
     operating_point: OperatingRule = OperatingRule()
+    semi: SemiSupervision | None = None
 
     @model_validator(mode="after")
     def _classes_fit(self) -> Recipe:
@@ -256,6 +300,12 @@ class Recipe(_Strict):
             raise ValueError("data.unlabelled and schedule.consistency belong together; one of them is missing")
         if self.data.borrowed_only and not self.data.borrowed:
             raise ValueError("data.borrowed_only needs at least one set in data.borrowed")
+        is_union = self.network.name == UNION
+        if not is_union and (self.data.modality or self.data.channel is not None or self.schedule.sequence_dropout):
+            raise ValueError(f"data.modality, data.channel and schedule.sequence_dropout need the network '{UNION}'")
+        reads = bool(self.network.options.get("vector")) and not self.network.options.get("projected")
+        if is_union and reads != (self.preprocessing.instruction is not None):
+            raise ValueError("network.options.vector and preprocessing.instruction belong together; one is missing")
         if self.schedule.mixup and self.schedule.auxiliary_masks:
             raise ValueError("schedule.mixup and schedule.auxiliary_masks exclude each other; masks are not mixed")
         return self
@@ -273,6 +323,8 @@ class Recipe(_Strict):
                     raise ValueError(f"{name_of_room}.{name} only makes sense with dimension {5 - self.card.dimension}")
         if self.card.dimension == 3:
             must_not_swap_sides(self.card.structures, self.preprocessing.orientation, self.augmentation.mirror)
+        if self.card.dimension == 2 and self.semi is not None:
+            raise ValueError("semi only makes sense with dimension 3")
         if self.card.dimension == 2 and any(phase.size == 0 for phase in self.schedule.phases):
             raise ValueError("schedule.phases needs a size of 32 or more in 2D")
         if self.card.dimension == 3 and any(
@@ -288,16 +340,31 @@ def read_recipe(path: Path) -> tuple[Recipe, str]:
     Raises:
         InvalidInput: no such file, not TOML, or an unknown, missing or unfit field.
     """
+    return read_toml(path, Recipe, "training recipe")
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_toml(path: Path, model: type[Model], what: str) -> tuple[Model, str]:
+    """A value in a TOML file and the file's SHA-256.
+
+    Args:
+        what: the file's kind, for messages.
+
+    Raises:
+        InvalidInput: no such file, not TOML, or an unknown, missing or unfit field.
+    """
     try:
         data = path.read_bytes()
-        recipe = Recipe.model_validate(tomllib.loads(data.decode("utf-8")))
+        found = model.model_validate(tomllib.loads(data.decode("utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InvalidInput(f"The training recipe {path} cannot be read ({error}); expected a TOML file.") from error
+        raise InvalidInput(f"The {what} {path} cannot be read ({error}); expected a TOML file.") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise InvalidInput(f"The training recipe {path} is not valid: {where}: {first['msg']}.") from error
-    return recipe, hashlib.sha256(data).hexdigest()
+        raise InvalidInput(f"The {what} {path} is not valid: {where}: {first['msg']}.") from error
+    return found, hashlib.sha256(data).hexdigest()
 
 
 Mode = Literal["train", "val", "test"]

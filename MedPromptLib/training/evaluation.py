@@ -12,9 +12,10 @@ from torch import Tensor
 
 from ..catalog import WeightCard
 from ..errors import InvalidInput
-from ..images import MedicalImage
+from ..images import Array, MedicalImage
 from ..inference.engine import LoadedWeight, classify, label_map, segmentation_scores
 from ..inference.preprocessing import restore
+from ..inference.volume_geometry import grid_of
 from ..inference.volumes import restore_volume
 from ..measured import Measurement
 from ..plan import Intent
@@ -36,7 +37,7 @@ from .metrics import (
     rate,
 )
 from .subgroups import resampled_by, subgroup_rows, subgroup_values
-from .volume_data import read_for
+from .volume_data import VolumeCases, read_for
 from .volume_floors import volume_floors
 
 PER_PATIENT = "Dice over all images of a patient"
@@ -111,7 +112,7 @@ def _floors(card: WeightCard, cases: Cases) -> list[Row]:
     except NoSuchSplit:
         return []
     if card.intent is Intent.SEGMENTATION:
-        found = (volume_floors if card.dimension == 3 else segmentation_floors)(card, train, cases)
+        found = (volume_floors if isinstance(cases, VolumeCases) else segmentation_floors)(card, train, cases)
         names = _structure_groups(card)
         return [
             (metric, name, bootstrap_mean(values[:, columns], cases.groups), _defined(values[:, columns]))
@@ -165,7 +166,7 @@ def _segmentation(weight: LoadedWeight, cases: Cases, report: Report, record: Ca
         found = segmentation_scores(weight, image)
         probabilities = _on_image_grid(card, image, found)  # a copy, before `found` is tidied
         record.pixels.add(1 - probabilities[0], cases.masks[index] != 0)
-        predicted.append(as_mask(card, label_map(card, image, found)[0]))
+        predicted.append(as_mask(label_map(card, image, found)[0], cases.masks[index]))
         for column, structure in enumerate(card.structures):
             truth = cases.masks[index] == structure.label
             if truth.any():
@@ -202,15 +203,19 @@ def _segmentation(weight: LoadedWeight, cases: Cases, report: Report, record: Ca
     return rows
 
 
-def as_mask(card: WeightCard, labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """A label map (k, j, i) in the shape of the data set's masks, which have no slice axis in 2D."""
-    return labels if card.dimension == 3 else labels[0]
+def as_mask(labels: npt.NDArray[np.uint8], mask: Array) -> npt.NDArray[np.uint8]:
+    """A label map (k, j, i) in the shape of the data set's mask, which of a single image has no slice axis."""
+    return labels if mask.ndim == 3 else labels[0]
 
 
 def _on_image_grid(card: WeightCard, image: MedicalImage, found: Tensor) -> npt.NDArray[np.generic]:
     """Probabilities (classes, …) on the grid of the image's mask, from what `segmentation_scores` gives."""
     if card.dimension == 3:
         return restore_volume(image, card.preprocessing, found)
+    if len(found) > 1:
+        grid = grid_of(image, card.preprocessing)
+        turned = restore(found, grid.native[1:]).movedim(1, 0).double().numpy()
+        return np.stack([grid.unturn(of_class) for of_class in turned])
     return restore(found, image.shape[1:])[0].double().numpy()
 
 

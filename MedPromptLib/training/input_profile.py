@@ -11,10 +11,11 @@ import numpy as np
 
 from ..catalog import InputProfile, WeightCard
 from ..errors import InvalidInput
+from ..images import Array
 from ..inference.input_check import SATURATION, Floats, check_input, describe, distances, fits, likenesses, pack, unpack
 from .data import NoSuchSplit, as_image, read_cases
 from .summary import data_set_of
-from .volume_data import is_volume_set
+from .volume_data import is_volume_set, read_volumes
 
 LARGEST_SAMPLE = 400
 """Images of a training split that are described; more change the profiles little."""
@@ -41,11 +42,19 @@ def described_split(folder: Path, split: str, most: int = LARGEST_SAMPLE) -> Flo
     Raises:
         InvalidInput: no such split.
     """
-    pictures = read_cases(folder, split).images
+    pictures = _pictures(folder, split)
     chosen = np.arange(len(pictures))
     if len(pictures) > most:
         chosen = np.sort(np.random.default_rng(0).choice(len(pictures), most, replace=False))
     return np.stack([describe(pictures[int(index)]) for index in chosen])
+
+
+def _pictures(folder: Path, split: str) -> Sequence[Array]:
+    """The images of a split or, of volumes, the slices of their middle halves along the first axis."""
+    if not is_volume_set(folder):
+        return read_cases(folder, split).images
+    stacks = read_volumes(folder, split).images
+    return [picture for stack in stacks for picture in stack[len(stack) // 4 : len(stack) - len(stack) // 4]]
 
 
 def fit_profile(own: Floats, others: Floats, *, dataset: str, counter_examples: Sequence[str]) -> InputProfile:
@@ -53,7 +62,7 @@ def fit_profile(own: Floats, others: Floats, *, dataset: str, counter_examples: 
 
     Args:
         own: descriptors (n, 87) of its training split.
-        others: of training splits of other kinds of images, (m, 87).
+        others: of training splits of other kinds of images, (m, 87); with none, the spread of its own decides alone.
     """
     rng = np.random.default_rng(0)
     folds = [rng.permutation(len(own)) % FOLDS, rng.permutation(len(others)) % FOLDS]
@@ -82,8 +91,10 @@ def _fit(own: Floats, others: Floats, dataset: str, counter_examples: Sequence[s
     pooled = np.concatenate([own, others])
     centre, spread = pooled.mean(0), pooled.std(0) + SMALLEST_DEVIATION
     is_own = np.arange(len(pooled)) < len(own)
-    line = LogisticRegression(class_weight="balanced", max_iter=1000).fit((pooled - centre) / spread, is_own)
-    slope = line.coef_[0] / spread
+    slope, at_zero = np.zeros(own.shape[1]), 0.0
+    if len(others):
+        line = LogisticRegression(class_weight="balanced", max_iter=1000).fit((pooled - centre) / spread, is_own)
+        slope, at_zero = line.coef_[0] / spread, float(line.intercept_[0])
     return InputProfile(
         dataset=dataset,
         images=len(own),
@@ -92,7 +103,7 @@ def _fit(own: Floats, others: Floats, dataset: str, counter_examples: Sequence[s
         vectors=pack(np.stack([mean, deviation, slope * deviation, *directions[:count]])),
         variances=tuple(np.maximum(singular[:count] ** 2 / len(own), 1e-3).round(4).tolist()),
         residual=round(max(rest, 1e-3), 5),
-        intercept=round(float(line.intercept_[0] + slope @ (mean - centre)), 4),
+        intercept=round(float(at_zero + slope @ (mean - centre)), 4),
         distance_limit=1.0,
         likeness_limit=0.0,
     )

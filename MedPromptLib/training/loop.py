@@ -63,7 +63,10 @@ class Training(abc.ABC):
 
     @abc.abstractmethod
     def _validate(self) -> dict[str, float]:
-        """Numbers of the averaged model on the validation split; `score` chooses the epoch, more is better."""
+        """Numbers of the averaged model on the validation split; `score` chooses the epoch, more is better.
+
+        Without a validation split there is none, and the schedule selects the last epoch.
+        """
 
     def _shipped(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """The part of the averaged parameters that belongs to the network on the card."""
@@ -90,6 +93,7 @@ class Training(abc.ABC):
     def _resume(self) -> None:
         path = self.work / CHECKPOINT
         if not path.is_file():
+            self._cut_log()
             return
         state = torch.load(path, weights_only=True, map_location=self.device)
         if not self._is_own(state["recipe"]):
@@ -105,7 +109,15 @@ class Training(abc.ABC):
             torch.cuda.set_rng_state(state["cuda_rng"].cpu(), self.device)
         self.epoch, self.step = state["epoch"], state["step"]
         self.best, self.best_epoch, self.best_state = state["best"], state["best_epoch"], state["best_state"]
+        self._cut_log()
         self.report(f"continuing after epoch {self.epoch} of {self.schedule.epochs}")
+
+    def _cut_log(self) -> None:
+        """Leave no line in the log that the checkpoint does not know: a run may be killed between the two."""
+        log = self.work / LOG
+        if log.is_file():
+            kept = [f"{json.dumps(line)}\n" for line in read_log(log) if line["epoch"] <= self.epoch]
+            replace_text(log, "".join(kept))
 
     def _save(self) -> None:
         on_cuda = self.device.type == "cuda"
@@ -144,8 +156,9 @@ class Training(abc.ABC):
             last_phase = self._in_last_phase()
             if last_phase or self.epoch % 5 == 0:
                 record |= self._validate()
-                if last_phase and (record["score"] > self.best or self.schedule.select == "last"):
-                    self.best, self.best_epoch = record["score"], self.epoch
+                score = record.get("score", -math.inf)
+                if last_phase and (score > self.best or self.schedule.select == "last"):
+                    self.best, self.best_epoch = score, self.epoch
                     self.best_state = {name: tensor.clone() for name, tensor in self.ema.state_dict().items()}
             record["seconds"] = round(time.monotonic() - started, 1)
             self.report(f"{self.recipe.card.id} {json.dumps(record)}")
@@ -158,9 +171,7 @@ class Training(abc.ABC):
     @property
     def seconds(self) -> float:
         """How long all epochs took that this folder's log holds, also those before an interruption."""
-        log = self.work / LOG
-        lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
-        return round(sum(json.loads(line)["seconds"] for line in lines), 1)
+        return round(sum(line["seconds"] for line in read_log(self.work / LOG)), 1)
 
     def _in_last_phase(self) -> bool:
         return self.epoch > self.schedule.epochs - self.schedule.phases[-1].epochs
@@ -192,6 +203,25 @@ class Training(abc.ABC):
                     kept.lerp_(new, 1 - decay)
                 else:
                     kept.copy_(new)
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """One record per epoch of a run's log; a last line that was cut short is left out, and no log is an empty one."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    records = []
+    for line in lines:
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return records
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a file in one step: it is the old one or the new one, never half of it."""
+    draft = path.with_name(f"{path.name}.part")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
 
 
 def segmentation_loss(scores: Tensor, masks: Tensor) -> Tensor:

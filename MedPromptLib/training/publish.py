@@ -6,6 +6,7 @@ import datetime
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from ..images import Array, MedicalImage
 from ..inference.engine import LoadedWeight, calibrated, classify, load_weight, segment, segmentation_scores
 from ..inference.storage import save_state
 from ..inference.volume_geometry import grid_of, resample_labels
+from ..instructions.writing import wording_sha256
 from ..networks import build
 from ..plan import Intent
 from .case_record import count_splits
@@ -37,7 +39,8 @@ from .metrics import Floats, expected_calibration_error, fit_calibration, mask_s
 from .operating_point import operating_point
 
 PIXELS_PER_IMAGE = 400
-"""How many pixels of each validation image take part in fitting a segmentation's temperature."""
+"""How many pixels of each validation image take part in fitting a segmentation's temperature; more of fewer images."""
+LEAST_PIXELS = 4000
 
 
 def publish(
@@ -49,12 +52,13 @@ def publish(
     command: str,
     config_sha256: str,
     training: TrainingRun,
+    storage: Literal["float32", "int8"] = "int8",
 ) -> WeightCard:
     """Write `out/<id>/` with the weight file and its card, and return the card.
 
     The folder appears complete or not at all. What int8 storage changes on the validation split is written on the card.
     """
-    card = _draft(recipe, command, config_sha256)
+    card = draft_card(recipe, command, config_sha256)
     provenance = card.provenance.model_copy(
         update={"training": training, "splits": count_splits(validation.folder, recipe.data.held_out)}
     )
@@ -67,9 +71,9 @@ def publish(
     shutil.rmtree(folder.parent, ignore_errors=True)
     folder.mkdir(parents=True)
     path = folder / FILE_NAME
-    save_state(state, path, "int8")
+    save_state(state, path, storage)
     counted = sum(p.numel() for p in exact.parameters())
-    file = describe_file(path, "int8").model_copy(update={"parameters": counted})
+    file = describe_file(path, storage).model_copy(update={"parameters": counted})
     stored = load_weight(folder, card.model_copy(update={"file": file}), cpu)
     scores, truth = _outputs(stored, validation)
     exact_scores, _ = _outputs(full, validation)
@@ -91,7 +95,7 @@ def publish(
     name = "foreground Dice" if card.intent is Intent.SEGMENTATION else "accuracy"
     before, after = _score(full, validation), _score(stored, validation)
     note = (
-        f"Validation {name}: {before:.4f} with float32 parameters, {after:.4f} as stored (int8); "
+        f"Validation {name}: {before:.4f} with float32 parameters, {after:.4f} as stored ({storage}); "
         f"a probability changes by {change:.4f} on average.{without}"
     )
     card = card.model_copy(
@@ -109,12 +113,17 @@ def publish(
     return card
 
 
-def _draft(recipe: Recipe, command: str, config_sha256: str) -> WeightCard:
-    text = recipe.card
+def draft_card(recipe: Recipe, command: str, config_sha256: str) -> WeightCard:
+    """The card of a recipe before its weight file is there and its calibration is known."""
+    text, preprocessing = recipe.card, recipe.preprocessing
+    if (rule := preprocessing.instruction) is not None:
+        digest = wording_sha256(rule, [s.name for s in text.structures])
+        told = rule.model_copy(update={"wording_sha256": digest})
+        preprocessing = preprocessing.model_copy(update={"instruction": told})
     return WeightCard(
         **text.model_dump(exclude={"data", "data_licence"}),
         network=recipe.network,
-        preprocessing=recipe.preprocessing,
+        preprocessing=preprocessing,
         provenance=Provenance(
             data=text.data,
             data_licence=text.data_licence,
@@ -147,7 +156,8 @@ def _outputs(weight: LoadedWeight, cases: Cases) -> tuple[Floats, np.ndarray[tup
         assert cases.masks is not None
         scores = segmentation_scores(weight, image)[0]
         mask = _on_network_grid(card, image, cases.masks[index], scores).flatten()
-        chosen = random.choice(len(mask), PIXELS_PER_IMAGE, replace=False)
+        count = min(max(PIXELS_PER_IMAGE, LEAST_PIXELS // len(cases)), len(mask))
+        chosen = random.choice(len(mask), count, replace=False)
         rows.append(scores.flatten(1).T[chosen].tolist())
         truth.append(mask[chosen].long().tolist())
     return np.log(np.concatenate(rows).clip(1e-7)), np.concatenate(truth).astype(np.int64)
@@ -169,6 +179,5 @@ def _score(weight: LoadedWeight, cases: Cases) -> float:
         answers = decisions(card, class_probabilities(weight, cases))
         return float(np.mean([card.classes[n] == label for n, label in zip(answers, cases.labels, strict=True)]))
     assert cases.masks is not None
-    images = (cases.image(index) for index in range(len(cases)))
-    predicted = [as_mask(card, segment(weight, image)[0]) for image in images]
+    predicted = [as_mask(segment(weight, cases.image(n))[0], cases.masks[n]) for n in range(len(cases))]
     return float(np.nanmean(mask_scores(predicted, cases.masks, len(card.structures)).dice))

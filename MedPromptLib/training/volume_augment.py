@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..inference.volume_geometry import Triple
-from .config import Augmentation
+from .config import Augmentation, Recipe
 
 AXIS = {"k": 0, "j": 1, "i": 2}
 
@@ -60,6 +61,25 @@ def draw_patch(
     x = F.grid_sample(volume.x[(slice(None), *box)][None].float() / 255, grid, align_corners=False)[0]
     labels = F.grid_sample(volume.mask[box][None, None].float(), grid, mode="nearest", align_corners=False)[0, 0]
     return x, labels.round().long()
+
+
+def draw_patches(
+    volumes: Sequence[Volume], recipe: Recipe, generator: torch.Generator, *, change: bool = True
+) -> tuple[Tensor, Tensor]:
+    """One random patch of each volume, (n, c, *patch) float32 in 0 to 1, and their labels (n, *patch) int64.
+
+    Args:
+        change: their intensities, too.
+    """
+    spacing = recipe.preprocessing.spacing
+    size: Triple = tuple(recipe.preprocessing.size)  # type: ignore[assignment]
+    proportions = spacing if spacing is not None and all(spacing) else (1.0, 1.0, 1.0)
+    xs, masks = [], []
+    for volume in volumes:
+        x, mask = draw_patch(volume, size, proportions, recipe.augmentation, recipe.schedule.foreground, generator)
+        xs.append(change_intensities(x, recipe.augmentation, generator) if change else x)
+        masks.append(mask)
+    return torch.stack(xs), torch.stack(masks)
 
 
 def _uniform(reach: float, generator: torch.Generator, n: int = 1) -> Tensor:

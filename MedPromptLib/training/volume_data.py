@@ -94,7 +94,8 @@ def read_for(
     Raises:
         NoSuchSplit, InvalidInput: see `read_cases` and `read_volumes`.
     """
-    if dimension == 3:
+    of_slices = recipe.volumes == "slices" and is_volume_set(folder)
+    if dimension == 3 or of_slices:
         return read_volumes(folder, split, orientation=recipe.orientation, binary_mask=binary_mask)
     return read_cases(folder, split, binary_mask=binary_mask)
 
@@ -111,7 +112,8 @@ def read_volumes(
 
     Raises:
         NoSuchSplit: no such split.
-        InvalidInput: no `split.csv`, neither `volumes/` nor `images/`, or a missing file.
+        InvalidInput: no `split.csv`, neither `volumes/` nor `images/`, or a missing file; a mask is missing if other
+            cases of the split have one.
     """
     rows = [row for row in read_split(folder, split) if (row.get("modality") or "").startswith(modality)]
     if not rows:
@@ -120,6 +122,12 @@ def read_volumes(
     if not as_npz and not (folder / "images").is_dir():
         raise InvalidInput(f"The data set {folder} has neither volumes/<id>.npz nor images/ and masks/.")
     files = [_files(folder, row["id"], as_npz) for row in rows]
+    without = [row["id"] for row, (_, mask) in zip(rows, files, strict=True) if mask is None]
+    if 0 < len(without) < len(rows):
+        raise InvalidInput(
+            f"The data set {folder} lists '{without[0]}' in split.csv but masks/ has no file of that name, though "
+            f"other cases of the split '{split}' have one."
+        )
 
     def image(index: int) -> MedicalImage:
         if as_npz:
@@ -127,11 +135,12 @@ def read_volumes(
         return read_image(files[index][0])
 
     def mask(index: int) -> npt.NDArray[np.uint8]:
-        labels = _npz_array(files[index][0], "label") if as_npz else _mask_beside(volumes[index], files[index][1])
+        path, beside = files[index]
+        labels = _npz_array(path, "label") if beside is None or as_npz else _mask_beside(volumes[index], beside)
         return (labels > 0).astype(np.uint8) if binary_mask else labels.astype(np.uint8)
 
     volumes = Lazy(len(rows), image)
-    has_masks = "label" in _npz_names(files[0][0]) if as_npz else (folder / "masks").is_dir()
+    has_masks = "label" in _npz_names(files[0][0]) if as_npz else not without
     return VolumeCases(
         ids=tuple(row["id"] for row in rows),
         images=Lazy(len(rows), lambda index: volumes[index].array),
@@ -145,23 +154,23 @@ def read_volumes(
     )
 
 
-def _files(folder: Path, case: str, as_npz: bool) -> tuple[Path, Path]:
-    """Image and mask of a case; of an npz file twice the same."""
+def _files(folder: Path, case: str, as_npz: bool) -> tuple[Path, Path | None]:
+    """Image and mask of a case, None if it has no mask; of an npz file twice the same."""
     if as_npz:
         path = folder / "volumes" / f"{case}.npz"
         if not path.is_file():
             raise InvalidInput(f"The data set {folder} lists '{case}' in split.csv but has no volumes/{case}.npz.")
         return path, path
-    found = []
-    for room in ("images", "masks"):
-        path = next((p for s in VOLUME_SUFFIXES if (p := folder / room / f"{case}{s}").is_file()), folder / room)
-        if path.is_dir():  # the room itself: it has no file of that name
-            raise InvalidInput(
-                f"The data set {folder} lists '{case}' in split.csv but {room}/ has no file of that name; expected one "
-                f"ending in {', '.join(VOLUME_SUFFIXES)}."
-            )
-        found.append(path)
-    return found[0], found[1]
+    image, mask = (
+        next((p for s in VOLUME_SUFFIXES if (p := folder / room / f"{case}{s}").is_file()), None)
+        for room in ("images", "masks")
+    )
+    if image is None:
+        raise InvalidInput(
+            f"The data set {folder} lists '{case}' in split.csv but images/ has no file of that name; expected one "
+            f"ending in {', '.join(VOLUME_SUFFIXES)}."
+        )
+    return image, mask
 
 
 def _npz_names(path: Path) -> list[str]:

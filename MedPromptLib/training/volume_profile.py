@@ -26,11 +26,15 @@ def volume_sets(root: Path) -> tuple[Path, ...]:
     return tuple(sorted(p.parent for p in root.glob("*/split.csv") if is_volume_set(p.parent)))
 
 
-def volume_profile(root: Path, card: WeightCard, like: Sequence[str] = ()) -> InputProfile:
+def volume_profile(
+    root: Path, card: WeightCard, like: Sequence[str] = (), *, splits: Sequence[str] = ("train",), alone: bool = False
+) -> InputProfile:
     """The profile of the volumes a weight was trained on, against the other sets of volumes in `root`.
 
     Args:
         like: sets of the same kind of volumes beside those that the card names; they are no counter-examples.
+        splits: of its own set.
+        alone: do without other sets.
 
     Raises:
         InvalidInput: the card's own set is not there or not of volumes, or there is no other set of volumes.
@@ -43,16 +47,17 @@ def volume_profile(root: Path, card: WeightCard, like: Sequence[str] = ()) -> In
             continue
         with contextlib.suppress(NoSuchSplit):
             others[folder.name] = _described(read_volumes(folder, "train", orientation=recipe.orientation), recipe)
-    if not others:
+    if not others and not alone:
         raise InvalidInput(f"There are no other sets of volumes in {root} to compare '{own}' with.")
-    cases = read_volumes(root / own, "train", orientation=recipe.orientation)
+    parts = [read_volumes(root / own, split, orientation=recipe.orientation) for split in splits]
+    described = np.concatenate([_described(part, recipe) for part in parts])
     profile = fit_profile(
-        _described(cases, recipe),
-        np.concatenate(list(others.values())),
+        described,
+        np.concatenate([np.empty((0, described.shape[1])), *others.values()]),
         dataset=own,
         counter_examples=list(others),
     )
-    shapes = np.array([grid_of(cases.image(index), recipe).shape for index in range(len(cases))])
+    shapes = np.array([grid_of(part.image(index), recipe).shape for part in parts for index in range(len(part))])
     least, most = shapes.min(0) * (1 - EXTENT_SLACK), shapes.max(0) * (1 + EXTENT_SLACK)
     extent = tuple((round(float(a), 1), round(float(b), 1)) for a, b in zip(least, most, strict=True))
     return profile.model_copy(update={"extent": extent, "command": profile_command(card, like)})

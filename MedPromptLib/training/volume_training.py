@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import nn
 
 from ..errors import InvalidInput
 from ..inference.engine import Watch
-from ..inference.volume_geometry import Triple, grid_of, resample_labels
+from ..inference.volume_geometry import grid_of, resample_labels
 from ..inference.volumes import SlidingWindow, prepare_volume, standardise_volume
 from ..networks import build
 from .config import Recipe
 from .data import NoSuchSplit
 from .floors import dice_of_labels
 from .loop import Training, segmentation_loss
-from .volume_augment import Volume, change_intensities, draw_patch
+from .volume_augment import Volume, draw_patches
 from .volume_data import VolumeCases, read_volumes
 
 SEEDS = 2000
@@ -40,10 +40,7 @@ class VolumeTraining(Training):
         super().__init__(recipe, work, device, report)
         self.volume_cases = read_training_volumes(recipe, data_root / recipe.data.folder, report)
         self.cases = dict(self.volume_cases)
-        self._volumes = {split: tuple(_volumes(cases, recipe)) for split, cases in self.volume_cases.items()}
-        self.patch: Triple = tuple(recipe.preprocessing.size)  # type: ignore[assignment]
-        spacing = recipe.preprocessing.spacing
-        self.spacing = spacing if spacing is not None and all(spacing) else (1.0, 1.0, 1.0)
+        self._volumes = {split: tuple(volumes_of(cases, recipe)) for split, cases in self.volume_cases.items()}
         self._start(build(recipe.network).to(device))
 
     def _train_epoch(self) -> float:
@@ -51,47 +48,42 @@ class VolumeTraining(Training):
         self.model.train()
         steps = max(len(volumes) * self.schedule.patches // phase.batch, 1)
         losses = []
-        for number, chosen in enumerate(self._batches(len(volumes), phase.batch, steps)):
+        for number, chosen in enumerate(drawn(len(volumes), phase.batch, steps, self.generator)):
             self._set_rate(self.epoch + number / steps)
-            x, masks = self._patches([volumes[index] for index in chosen])
+            x, masks = draw_patches([volumes[index] for index in chosen], self.recipe, self.generator)
+            x, masks = x.to(self.device), masks.to(self.device)
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.schedule.bfloat16):
                 scores = self.model(standardise_volume(x, self.recipe.preprocessing))
             losses.append(self._optimise(segmentation_loss(scores.float(), masks)))
         return float(np.mean(losses))
 
-    def _batches(self, volumes: int, batch: int, steps: int) -> Iterator[list[int]]:
-        rounds = [torch.randperm(volumes, generator=self.generator) for _ in range(-(-steps * batch // volumes))]
-        order = torch.cat(rounds)[: steps * batch]
-        yield from order.view(steps, batch).tolist()
-
-    def _patches(self, volumes: list[Volume]) -> tuple[Tensor, Tensor]:
-        xs, masks = [], []
-        for volume in volumes:
-            x, mask = draw_patch(
-                volume,
-                self.patch,
-                self.spacing,
-                self.recipe.augmentation,
-                self.schedule.foreground,
-                self.generator,
-            )
-            xs.append(change_intensities(x, self.recipe.augmentation, self.generator))
-            masks.append(mask)
-        return torch.stack(xs).to(self.device), torch.stack(masks).to(self.device)
-
-    @torch.no_grad()
     def _validate(self) -> dict[str, float]:
-        recipe = self.recipe.preprocessing.model_copy(update={"mirror": ()})  # mirroring helps every epoch alike
-        slide = SlidingWindow(self.ema, recipe, self.device, Watch())
-        structures = self.recipe.card.structures
-        rows = []
-        for volume in self._volumes["val"]:
-            labels = slide(volume.x.float() / 255).argmax(0)
-            rows.append(dice_of_labels(labels.numpy(), volume.mask.numpy(), len(structures)))
-        dice = np.stack(rows)
-        return {"score": round(float(np.nanmean(dice)), 5)} | {
-            s.name: round(float(np.nanmean(dice[:, i])), 5) for i, s in enumerate(structures)
-        }
+        return dice_of_network(self.ema, self._volumes["val"], self.recipe, self.device)
+
+
+def drawn(volumes: int, batch: int, steps: int, generator: torch.Generator) -> Iterator[list[int]]:
+    """Indices for every step: rounds of all volumes, each in an order of its own."""
+    rounds = [torch.randperm(volumes, generator=generator) for _ in range(-(-steps * batch // volumes))]
+    order = torch.cat(rounds)[: steps * batch]
+    yield from order.view(steps, batch).tolist()
+
+
+@torch.no_grad()
+def dice_of_network(
+    network: nn.Module, volumes: Sequence[Volume], recipe: Recipe, device: torch.device
+) -> dict[str, float]:
+    """Mean Dice over volumes on the network's grid, of all structures (`score`) and of each by its name."""
+    plain = recipe.preprocessing.model_copy(update={"mirror": ()})  # mirroring helps every epoch alike
+    slide = SlidingWindow(network, plain, device, Watch())
+    structures = recipe.card.structures
+    rows = []
+    for volume in volumes:
+        labels = slide(volume.x.float() / 255).argmax(0)
+        rows.append(dice_of_labels(labels.numpy(), volume.mask.numpy(), len(structures)))
+    dice = np.stack(rows)
+    return {"score": round(float(np.nanmean(dice)), 5)} | {
+        s.name: round(float(np.nanmean(dice[:, i])), 5) for i, s in enumerate(structures)
+    }
 
 
 def read_training_volumes(recipe: Recipe, folder: Path, report: Callable[[str], None]) -> dict[str, VolumeCases]:
@@ -114,18 +106,24 @@ def read_training_volumes(recipe: Recipe, folder: Path, report: Callable[[str], 
     return cases
 
 
-def _volumes(cases: VolumeCases, recipe: Recipe) -> Iterator[Volume]:
-    """Every case on the network's grid, read once."""
-    assert cases.masks is not None
+def volumes_of(cases: VolumeCases, recipe: Recipe) -> Iterator[Volume]:
+    """Every case on the network's grid, read once; without masks, all of it is background.
+
+    Raises:
+        InvalidInput: a single image, or a mask of another shape or with labels that the recipe does not name.
+    """
     structures = len(recipe.card.structures)
     draw = torch.Generator().manual_seed(0)
     for index in range(len(cases)):
         image = cases.image(index)
-        _must_be_usable(image.name, cases, index, structures)
         if min(image.shape) < 2:
             raise InvalidInput(f"'{image.name}' in {cases.folder} is a single image; the recipe says dimension 3.")
         grid = grid_of(image, recipe.preprocessing)
         x = (prepare_volume(image, recipe.preprocessing, grid) * 255).round().to(torch.uint8)
+        if cases.masks is None:
+            yield Volume(x, torch.zeros(x.shape[1:], dtype=torch.uint8), ())
+            continue
+        _must_be_usable(image.name, cases, index, structures)
         labels = np.ascontiguousarray(resample_labels(grid.turn(cases.masks[index]), grid.shape))
         mask = torch.from_numpy(labels)
         seeds = []

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import slicer
+from heads_for_tests import a_head, write_tumor_weight
 from PySide6 import QtTest
 from qt_adapter import Desktop
 
 from MedPromptLib.images import MedicalImage
 from MedPromptLib.scene import image_to_volume
+from MedPromptLib.user_folders import weights_folder
 from panel.user import ANALYSE, ARCHIVE, REVIEW, SETTINGS, TWO_STEPS, WEIGHTS, User
 
 TO_CONFIRM = "Segment lungs and heart; if pneumonia is bacterial, outline the consolidation."
 STATES = (
     "empty",
+    "sequences",
     "planned",
     "confirm",
     "running",
@@ -41,6 +45,8 @@ def states(application: Desktop, user: User, radiograph: MedicalImage, folder: P
     user.wait(lambda: user.logic.isPrepared)
     user.wait(user.examplesButton.isEnabled)
     yield "empty"
+
+    yield from _an_examination(user)
 
     image_to_volume(radiograph, slicer.mrmlScene, "chest film")
     user.select_volume("chest film")
@@ -122,6 +128,29 @@ def states(application: Desktop, user: User, radiograph: MedicalImage, folder: P
     user.choose(user.plannerSelector, "Rules and an endpoint")
     user.click(user.disclosureButton)
     yield "endpoint"
+
+
+def _an_examination(user: User) -> Iterator[str]:
+    """Three volumes of one examination; a weight that takes them is there for this state alone, if it is not anyway."""
+    borrowed = "brain_tumor_seg_mri" not in user.logic.catalog
+    if borrowed:
+        write_tumor_weight(weights_folder())
+        user.analysis.cardsChanged()
+    for head in (
+        a_head("t1", 1, name="AX T1"),
+        a_head("flair", 0, name="AX FLAIR"),
+        a_head("t1ce", 2, name="SAG T1 +C"),
+    ):
+        image_to_volume(head, slicer.mrmlScene, head.name)
+    user.select_volume("AX FLAIR")
+    user.type_prompt("Outline the brain tumour on the MRI.")
+    user.wait(lambda: user.see(user.sequencesFrame))
+    user.wait_for_the_verdict()
+    yield "sequences"
+    slicer.mrmlScene.Clear(0)
+    if borrowed:
+        shutil.rmtree(weights_folder() / "brain_tumor_seg_mri")
+        user.analysis.cardsChanged()
 
 
 def halfway(run: Any, go_on: threading.Event) -> Any:

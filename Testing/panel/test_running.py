@@ -210,7 +210,7 @@ def test_a_real_analysis_can_be_cancelled_in_the_middle(a_planned_user: User) ->
 
 
 def test_the_planners_can_be_cancelled_too(a_ready_user: User) -> None:
-    def slow(prompt: str, cancelled: Any) -> Any:
+    def slow(prompt: str, cancelled: Any, images: Any) -> Any:
         while not cancelled():
             time.sleep(0.005)
         raise Cancelled("The planning was cancelled.")
@@ -333,7 +333,7 @@ def test_where_the_planners_differ_both_readings_can_be_seen(a_ready_user: User)
         certainty=0.5,
     )
     user.logic.usePlanner("agreement")
-    user.logic.session.decide = lambda prompt, cancelled: verdict
+    user.logic.session.decide = lambda prompt, cancelled, images: verdict
     user.click(user.applyButton)
     user.wait(lambda: user.see(user.confirmFrame))
     assert "differently" in user.confirmLabel.text()

@@ -102,7 +102,7 @@ class User:
         control = QtCore.Qt.KeyboardModifier.ControlModifier
         QtTest.QTest.keyClick(self.promptEdit, QtCore.Qt.Key.Key_Space, control)
 
-    def wait(self, until: Callable[[], bool], seconds: float = 300.0) -> None:
+    def wait(self, until: Callable[[], bool], seconds: float = 120.0) -> None:
         """Let the application run until something has happened."""
         end = time.monotonic() + seconds
         while not until():
