@@ -100,11 +100,11 @@ def observe(picture: Array) -> Observation:
     def largest(z: Floats) -> tuple[Region, npt.NDArray[np.bool_]] | None:
         return _largest(z, inner, body, box, slope, spread)
 
-    steps = (smooth - mean) / np.float32(spread)
+    steps = ((smooth - mean) / np.float32(spread)).astype(np.float32)
     likeness, other = _sides(smooth, body)
     # both sides differ as much; the one that is less like the rest of the body is the one to speak of
     stranger = np.abs(smooth - mean) >= np.abs(other - mean)
-    different = largest(np.abs(smooth - other) / np.float32(spread) * stranger)
+    different = largest((np.abs(smooth - other) / np.float32(spread) * stranger).astype(np.float32))
     difference = None
     if different is not None:
         difference, where = different

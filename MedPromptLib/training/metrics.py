@@ -133,8 +133,12 @@ def mask_scores(
     rows: dict[str, list[Floats]] = {"dice": [], "iou": [], "hd95": [], "false": []}
     for one, other, size in zip(predicted, truth, spacings or [None] * len(predicted), strict=True):
         pair = _Pair(one, other, structures)
-        rows["dice"].append(compute_dice(*pair.hot, ignore_empty=True, include_background=False)[0].numpy())
-        rows["iou"].append(compute_iou(*pair.hot, ignore_empty=True, include_background=False)[0].numpy())
+        rows["dice"].append(
+            compute_dice(pair.hot[0], pair.hot[1], ignore_empty=True, include_background=False)[0].numpy()
+        )
+        rows["iou"].append(
+            compute_iou(pair.hot[0], pair.hot[1], ignore_empty=True, include_background=False)[0].numpy()
+        )
         rows["hd95"].append(pair.distance(compute_hausdorff_distance, size, percentile=95))
         rows["false"].append(np.where(pair.has_truth, np.nan, pair.has_prediction.astype(float)))
     stacked = {name: np.asarray(values, dtype=np.float64) for name, values in rows.items()}

@@ -146,7 +146,7 @@ def _in_one_piece(train: VolumeCases) -> bool:
 
     assert train.masks is not None
     for mask in train.masks:
-        for value in np.unique(mask[mask > 0]):
+        for value in np.unique(mask[np.greater(mask, 0)]):
             pieces, count = label(mask == value)
             if count > 1 and np.bincount(pieces.ravel())[1:].max() < ONE_PIECE * (pieces > 0).sum():
                 return False
@@ -166,7 +166,9 @@ def _intensity(modality: str, train: VolumeCases) -> dict[str, Any]:
     if modality.lower().split()[:1] != ["ct"]:
         return {"intensity": "percentile"}
     assert train.masks is not None
-    inside = np.concatenate([train.image(n).array[train.masks[n] > 0].ravel()[::7] for n in range(len(train))])
+    inside = np.concatenate(
+        [train.image(n).array[np.greater(train.masks[n], 0)].ravel()[::7] for n in range(len(train))]
+    )
     low, high = np.percentile(inside.astype(float), PERCENTILES)
     reach = max(high - low, 50.0)
     return {"intensity": "window", "window": (round(low - reach, 1), round(high + reach, 1))}
