@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import logging
 import os
 import tempfile
@@ -111,26 +110,26 @@ def _version_of(card: WeightCard) -> str:
 
 
 def _exported(network: nn.Module, example: Tensor) -> bytes:
-    stream = io.BytesIO()
     logger = logging.getLogger("torch.onnx")
     before, logger.disabled = logger.disabled, True
     try:
-        with warnings.catch_warnings():
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            path = Path(folder) / "network.onnx"
             # The exporter by tracing: the newer one needs more packages and takes ten times as long.
             torch.onnx.export(
                 network,
                 (example,),
-                stream,
+                path,
                 dynamo=False,
                 opset_version=OPSET,
                 input_names=["x"],
                 output_names=["scores"],
                 dynamic_axes={"x": {0: "n"}, "scores": {0: "n"}},
             )
+            return path.read_bytes()
     finally:
         logger.disabled = before
-    return stream.getvalue()
 
 
 def _keep(model: bytes, path: Path) -> None:
