@@ -36,14 +36,14 @@ def a_kind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: str) -> runner
         "if 'fuzz.worker' in sys.orig_argv: install()\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    return runner.fuzz({"lines": 0}, 1, hang=2)["lines"]
+    return runner.fuzz({"lines": 0}, 1, hang=1)["lines"]
 
 
 @pytest.mark.parametrize(
     ("body", "said"),
     [
         ("if (folder / 'a').exists(): import os; os.abort()", "the process died"),
-        ("import time; time.sleep(60)", "nothing within 2 s"),
+        ("import time; time.sleep(60)", "nothing within 1 s"),
         ("(out.parent / 'tmp' / 'left').touch()", "files outside the output folder"),
     ],
 )

@@ -46,7 +46,7 @@ def main(counts: dict[str, int], every: int, seed: int, start: int, folder: Path
     def tell(**what: Any) -> None:
         told.write(json.dumps(what) + "\n")
 
-    inside, out = folder / "in", folder / "out"
+    inside, out, imported = folder / "in", folder / "out", 0
     for number, (name, case, files) in enumerate(_all_cases(counts, every, seed)):
         if number < start:
             continue
@@ -66,6 +66,9 @@ def main(counts: dict[str, int], every: int, seed: int, start: int, folder: Path
             outcome, problem = _judged(error)
         seconds = time.process_time() - begun
         gc.collect()
+        if len(sys.modules) > imported:  # modules stay, and need not be gone through after every other case
+            gc.freeze()
+            imported = len(sys.modules)
         if outside := _tree(folder) - before:
             problem = problem or f"files outside the output folder: {sorted(outside)[:3]}"
         tell(end=number, outcome=outcome, problem=problem, seconds=seconds, megabytes=process.memory_info().rss / 1e6)
