@@ -202,7 +202,7 @@ def calibrated(scores: Tensor, card: WeightCard) -> Tensor:
     if not torch.isfinite(probabilities.sum()):
         raise WeightCorrupt(
             f"The weight '{card.id}' answers with values that are not numbers; its file is damaged or its card does "
-            "not fit it, so install it again."
+            "not fit it: install it again, or correct the card."
         )
     return probabilities
 
