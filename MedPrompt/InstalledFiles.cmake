@@ -373,6 +373,8 @@ set(MEDPROMPT_RESOURCES
   )
 
 set(MEDPROMPT_WEIGHTS
+  "weights/brain_tumor_seg_mri/card.json"
+  "weights/brain_tumor_seg_mri/model.safetensors"
   "weights/brain_tumor_type_cls_mri/card.json"
   "weights/brain_tumor_type_cls_mri/model.safetensors"
   "weights/breast_lesion_cls_us/card.json"
@@ -381,6 +383,8 @@ set(MEDPROMPT_WEIGHTS
   "weights/breast_lesion_seg_us/model.safetensors"
   "weights/chest_structures_seg_cxr/card.json"
   "weights/chest_structures_seg_cxr/model.safetensors"
+  "weights/covid_cls_ct/card.json"
+  "weights/covid_cls_ct/model.safetensors"
   "weights/glaucoma_cls_fundus/card.json"
   "weights/glaucoma_cls_fundus/model.safetensors"
   "weights/heart_chambers_seg_mri/card.json"
@@ -396,6 +400,8 @@ set(MEDPROMPT_WEIGHTS
   "weights/pneumonia_cls_cxr/model.safetensors"
   "weights/polyp_seg_colonoscopy/card.json"
   "weights/polyp_seg_colonoscopy/model.safetensors"
+  "weights/skin_lesion_seg_dermoscopy/card.json"
+  "weights/skin_lesion_seg_dermoscopy/model.safetensors"
   "weights/skin_lesion_type_cls_dermoscopy/card.json"
   "weights/skin_lesion_type_cls_dermoscopy/model.safetensors"
   "weights/tuberculosis_cls_cxr/card.json"

@@ -18,7 +18,7 @@ from planner_for_tests import packaged_tokenizer, tiny_base, tiny_model
 from MedPromptLib.catalog import sha256_of
 from MedPromptLib.errors import InvalidInput, MissingPackage, WeightCorrupt
 from MedPromptLib.knowledge import smollm
-from MedPromptLib.planner.adapter import CONFIG, RECORD, WEIGHTS, merge
+from MedPromptLib.planner.adapter import CONFIG, RECORD, WEIGHTS, merge, read_adapter
 from MedPromptLib.training import planner_training
 from MedPromptLib.training.planner_training import CHECKPOINT, LOG, TARGETS, Settings, _packed, _rate, train_planner
 
@@ -196,13 +196,17 @@ def test_merging_does_what_peft_does(an_adapter: Callable[[Any], Path]) -> None:
 
 
 def test_a_trained_adapter_merges_into_its_base(a_base: Path, a_training: Path) -> None:
-    from peft import PeftModel
+    from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
     from transformers import AutoModelForCausalLM
 
     ours, plain = (AutoModelForCausalLM.from_pretrained(a_base, dtype=torch.float32).eval() for _ in range(2))
     before = logits(plain)
     merge(ours, a_training / "adapter")
-    theirs = PeftModel.from_pretrained(plain, a_training / "adapter", autocast_adapter_dtype=True).merge_and_unload()
+    _, config, tensors = read_adapter(a_training / "adapter")
+    wanted = LoraConfig(r=config["r"], lora_alpha=config["lora_alpha"], target_modules=config["target_modules"])
+    adapted = get_peft_model(plain, wanted)
+    assert not set_peft_model_state_dict(adapted, tensors).unexpected_keys
+    theirs = adapted.merge_and_unload()
     torch.testing.assert_close(logits(ours), logits(theirs), rtol=1e-3, atol=1e-3)
     assert (logits(ours) - before).abs().max() > 0
 

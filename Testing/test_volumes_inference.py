@@ -319,8 +319,6 @@ def test_a_3d_card_with_fields_that_do_not_fit_is_refused(change, said):
 
 
 def test_fields_of_3d_cards_are_refused_on_2d_cards_and_the_other_way_round():
-    with pytest.raises(ValueError, match="preprocessing.overlap only makes sense with dimension 3"):
-        a_card("x_seg_cxr", preprocessing=Preprocessing(size=(64, 64), overlap=0.25))
     with pytest.raises(ValueError, match="preprocessing.orientation needs dimension 3, or volumes = 'slices'"):
         a_card("x_seg_cxr", preprocessing=Preprocessing(size=(64, 64), orientation="RAS"))
     with pytest.raises(ValueError, match="'window' only makes sense with dimension 3"):

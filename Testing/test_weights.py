@@ -6,6 +6,7 @@ import csv
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,10 @@ import SimpleITK as sitk
 import torch
 from sklearn.datasets import load_sample_images
 
-from MedPromptLib.catalog import Catalog, verify_file
+from MedPromptLib.catalog import Catalog, WeightCard, verify_file
 from MedPromptLib.cli import main
 from MedPromptLib.demo import DEMO_PROMPT
-from MedPromptLib.images import read_image
+from MedPromptLib.images import MedicalImage, read_image
 from MedPromptLib.inference.engine import classify, load_weight, segment
 from MedPromptLib.inference.input_check import check_input
 from MedPromptLib.plan import Intent
@@ -96,9 +97,17 @@ def test_a_classifiers_operating_point_was_chosen_on_val_and_measured_on_both_sp
     assert point.images == card.provenance.splits["val"]
 
 
+def fed_to(card: WeightCard, image: MedicalImage) -> MedicalImage:
+    """The image as the weight takes it: three sequences are the three colours of one image."""
+    if not card.preprocessing.sequences:
+        return image
+    grey = (255 * (image.array - image.array.min()) / np.ptp(image.array)).astype(np.uint8)
+    return replace(image, array=np.repeat(grey[..., None], 3, axis=-1))
+
+
 @pytest.mark.parametrize("card", OF_IMAGES, ids=lambda card: card.id)
 def test_a_card_says_what_fits_and_what_something_trivial_reaches(card, a_radiograph):
-    misfit = check_input(card, a_radiograph)
+    misfit = check_input(card, fed_to(card, a_radiograph))
     if card.id == "chest_structures_seg_cxr":
         assert misfit is None
     elif card.modality != "chest x-ray":
@@ -112,6 +121,7 @@ def test_a_card_says_what_fits_and_what_something_trivial_reaches(card, a_radiog
 @pytest.mark.parametrize("card", OF_IMAGES, ids=lambda card: card.id)
 def test_a_weight_runs_on_a_real_image(card, a_radiograph):
     weight = load_weight(CATALOG.folder(card.id), card, torch.device("cpu"))
+    a_radiograph = fed_to(card, a_radiograph)
     if card.intent is Intent.SEGMENTATION:
         labels, confidence = segment(weight, a_radiograph)
         assert labels.shape == a_radiograph.shape

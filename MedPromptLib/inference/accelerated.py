@@ -20,12 +20,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..catalog import PROGRAM_NAME, WeightCard
+from ..catalog import PROGRAM_NAME, TUNED_NAME, WeightCard
 from ..user_folders import cache_folder
 
 ENGINE_VARIABLE = "MEDPROMPT_ENGINE"
 OPSET = 17
-NOT_EXPORTED = (PROGRAM_NAME, "cilmp", "union_segmentation")
+NOT_EXPORTED = (PROGRAM_NAME, TUNED_NAME, "union_segmentation")
 """Networks that look at what an image holds before they decide what to compute, which an export would fix for good, or
 whose parameters are too many to be kept twice; and programs."""
 TOLERANCE = 1e-3

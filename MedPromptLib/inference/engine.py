@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..catalog import PROGRAM_NAME, Catalog, Preprocessing, WeightCard, verify_file
+from ..catalog import PROGRAM_NAME, TUNED_NAME, Catalog, Network, Preprocessing, WeightCard, verify_file
 from ..errors import InvalidInput, WeightCorrupt
 from ..images import Array, MedicalImage
 from ..instructions.telling import Told, as_tensors, changed_wording, instructed, records
@@ -67,7 +67,7 @@ def load_weight(folder: Path, card: WeightCard, device: torch.device) -> LoadedW
         network: nn.Module = load_program(path, card, device)
     else:
         _must_fit_file(card, path)
-        network = build(card.network)
+        network = _built(card.network)
         load_state(network, path)
     if card.network.axes == "ijk":
         network = ReversedAxes(network)
@@ -77,13 +77,21 @@ def load_weight(folder: Path, card: WeightCard, device: torch.device) -> LoadedW
     return LoadedWeight(card, network, device)
 
 
+def _built(network: Network) -> nn.Module:
+    if network.name == TUNED_NAME:  # built on a vision-language model, which is read from disk
+        from .vision_language import build_cilmp
+
+        return build_cilmp(network.options)
+    return build(network)
+
+
 def _must_fit_file(card: WeightCard, path: Path) -> None:
     """Raises WeightCorrupt if the card's options ask for more parameters than its file holds, before they are made.
 
     Only for the project's own networks: others may need real numbers, or a model that others made, while they are
     built.
     """
-    if ":" in card.network.name or card.network.name == "cilmp":
+    if ":" in card.network.name or card.network.name == TUNED_NAME:
         return
     with torch.device("meta"):
         wanted = sum(tensor.numel() for tensor in build(card.network).state_dict().values())

@@ -30,10 +30,6 @@ def build(network: Network) -> nn.Module:
         "union_segmentation": UnionSegmentation,
         "vnet": VNet,
     }
-    if network.name == "cilmp":
-        from ..inference.vision_language import build_cilmp
-
-        return build_cilmp(network.options)
     library, _, name = network.name.rpartition(":")
     if network.name not in registry and library not in ("monai", "nnunet"):
         known = ", ".join([*sorted(registry), "cilmp", "monai:<name>", "nnunet:<name>", PROGRAM_NAME])

@@ -11,13 +11,12 @@ import types
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import slicer
 from PySide6 import QtGui
 from qt_adapter import Desktop
 
-from MedPromptLib.errors import Cancelled, InvalidInput
+from MedPromptLib.errors import Cancelled
 from MedPromptLib.images import MedicalImage
 from MedPromptLib.scene import image_to_volume
 from panel.user import LUNGS_PROMPT, MODULE_FILE, ROOT, User, node_ids
@@ -272,25 +271,6 @@ def test_the_logic_can_be_cancelled(the_module: types.ModuleType, a_film: Medica
     with pytest.raises(Cancelled):
         the_module.MedPromptLogic().run(volume, LUNGS_PROMPT, cancelled=lambda: True)
     assert node_ids() == before
-
-
-def test_the_logic_takes_several_sequences_to_one_grid(
-    the_module: types.ModuleType, an_oblique_image: MedicalImage
-) -> None:
-    finer = MedicalImage(
-        np.repeat(an_oblique_image.array, 2, axis=2).astype(np.float32),
-        an_oblique_image.ijk_to_ras @ np.diag([0.5, 1, 1, 1]),
-        "finer",
-    )
-    first, second = (image_to_volume(image, slicer.mrmlScene) for image in (an_oblique_image, finer))
-    one, other = the_module.MedPromptLogic().images([first, second])
-    assert np.array_equal(one.array, an_oblique_image.array)
-    assert other.shape == one.shape
-    assert np.allclose(other.ijk_to_ras, one.ijk_to_ras)
-    # Sample 2i of the finer grid holds value i.
-    assert np.allclose(other.array, an_oblique_image.array, atol=1e-3)
-    with pytest.raises(InvalidInput, match="There is no image"):
-        the_module.MedPromptLogic().images([])
 
 
 def test_the_self_test_for_the_desktop_passes(the_module: types.ModuleType) -> None:
