@@ -391,6 +391,8 @@ set(MEDPROMPT_WEIGHTS
   "weights/heart_chambers_seg_mri/model.safetensors"
   "weights/hippocampus_seg_mri/card.json"
   "weights/hippocampus_seg_mri/model.safetensors"
+  "weights/left_atrium_seg_mri/card.json"
+  "weights/left_atrium_seg_mri/model.safetensors"
   "weights/nodule_cls_cxr/card.json"
   "weights/nodule_cls_cxr/model.safetensors"
   "weights/planner/adapter_config.json"

@@ -44,6 +44,18 @@ class Cases:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def part(self, chosen: Sequence[int], split: str) -> Cases:
+        """Some of the cases, as a split of their own."""
+        return Cases(
+            ids=tuple(self.ids[n] for n in chosen),
+            images=tuple(self.images[n] for n in chosen),
+            masks=None if self.masks is None else tuple(self.masks[n] for n in chosen),
+            labels=tuple(self.labels[n] for n in chosen),
+            groups=tuple(self.groups[n] for n in chosen),
+            folder=self.folder,
+            split=split,
+        )
+
     def image(self, index: int) -> MedicalImage:
         """One case as the product sees it."""
         return as_image(self.images[index], self.ids[index])
@@ -134,19 +146,6 @@ def join(parts: Sequence[Cases]) -> Cases:
     )
 
 
-def choose(cases: Cases, indices: Sequence[int], split: str) -> Cases:
-    """Some of the cases, called a split of their own."""
-    return Cases(
-        ids=tuple(cases.ids[i] for i in indices),
-        images=tuple(cases.images[i] for i in indices),
-        masks=None if cases.masks is None else tuple(cases.masks[i] for i in indices),
-        labels=tuple(cases.labels[i] for i in indices),
-        groups=tuple(cases.groups[i] for i in indices),
-        folder=cases.folder,
-        split=split,
-    )
-
-
 def training_cases(root: Path, source: DataSource) -> dict[str, Cases]:
     """The `train` and `val` cases of a recipe.
 
@@ -176,7 +175,7 @@ def hold_out(train: Cases, names: Sequence[str]) -> dict[str, Cases]:
     if unknown:
         raise InvalidInput(f"The recipe holds out {unknown}, which the training split of {train.folder} does not have.")
     kept, held = ([i for i, name in enumerate(train.ids) if (name in names) is wanted] for wanted in (False, True))
-    return {"train": choose(train, kept, "train"), "val": choose(train, held, "val")}
+    return {"train": train.part(kept, "train"), "val": train.part(held, "val")}
 
 
 def _borrow(root: Path, borrowed: Borrowed) -> Cases:
@@ -184,5 +183,5 @@ def _borrow(root: Path, borrowed: Borrowed) -> Cases:
     unknown = sorted(set(borrowed.labels) - set(cases.labels))
     if unknown:
         raise InvalidInput(f"The recipe borrows images labelled {unknown}, but {cases.folder} has none.")
-    cases = choose(cases, [i for i, label in enumerate(cases.labels) if label in borrowed.labels], "train")
+    cases = cases.part([i for i, label in enumerate(cases.labels) if label in borrowed.labels], "train")
     return replace(cases, labels=tuple(borrowed.labels[label] for label in cases.labels))

@@ -59,8 +59,15 @@ def publish(
     The folder appears complete or not at all. What int8 storage changes on the validation split is written on the card.
     """
     card = draft_card(recipe, command, config_sha256)
+    held_out = recipe.data.held_out
+    if not held_out and validation.split not in count_splits(validation.folder):
+        held_out = validation.ids
     provenance = card.provenance.model_copy(
-        update={"training": training, "splits": count_splits(validation.folder, recipe.data.held_out)}
+        update={
+            "training": training,
+            "held_out": held_out,
+            "splits": count_splits(validation.folder, held_out),
+        }
     )
     card = card.model_copy(update={"provenance": provenance})
     cpu = torch.device("cpu")
