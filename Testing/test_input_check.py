@@ -10,7 +10,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 from weights_for_tests import a_card, write_weight
 
-from MedPromptLib.catalog import Catalog, WeightCard
+from MedPromptLib.catalog import Catalog, Preprocessing, WeightCard
 from MedPromptLib.cli import main
 from MedPromptLib.errors import UnusualInput
 from MedPromptLib.execution import Executor
@@ -175,6 +175,14 @@ def test_rates_are_measured_over_all_pairs(some_sets):
     text = rates_table(rates)
     assert "0.000 of 8" in text
     assert "same kind: lungs_seg_cxr accepts" in text
+
+
+def test_what_a_weight_refuses_outright_counts_as_noticed(some_sets):
+    three = Preprocessing(size=(64, 64), channels=3, sequences=("t1", "flair", "t1ce"), volumes="slices")
+    profile = profile_from_sets(some_sets, a_film_card(), like=["other_films"])
+    card = a_card("tumor_seg_mri", preprocessing=three, input_profile=profile)
+    rates = measure_pairs([card], some_sets, "test")
+    assert {rate.dataset: rate.accepted for rate in rates}["films"] == 0
 
 
 def test_further_and_unlabelled_sets_of_the_training_fit_as_well(some_sets):

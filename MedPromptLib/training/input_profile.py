@@ -11,7 +11,7 @@ import numpy as np
 
 from ..catalog import InputProfile, WeightCard
 from ..errors import InvalidInput
-from ..images import Array
+from ..images import Array, MedicalImage
 from ..inference.input_check import SATURATION, Floats, check_input, describe, distances, fits, likenesses, pack, unpack
 from .data import NoSuchSplit, as_image, read_cases
 from .summary import data_set_of
@@ -173,9 +173,18 @@ def measure_pairs(cards: Sequence[WeightCard], root: Path, split: str) -> tuple[
             counter = folder.name in profile.counter_examples
             own = folder.name in (profile.dataset, *profile.also)
             relation = "own" if own else "other" if counter else "same"
-            accepted = float(np.mean([check_input(card, image) is None for image in images]))
+            accepted = float(np.mean([_is_accepted(card, image) for image in images]))
             rates.append(PairRate(card.id, folder.name, relation, accepted, len(images)))
     return tuple(rates)
+
+
+def _is_accepted(card: WeightCard, image: MedicalImage) -> bool:
+    """Whether an image raises no warning; one that the weight refuses outright, such as a grey image for a weight that
+    takes three sequences, is not accepted either."""
+    try:
+        return check_input(card, image) is None
+    except InvalidInput:
+        return False
 
 
 def measure_unseen(
