@@ -149,10 +149,11 @@ def _time_planner(name: str, count: int) -> dict[str, object]:
         before = time.perf_counter()
         decided(planner, prompt, cards)
         warm.append(time.perf_counter() - before)
-    return {"cold": cold, "warm": warm, "megabytes": _peak_megabytes()}
+    return {"cold": cold, "warm": warm, "megabytes": peak_megabytes()}
 
 
-def _peak_megabytes() -> float:
+def peak_megabytes() -> float:
+    """Peak resident memory of this process."""
     try:
         import resource
     except ImportError:  # Windows

@@ -60,7 +60,7 @@ def _read_values(path: Path) -> Any:
         return tomllib.loads(text) if path.name == DRAFT_NAME else json.loads(text)
     except json.JSONDecodeError:
         return card_from_text(text, path)  # says what is wrong with it
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise WeightCorrupt(f"The card {path} cannot be read ({error}); correct it.") from error
 
 

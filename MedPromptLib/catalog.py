@@ -6,9 +6,12 @@ no code changes.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import difflib
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,6 +28,8 @@ CARD_NAME = "card.json"
 FILE_NAME = "model.safetensors"
 PROGRAM_NAME = "torchscript"
 """What a card calls the network of a file that holds its own program."""
+TUNED_NAME = "cilmp"
+"""What a card calls the network of `networks.cilmp`."""
 DRAFT_SUFFIX = ".part"
 """Of a weight's folder while it is being copied; one that is left over from an interrupted copy is no weight."""
 WEIGHTS_VARIABLE = "MEDPROMPT_WEIGHTS"
@@ -32,7 +37,17 @@ WEIGHTS_VARIABLE = "MEDPROMPT_WEIGHTS"
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+LARGEST_SIDE, LARGEST_WINDOW = 8192, 1 << 26
+"""Of what a network is fed at once: pixels or voxels along a side, and in all."""
+SMALLEST_TILE = 16
+"""Side of a sliding window in pixels; smaller ones would take for ever."""
+MOST_STRUCTURES = 255
+"""Label maps hold 8-bit numbers."""
+SEPARATORS = "~^|\n"
+"""Characters that part the fields of a terminology entry in 3D Slicer."""
 
 
 class StructureTerm(BaseModel):
@@ -90,6 +105,13 @@ class Code(_Strict):
     value: str
     meaning: str
 
+    @field_validator("scheme", "value", "meaning")
+    @classmethod
+    def _has_no_separator(cls, text: str) -> str:
+        if any(character in text for character in SEPARATORS):
+            raise ValueError("a code must not contain ~, ^, | or a line break")
+        return text
+
 
 class Terminology(_Strict):
     """SNOMED CT description of a segment, as 3D Slicer's terminology entries have it."""
@@ -99,6 +121,9 @@ class Terminology(_Strict):
     modifier: Code | None = None
     region: Code | None = None
     region_modifier: Code | None = None
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Structure(_Strict):
@@ -116,7 +141,7 @@ class Structure(_Strict):
     label: Annotated[int, Field(ge=1)]
     synonyms: tuple[str, ...] = ()
     terminology: Terminology
-    color: tuple[float, float, float]
+    color: tuple[Share, Share, Share]
 
 
 class Instructing(_Strict):
@@ -198,7 +223,7 @@ class Preprocessing(_Strict):
     instruction: Instructing | None = None
     orientation: Annotated[str, Field(pattern="^([RLAPSI]{3})?$")] = ""
     k_axis: Literal["orientation", "coarsest"] = "orientation"
-    overlap: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    overlap: Annotated[float, Field(ge=0, le=0.9)] = 0.5
     mirror: tuple[Literal["k", "j", "i"], ...] = ()
     min_region_mm3: Annotated[float, Field(ge=0)] = 0.0
 
@@ -219,6 +244,10 @@ class Preprocessing(_Strict):
             raise ValueError(f"mean has {len(self.mean)} numbers and std {len(self.std)}; they need as many")
         if len(self.mean) != 3 and self.channels == 3:
             raise ValueError(f"channels is 3, but mean has {len(self.mean)} numbers")
+        if any(abs(value) < 1e-6 for value in self.std):
+            raise ValueError(f"std divides the image and must not be zero, but is {self.std}")
+        if len(set(self.mirror)) < len(self.mirror):
+            raise ValueError("mirror names an axis twice")
         return self
 
     def must_fit(self, dimension: int) -> None:
@@ -230,6 +259,19 @@ class Preprocessing(_Strict):
                 f"preprocessing.{', preprocessing.'.join(changed)} only makes sense with dimension {5 - dimension}; "
                 f"leave it out or correct the dimension, which is {dimension}"
             )
+        if len(self.size) != dimension or min(self.size) < 1:
+            said = (
+                "three numbers in 3D, the window in voxels along k, j and i"
+                if dimension == 3
+                else "rows and columns in 2D"
+            )
+            raise ValueError(f"preprocessing.size needs {said}, not {self.size}")
+        if max(self.size) > LARGEST_SIDE or math.prod(self.size) > LARGEST_WINDOW:
+            raise ValueError(f"preprocessing.size {self.size} is more than a network can be fed at once")
+        if self.fit == "tile" and min(self.size) < SMALLEST_TILE:
+            raise ValueError(
+                f"preprocessing.size of a tile needs at least {SMALLEST_TILE} pixels a side, not {self.size}"
+            )
         if dimension == 2:
             if self.intensity == "window":
                 raise ValueError("preprocessing.intensity 'window' only makes sense with dimension 3")
@@ -239,8 +281,6 @@ class Preprocessing(_Strict):
                 raise ValueError("preprocessing.orientation needs dimension 3, or volumes = 'slices'")
             self._orientation_is_one()
             return
-        if len(self.size) != 3 or min(self.size) < 1:
-            raise ValueError("preprocessing.size needs three numbers in 3D, the window in voxels along k, j and i")
         if self.intensity in ("raw255", "minmax", "zscore"):
             raise ValueError(f"preprocessing.intensity '{self.intensity}' only makes sense with dimension 2")
         if (self.intensity == "window") != (self.window is not None):
@@ -335,6 +375,10 @@ class TrainingRun(_Strict):
     threads: int | None = None
 
 
+DESCRIPTOR_LENGTH = 87
+"""Numbers that `inference.input_check` describes a picture with."""
+
+
 class InputProfile(_Strict):
     """What a fitting image looks like, in the descriptor of `inference.input_check`.
 
@@ -364,6 +408,21 @@ class InputProfile(_Strict):
     likeness_limit: float
     extent: tuple[tuple[float, float], ...] = ()
     command: str = ""
+
+    def must_fit(self, dimension: int) -> None:
+        """Raises ValueError if what it holds is not as long as a descriptor of that dimension asks for."""
+        rows = 3 + len(self.variances)
+        expected = 2 * rows * DESCRIPTOR_LENGTH * (3 if dimension == 3 else 1)
+        try:
+            found = len(base64.b64decode(self.vectors))
+        except (binascii.Error, ValueError):
+            found = -1
+        if found != expected:
+            raise ValueError(f"input_profile.vectors must hold {rows} rows in {expected} bytes of base64")
+        if dimension == 3 and len(self.extent) != 3:
+            raise ValueError("input_profile.extent needs three pairs in 3D")
+        if min(self.variances, default=1.0) <= 0:
+            raise ValueError("input_profile.variances must be above 0")
 
 
 class Provenance(_Strict):
@@ -413,7 +472,7 @@ class WeightFile(_Strict):
         parameters: how many numbers the network has learned; None if not counted.
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = FILE_NAME
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=120)] = FILE_NAME
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     bytes: Annotated[int, Field(ge=1)]
     storage: Literal["float32", "int8"] = "int8"
@@ -442,7 +501,7 @@ class WeightCard(_Strict):
     """
 
     schema_version: Literal[1] = 1
-    id: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_]*$")]
+    id: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_]*$", max_length=120)]
     version: str = "1.0.0"
     title: str
     intent: Intent
@@ -491,6 +550,8 @@ class WeightCard(_Strict):
             raise ValueError("a segmentation card needs at least one structure")
         elif [s.label for s in self.structures] != list(range(1, len(self.structures) + 1)):
             raise ValueError("structure labels must be 1, 2, 3, … in order")
+        elif len(self.structures) > MOST_STRUCTURES:
+            raise ValueError(f"a segmentation has at most {MOST_STRUCTURES} structures, not {len(self.structures)}")
         return self
 
     @model_validator(mode="after")
@@ -498,6 +559,8 @@ class WeightCard(_Strict):
         if self.dimension == 3 and self.intent is Intent.CLASSIFICATION:
             raise ValueError("a card with dimension 3 must be a segmentation")
         self.preprocessing.must_fit(self.dimension)
+        if self.input_profile is not None:
+            self.input_profile.must_fit(self.dimension)
         if self.dimension == 3:
             must_not_swap_sides(self.structures, self.preprocessing.orientation, self.preprocessing.mirror)
         return self
@@ -699,8 +762,8 @@ def load_abilities(path: Path) -> tuple[Ability, ...]:
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
         return tuple(Ability.model_validate(entry) for entry in entries)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, ValidationError, TypeError) as error:
-        reason = str(error).splitlines()[0]
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:SHOWN_LENGTH]
         raise WeightCorrupt(
             f"The catalogue {path} cannot be read ({reason}); expected a JSON list of weight cards."
         ) from error

@@ -24,9 +24,10 @@ from .cli_knowledge import add_knowledge_commands
 from .cli_planner import add_planner_commands, chosen_planner, confirmed, planning_options, read_text, tell
 from .cli_reports import add_report_commands, make_report, report_options
 from .cli_semi import add_semi_commands
+from .cli_speed import add_speed_command
 from .cli_union import add_union_commands
 from .cli_weights import add_weight_commands
-from .errors import InvalidInput, MedPromptError
+from .errors import InvalidInput, MedPromptError, printable
 from .outputs import write_lines
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 DEFECT = 70
+TOO_LARGE = "There is too little memory for this; close other programs, or give a smaller image or a part of it."
 LARGEST_EXAMINATION = 8
 """So many inputs at most are read before the plan is known, where they may say what a request leaves open."""
 
@@ -60,12 +62,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # the last line of defence: one sentence, and how to report it
         if options.debug:
             raise
+        if _ran_out_of_memory(error):
+            return _say(TOO_LARGE, InvalidInput.exit_code)
         what = f"{type(error).__name__}: {error}".splitlines()[0]
         return _say(f"This is a defect in MedPrompt ({what}); please report it with the output of --debug.", DEFECT)
 
 
+def _ran_out_of_memory(error: Exception) -> bool:
+    if "torch" not in sys.modules:
+        return isinstance(error, MemoryError)
+    from .inference.devices import ran_out_of_memory
+
+    return ran_out_of_memory(error)
+
+
 def _say(message: str, code: int) -> int:
-    print(f"medprompt: {' '.join(message.split())}", file=sys.stderr)
+    print(f"medprompt: {printable(' '.join(message.split()))}", file=sys.stderr)
     return code
 
 
@@ -163,7 +175,7 @@ def plan(options: argparse.Namespace) -> None:
         try:
             prompts = [json.loads(line) for line in lines if line.strip()]
             entries = [{"id": str(p["id"]), "prompt": str(p["prompt"])} for p in prompts]
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InvalidInput(
                 f"The prompts in {options.prompts} cannot be read ({error}); expected one JSON object a line "
                 "with id and prompt."
@@ -174,7 +186,7 @@ def plan(options: argparse.Namespace) -> None:
     if options.prompt is None:
         raise InvalidInput("There is nothing to plan; give a prompt, or --prompts FILE.")
     verdict = decided(planner, options.prompt, abilities)
-    print(verdict.plan.model_dump_json(indent=1) if options.json else explain(verdict, abilities))
+    print(verdict.plan.model_dump_json(indent=1) if options.json else printable(explain(verdict, abilities)))
 
 
 def demo(options: argparse.Namespace) -> None:
@@ -312,6 +324,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add_weight_commands(commands, places, device)
     bench = add_planner_commands(commands, places, device, planning, bench_run)
+    add_speed_command(bench, places, device)
     add_bench_batch(bench, [places, planning], _session)
     add_report_commands(commands, bench, places, planning)
     add_semi_commands(commands, bench, device)

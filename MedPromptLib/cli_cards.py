@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from .cli_planner import tell
-from .errors import InvalidInput
+from .errors import InvalidInput, printable
 
 
 def weights_show(options: argparse.Namespace) -> None:
@@ -17,7 +17,7 @@ def weights_show(options: argparse.Namespace) -> None:
     card = Catalog.load(options.weights).card(options.id)
     if options.figure:
         tell(f"Wrote {reliability_picture(card, options.figure)}")
-    print(card.model_dump_json(indent=1) if options.json else sheet(card))
+    print(card.model_dump_json(indent=1) if options.json else printable(sheet(card)))
 
 
 def weights_operating_point(options: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import InvalidInput, NotConfirmed
+from .errors import InvalidInput, NotConfirmed, printable
 
 if TYPE_CHECKING:
     from .catalog import Ability
@@ -22,7 +22,7 @@ ENDPOINT_VARIABLE, MODEL_VARIABLE, KEY_VARIABLE = "MEDPROMPT_ENDPOINT", "MEDPROM
 
 def tell(line: str) -> None:
     """Say something to the user, beside the results."""
-    print(line, file=sys.stderr, flush=True)
+    print(printable(line), file=sys.stderr, flush=True)
 
 
 def read_text(path: Path) -> str:

@@ -17,7 +17,7 @@ from .cli_cards import (
     weights_show,
 )
 from .cli_planner import asked, tell
-from .errors import InvalidInput, WeightCorrupt
+from .errors import InvalidInput, WeightCorrupt, printable
 from .outputs import write_lines
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ def weights_list(options: argparse.Namespace) -> None:
     for card in catalog:
         best = next((m for m in card.evaluation if m.split == "test"), None)
         number = f"{best.metric} ({best.subject}) {best.value:.3f}" if best else "not evaluated"
-        print(f"{card.id:28} {card.intent.value:15} {card.modality:18} {card.file.bytes / 1e6:5.1f} MB  {number}")
+        line = f"{card.id:28} {card.intent.value:15} {card.modality:18} {card.file.bytes / 1e6:5.1f} MB  {number}"
+        print(printable(line))
     for problem in catalog.problems:
         tell(str(problem))
 

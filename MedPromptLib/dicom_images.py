@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InvalidInput
+from .image_headers import must_be_possible, must_be_usable_geometry
 from .images import (
     EXPECTED,
     ONE_MM_ASSUMED,
@@ -82,6 +83,18 @@ def read_dicom(paths: Sequence[Path], shown: Path) -> MedicalImage:
 
 def read_dicom_frames(paths: Sequence[Path], shown: Path) -> tuple[MedicalImage, tuple[Frame, ...]]:
     """As `read_dicom`, with the frame that each slice of the image came from."""
+    try:
+        return _read_dicom_frames(paths, shown)
+    except InvalidInput:
+        raise
+    except MemoryError as error:
+        raise InvalidInput(f"{shown} is too large for the free memory; give fewer slices.") from error
+    except Exception as error:  # pydicom converts a tag when it is asked for, and damaged ones raise almost anything
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120].rstrip(".")
+        raise InvalidInput(f"A tag of {shown} cannot be read ({reason}); export the image anew.") from error
+
+
+def _read_dicom_frames(paths: Sequence[Path], shown: Path) -> tuple[MedicalImage, tuple[Frame, ...]]:
     notes: list[str] = []
     with quiet_readers():
         headers = _image_headers(paths, shown, notes)
@@ -105,13 +118,15 @@ def read_dicom_frames(paths: Sequence[Path], shown: Path) -> tuple[MedicalImage,
         assert frames[0].position is not None
         across, down, origin = frames[0].orientation[:3], frames[0].orientation[3:], frames[0].position
     columns = np.stack([across * column_mm, down * row_mm, np.cross(across, down) * step], axis=1)
+    matrix = affine_to_ras(columns, origin)
+    must_be_usable_geometry(matrix, shown)
     _say_what_was_done_to_pixels(first, notes)
     if not placed and str((first.get("PatientOrientation") or ["L"])[0])[:1] not in ("L", ""):
         notes.append("The image's right side is not the patient's left (PatientOrientation); it was not mirrored.")
     sequence = sequence_of(first, notes)
     image = MedicalImage(
         finite(array, shown, notes),
-        affine_to_ras(columns, origin),
+        matrix,
         _harmless_name(shown, first),
         _modality(first),
         known,
@@ -165,6 +180,17 @@ def _series_name(members: list[tuple[Path, Dataset]]) -> str:
 def _frames(path: Path, header: Dataset) -> list[Frame]:
     """The planes of one file, with the geometry of enhanced multi-frame objects looked up per frame."""
     count = int(_positive(header.get("NumberOfFrames")) or 1)
+    rows, across = int(header.get("Rows") or 0), int(header.get("Columns") or 0)
+    if not rows or not across:
+        raise InvalidInput(f"The DICOM file {path} has an image without rows or columns; export it anew.")
+    meta = getattr(header, "file_meta", None)
+    syntax = meta.get("TransferSyntaxUID") if meta is not None else None
+    packed = syntax is not None and (syntax.is_private or syntax.is_compressed or syntax.is_deflated)
+    packed = packed or "42" in str(header.get("PhotometricInterpretation"))  # shared colours (YBR_FULL_422)
+    bits, held = int(header.get("BitsAllocated") or 16) * int(header.get("SamplesPerPixel") or 1), path.stat().st_size
+    must_be_possible(path, count * rows * across * bits // 8, None if packed else held)
+    if count > held:  # of the most compressed kinds, too
+        raise InvalidInput(f"{path} has fewer frames than its header says; it is truncated.")
 
     def lookup(index: int, sequence: str, keyword: str, length: int) -> npt.NDArray[np.float64] | None:
         groups = [g[index] for g in [header.get("PerFrameFunctionalGroupsSequence") or []] if index < len(g)]
@@ -258,7 +284,7 @@ def _pixels(frame: Frame, whole_file: bool = False) -> Array:
     inverted = frame.header.get("PhotometricInterpretation") == "MONOCHROME1"
     try:
         _rescale(frame.header)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise InvalidInput(f"{frame.path} cannot be read: {error}; export it as single slices.") from error
     try:
         array = (
@@ -315,7 +341,7 @@ def _stored_bytes(header: Dataset) -> int:
 
 def _inverted(array: Array, header: Dataset) -> Array:
     """Mirrored within the range that the stored bits can express, so that 0 becomes the largest value."""
-    bits = int(header.get("BitsStored") or 16)
+    bits = min(int(header.get("BitsStored") or 16), 32)
     low, high = (0, 2**bits - 1) if not header.get("PixelRepresentation") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
     slope, intercept = _rescale(header)
     total = slope * (low + high) + 2 * intercept

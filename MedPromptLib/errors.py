@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+import unicodedata
+
+
+def printable(text: str) -> str:
+    """The text without control characters and halves of characters, with which a file could command the terminal."""
+    kept = (
+        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs") else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
+    return "".join(kept)
+
+
+LONGEST_MESSAGE = 2_000
+"""Characters; of a longer message its beginning and its end, where the advice is, are kept."""
+
 
 class MedPromptError(Exception):
     """Base of all errors that are shown to a user as one line.
 
     Attributes:
         exit_code: what the command line returns when this error ends it (see the README's table).
+
+    What a message quotes from a file is shortened and made printable, whoever shows it.
     """
 
     exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        text = printable(message)
+        if len(text) > LONGEST_MESSAGE:
+            half = LONGEST_MESSAGE // 2
+            text = f"{text[:half]} … {text[-half:]}"
+        super().__init__(text)
 
 
 class InvalidInput(MedPromptError):

@@ -353,7 +353,10 @@ def describe_task(task: Task) -> str:
 def versions() -> dict[str, str]:
     """Versions of what computed the results; looked up once, as it takes longer than a small network."""
     found = {"python": platform.python_version()}
-    for package in ("medprompt-slicer", "torch", "numpy", "SimpleITK"):
+    from .inference.accelerated import is_available
+
+    engine = ("onnxruntime",) if is_available() else ()
+    for package in ("medprompt-slicer", "torch", *engine, "numpy", "SimpleITK"):
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

@@ -283,6 +283,25 @@ def _must_be_whole_zip(path: Path) -> None:
         raise OutputFailed(f"{broken} in the bundle is incomplete")
 
 
+LARGEST_BUNDLE = 1 << 35
+"""Bytes that a bundle may unpack to."""
+
+
+def _must_unpack_inside(path: Path) -> None:
+    """Raises InvalidInput for a bundle whose files lead out of the folder it is unpacked to; VTK would write them."""
+    try:
+        with zipfile.ZipFile(path) as bundle:
+            members = bundle.infolist()
+    except (OSError, zipfile.BadZipFile, ValueError) as error:
+        raise InvalidInput(f"{path} is not a 3D Slicer bundle (.mrb) or is damaged.") from error
+    for member in members:
+        parts = member.orig_filename.replace("\\", "/").split("/")
+        if ".." in parts or parts[0] == "" or parts[0][1:2] == ":":
+            raise InvalidInput(f"{path} is no bundle to trust: its file {member.filename!r} leads out of it.")
+    if sum(member.file_size for member in members) > LARGEST_BUNDLE:
+        raise InvalidInput(f"{path} is too large: it would unpack to more than {LARGEST_BUNDLE >> 30} GB.")
+
+
 def open_scene_bundle(path: str | os.PathLike[str]) -> HeadlessScene:
     """A fresh headless scene with the contents of a bundle (.mrb).
 
@@ -292,6 +311,7 @@ def open_scene_bundle(path: str | os.PathLike[str]) -> HeadlessScene:
     source = Path(path).expanduser().absolute()
     if not source.is_file():
         raise InvalidInput(f"There is no file {source}.")
+    _must_unpack_inside(source)
     opened = headless_scene()
     # VTK changes into the folder while it unpacks, and stays there if it fails.
     before = Path.cwd()

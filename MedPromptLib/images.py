@@ -7,11 +7,8 @@ that importing this module stays quick.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import math
 import os
-import re
 import struct
 import warnings
 import zlib
@@ -25,6 +22,15 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InvalidInput
+from .image_headers import (
+    header_has_spacing,
+    must_be_plausible,
+    must_be_possible,
+    must_be_safe_meta_image,
+    must_be_usable_geometry,
+    must_be_whole_nifti,
+    with_detached_data,
+)
 
 Array = npt.NDArray[np.generic]
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -252,8 +258,15 @@ def _read_raster(path: Path) -> MedicalImage:
         raise InvalidInput(f"{path} is not an image; {EXPECTED}.") from error
     except Image.DecompressionBombError as error:
         raise InvalidInput(f"The image {path} is too large; export the region of interest.") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise InvalidInput(f"The image {path} is truncated or damaged ({str(error).rstrip('.')}).") from error
+    except InvalidInput:
+        raise
+    except MemoryError as error:
+        raise InvalidInput(
+            f"The image {path} is too large for the free memory; export the region of interest."
+        ) from error
+    except Exception as error:  # damaged bytes make Pillow's many readers raise almost anything
+        reason = str(error).rstrip(".") or type(error).__name__
+        raise InvalidInput(f"The image {path} is truncated or damaged ({reason}).") from error
     notes.append(f"The file has no physical pixel spacing: {ONE_MM_ASSUMED}.")
     return MedicalImage(array, LPS_TO_RAS.copy(), stem(path), None, False, tuple(notes), sha256_of_files([path]))
 
@@ -269,7 +282,9 @@ def _raster_pages(path: Path, picture: Any, notes: list[str]) -> Array:
         return _deep_color(path, notes)
     # A JPEG's further frames (MPO) are previews; those of a TIFF are slices.
     pages = []
-    for page in range(getattr(picture, "n_frames", 1) if picture.format == "TIFF" else 1):
+    count = getattr(picture, "n_frames", 1) if picture.format == "TIFF" else 1
+    must_be_possible(path, count * picture.width * picture.height)
+    for page in range(count):
         picture.seek(page)
         picture.load()
         pages.append(_plain(ImageOps.exif_transpose(picture), notes if page == 0 else []))
@@ -341,6 +356,7 @@ def _read_volume(path: Path) -> MedicalImage:
     notes: list[str] = []
     reader = sitk.ImageFileReader()
     reader.SetFileName(os.fspath(path))
+    must_be_safe_meta_image(path)
     try:
         with quiet_readers():
             reader.ReadImageInformation()
@@ -356,10 +372,15 @@ def _read_volume(path: Path) -> MedicalImage:
                 raise InvalidInput(
                     f"{path} has {components} values per voxel that are not grey or RGB; save one of them."
                 )
+            if 0 in size:
+                raise InvalidInput(f"{path} has no voxels ({' × '.join(map(str, size))}); export it anew.")
+            must_be_plausible(path, size, components, reader.GetPixelID())
             image = reader.Execute()
         if path.name.lower().endswith((".nii", ".nii.gz")):
-            _must_be_whole_nifti(path)
-    except (RuntimeError, EOFError, zlib.error, struct.error) as error:
+            must_be_whole_nifti(path)
+    except MemoryError as error:
+        raise InvalidInput(f"{path} is too large for the free memory; crop or resample it.") from error
+    except (RuntimeError, OSError, EOFError, ValueError, OverflowError, zlib.error, struct.error) as error:
         if "orthonormal" in str(error):
             raise InvalidInput(
                 f"The axes of {path} are not at right angles; resample it to a regular grid first."
@@ -372,10 +393,11 @@ def _read_volume(path: Path) -> MedicalImage:
         array = array[..., :3]
     if components > 1 and array.dtype.kind == "f":
         raise InvalidInput(f"{path} holds vectors, not colours; give the image they belong to.")
-    known = _header_has_spacing(path)
+    known = header_has_spacing(path)
     if not known:
         notes.append(f"The file has no pixel spacing: {ONE_MM_ASSUMED}.")
     matrix = _itk_affine(image)
+    must_be_usable_geometry(matrix, path)
     return MedicalImage(
         finite(array, path, notes),
         matrix,
@@ -387,25 +409,6 @@ def _read_volume(path: Path) -> MedicalImage:
     )
 
 
-def _must_be_whole_nifti(path: Path) -> None:
-    """ITK fills what a truncated NIfTI-1 file lacks with zeros, without a word (and does not read NIfTI-2).
-
-    Raises:
-        EOFError, zlib.error: the file, or its compressed stream, is shorter than its header says.
-    """
-    with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as stream:
-        header = stream.read(348)
-        order = "<" if header[:4] == b"\x5c\x01\x00\x00" else ">"
-        dimensions = struct.unpack_from(order + "8h", header, 40)
-        (bits,), (offset,) = struct.unpack_from(order + "h", header, 72), struct.unpack_from(order + "f", header, 108)
-        expected = int(offset) + math.prod(dimensions[1 : 1 + dimensions[0]]) * bits // 8
-        length = len(header)
-        while block := stream.read(1 << 20):
-            length += len(block)
-    if length < expected:
-        raise EOFError(f"{length} bytes of {expected}")
-
-
 def _itk_affine(image: Any) -> npt.NDArray[np.float64]:
     n = image.GetDimension()
     spacing, origin = np.ones(max(n, 3)), np.zeros(max(n, 3))
@@ -415,37 +418,21 @@ def _itk_affine(image: Any) -> npt.NDArray[np.float64]:
     return affine_to_ras(direction[:3, :3] * spacing[:3], origin[:3])
 
 
+LARGEST_VALUE = 1e30
+"""Voxels beyond this count as infinite: their differences would not fit into the networks' 32-bit numbers."""
+
+
 def finite(array: Array, path: Path, notes: list[str]) -> Array:
     """Networks turn one NaN into a result that is nothing but NaN, hence none is let in."""
-    if array.dtype.kind != "f" or np.isfinite(array).all():
+    if array.dtype.kind != "f":
         return array
-    good = array[np.isfinite(array)]
+    valid = np.abs(array) <= LARGEST_VALUE  # false for what is not a number, too
+    if valid.all():
+        return array
+    good = array[valid]
     if good.size == 0:
         raise InvalidInput(f"{path} contains no valid values.")
     notes.append(
         f"{array.size - good.size} values that are not numbers or infinite were set to the smallest or largest one."
     )
-    return np.nan_to_num(array, nan=good.min(), posinf=good.max(), neginf=good.min())
-
-
-def _header_text(path: Path) -> str:
-    with path.open("rb") as stream:
-        return stream.read(16384).decode("latin-1")
-
-
-def _header_has_spacing(path: Path) -> bool:
-    name = path.name.lower()
-    if name.endswith((".nrrd", ".nhdr")):
-        return re.search(r"^space directions:|^spacings:", _header_text(path), re.MULTILINE) is not None
-    if name.endswith((".mha", ".mhd")):
-        return re.search(r"^Element(Spacing|Size)\s*=", _header_text(path), re.MULTILINE) is not None
-    return True
-
-
-def with_detached_data(path: Path) -> list[Path]:
-    """A file and, if it is only a header, the file with the voxels that it names, so that a hash covers both."""
-    if not (path.name.lower().endswith((".nhdr", ".mhd")) and path.is_file()):
-        return [path]
-    found = re.search(r"^(?:data file:|ElementDataFile\s*=)\s*(\S.*?)\s*$", _header_text(path), re.MULTILINE)
-    data = path.parent / found.group(1) if found else path
-    return [path, data] if data != path and data.is_file() else [path]
+    return np.nan_to_num(array, nan=good.min(), posinf=np.inf, neginf=-np.inf).clip(good.min(), good.max())

@@ -64,7 +64,7 @@ class Condition(_Strict):
     task_id: Annotated[int, Field(ge=1)]
     expected_result: str = POSITIVE
     execution: Literal["Positive", "Negative"] = "Positive"
-    minimum_size: Annotated[float, Field(ge=0)] = 0.0
+    minimum_size: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
 
 
 class Task(_Strict):
@@ -168,22 +168,20 @@ class Plan(OmitsNoFilters, _Strict):
             PlanRejected: a reference to a missing task, to itself, or a circle.
         """
         done: dict[int, Task] = {}
-        visiting: list[int] = []
-
-        def visit(task: Task) -> None:
-            if task.id in done:
-                return
-            if task.id in visiting:
-                circle = " → ".join(str(i) for i in [*visiting[visiting.index(task.id) :], task.id])
-                raise PlanRejected(f"The plan runs in a circle (task {circle}); remove one of these references.")
-            visiting.append(task.id)
-            for needed in references(task):
-                visit(self.task(needed))
-            visiting.pop()
-            done[task.id] = task
-
-        for task in self.pipeline:
-            visit(task)
+        for first in self.pipeline:
+            visiting = {first.id: first} if first.id not in done else {}
+            while visiting:  # a stack and not recursion, as a plan may be one long chain
+                task = next(reversed(visiting.values()))
+                needed = next((i for i in references(task) if i not in done), None)
+                if needed is None:
+                    done[task.id] = task
+                    del visiting[task.id]
+                    continue
+                if needed in visiting:
+                    ids = list(visiting)
+                    circle = " → ".join(str(i) for i in [*ids[ids.index(needed) :], needed])
+                    raise PlanRejected(f"The plan runs in a circle (task {circle}); remove one of these references.")
+                visiting[needed] = self.task(needed)
         return tuple(done.values())
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from .catalog import Structure
+from .errors import printable
 from .filter_steps import FilterStep, OmitsNoFilters
 from .images import MedicalImage
 from .plan import Plan
@@ -144,7 +145,7 @@ def finding_line(finding: Finding) -> str:
     area, volume = finding.area_mm2, finding.volume_ml
     size = f", {area / 100:.1f} cm²" if area else f", {volume:.1f} ml" if volume else ""
     note = decision_note(finding)
-    return f"{what}: {finding.result}{sure}{size}{'; ' * bool(note)}{note}"
+    return printable(f"{what}: {finding.result}{sure}{size}{'; ' * bool(note)}{note}")
 
 
 def percent(probability: float | None) -> str:

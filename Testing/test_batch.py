@@ -331,6 +331,7 @@ def test_a_full_disk_stops_the_batch_and_loses_nothing(run, an_undisturbed_batch
 
 def test_memory_that_runs_out_costs_smaller_batches_or_one_case_but_not_the_batch(run, monkeypatch):
     from MedPromptLib.inference import engine
+    from MedPromptLib.inference.accelerated import ENGINE_VARIABLE
 
     real, calls = engine.load_weight, itertools.count()
 
@@ -344,6 +345,7 @@ def test_memory_that_runs_out_costs_smaller_batches_or_one_case_but_not_the_batc
         return weight
 
     monkeypatch.setattr(engine, "load_weight", load)
+    monkeypatch.setenv(ENGINE_VARIABLE, "torch")  # where the hook is called
     prompt, said = "Segment the lungs on this chest x-ray.", []
     report = run(prompt, report=lambda progress: said.append(progress.message))
     assert "film_001: cpu ran out of memory; continuing with 4 images at a time." in said

@@ -6,12 +6,15 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from test_planner_endpoint import Server
 from weights_for_tests import a_card, write_weight
 
-from MedPromptLib.catalog import Instructing, Network, Preprocessing
+from MedPromptLib.catalog import Catalog, Instructing, Network, Preprocessing
 from MedPromptLib.cli import main
+from MedPromptLib.images import MedicalImage
+from MedPromptLib.inference.engine import SLICES_AT_ONCE, ModelCache, Watch, segmentation_scores
 from MedPromptLib.instructions import writing
 from MedPromptLib.instructions.kinds import KINDS, see
 from MedPromptLib.instructions.knowing import known_sentences
@@ -21,6 +24,7 @@ from MedPromptLib.instructions.vectors import SentenceVectors
 from MedPromptLib.instructions.vision import mirrored, sentences_of
 from MedPromptLib.instructions.wording import observed_sentences
 from MedPromptLib.instructions.writing import write_instructions
+from MedPromptLib.networks import build
 from MedPromptLib.planner import EndpointPlanner
 from MedPromptLib.planner.consent import Consents
 
@@ -151,3 +155,32 @@ def test_a_sentence_is_the_same_vector_in_any_company_and_is_kept(tmp_path):
     for path in (tmp_path / "a").iterdir():
         path.write_bytes(b"broken")
     assert np.array_equal(SentenceVectors(tmp_path / "a")(sentences), together)
+
+
+def test_a_long_stack_is_told_once_and_answered_as_its_slices_are_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("MEDPROMPT_CACHE", str(tmp_path / "cache"))
+    preprocessing = Preprocessing(
+        size=(64, 64), mean=(0.5,), std=(0.2,), volumes="slices", instruction=RULE, tta_flip=True
+    )
+    options = {"classes": 3, "vector": 384, "width": 16}
+    network = Network(name="union_segmentation", options=options)
+    torch.manual_seed(0)
+    made = build(network).train()
+    with torch.no_grad():
+        for silent in (made.film.weight, made.listening.gate):  # zero, so that training begins without words
+            silent.normal_()
+        for _ in range(20):
+            made(torch.rand(8, 1, 64, 64) * 4 - 2)
+    card = a_card("a_seg_mri", network=network, preprocessing=preprocessing)
+    write_weight(tmp_path, card, state=made.state_dict())
+    weight = ModelCache(Catalog.load([tmp_path])).get(card.id, torch.device("cpu"))
+    assert weight.engine is None  # it takes words beside the picture
+    stack = np.stack([a_head(bright=number != 36, side=48) for number in range(SLICES_AT_ONCE + 8)])
+    told = []
+    whole = segmentation_scores(weight, MedicalImage(stack, np.eye(4), "stack"), Watch(told=told.append))
+    (records,) = told
+    assert [(r.first, r.last) for r in records] == [(0, 35), (36, 36), (37, 39)]
+    for number in (0, 36):
+        alone = segmentation_scores(weight, MedicalImage(stack[number : number + 1], np.eye(4), "slice"))
+        assert torch.allclose(whole[number : number + 1], alone, atol=1e-4)
+    assert not torch.allclose(whole[0], whole[36], atol=1e-4)

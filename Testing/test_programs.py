@@ -231,7 +231,7 @@ def test_a_file_that_is_no_torchscript_is_refused_before_it_is_loaded(tmp_path, 
         (Plain(channels=3), 3, CARD, "expected input.* to have 3 channels, but got 1 channels"),
         (Refusing(), 1, CARD, r"fails on an input of shape \(1, 1, 48, 64\) .*only 512 rows"),
         (Pair(), 1, CARD, "answers with a tuple of 2 where one tensor of scores was expected"),
-        (NoNumbers(), 1, CARD, "gives values that are not numbers on 'pattern'"),
+        (NoNumbers(), 1, CARD, "answers with values that are not numbers"),
     ],
     ids=[
         "labels",

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInput
-from ..images import EXPECTED, RASTER_SUFFIXES, VOLUME_SUFFIXES, is_dicom, sha256_of_files, stem, with_detached_data
+from ..image_headers import with_detached_data
+from ..images import EXPECTED, RASTER_SUFFIXES, VOLUME_SUFFIXES, is_dicom, sha256_of_files, stem
 
 if TYPE_CHECKING:
     from pydicom import Dataset

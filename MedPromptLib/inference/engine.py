@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..catalog import PROGRAM_NAME, Catalog, Network, Preprocessing, WeightCard, verify_file
-from ..errors import InvalidInput
+from ..catalog import PROGRAM_NAME, TUNED_NAME, Catalog, Network, Preprocessing, WeightCard, verify_file
+from ..errors import InvalidInput, WeightCorrupt
 from ..images import Array, MedicalImage
-from ..instructions.telling import as_tensors, changed_wording, instructed, records
+from ..instructions.telling import Told, as_tensors, changed_wording, instructed, records
 from ..networks import build
 from ..results import ToldRecord
+from .accelerated import accelerated
 from .devices import run_in_batches
 from .preprocessing import absent, prepare, restore, standardise
 from .programs import load_program
@@ -28,19 +29,29 @@ from .volume_geometry import grid_of
 from .volumes import must_be_a_volume, must_hold_sequences, volume_labels, volume_scores
 from .windows import ReversedAxes, tiled
 
-TUNED_NAME = "cilmp"
-"""What a card calls the network of `networks.cilmp`."""
+SLICES_AT_ONCE = 32
+"""Of a volume, are prepared for a 2D network, so that memory does not grow with its length."""
 CROP_MARGIN = 0.1
 """Of the region's extent, added on each side when a classifier looks at a segmented region."""
 
 
 @dataclass(frozen=True)
 class LoadedWeight:
-    """A verified weight, in evaluation mode on its device."""
+    """A verified weight, in evaluation mode on its device.
+
+    Attributes:
+        engine: what runs in the network's place, if something faster gives the same answers; see `accelerated`.
+    """
 
     card: WeightCard
     network: nn.Module
     device: torch.device
+    engine: nn.Module | None = None
+
+    @property
+    def runner(self) -> nn.Module:
+        """What turns prepared images into scores."""
+        return self.engine or self.network
 
 
 def load_weight(folder: Path, card: WeightCard, device: torch.device) -> LoadedWeight:
@@ -55,6 +66,7 @@ def load_weight(folder: Path, card: WeightCard, device: torch.device) -> LoadedW
     if card.network.name == PROGRAM_NAME:
         network: nn.Module = load_program(path, card, device)
     else:
+        _must_fit_file(card, path)
         network = _built(card.network)
         load_state(network, path)
     if card.network.axes == "ijk":
@@ -73,6 +85,23 @@ def _built(network: Network) -> nn.Module:
     return build(network)
 
 
+def _must_fit_file(card: WeightCard, path: Path) -> None:
+    """Raises WeightCorrupt if the card's options ask for more parameters than its file holds, before they are made.
+
+    Only for the project's own networks: others may need real numbers, or a model that others made, while they are
+    built.
+    """
+    if ":" in card.network.name or card.network.name == TUNED_NAME:
+        return
+    with torch.device("meta"):
+        wanted = sum(tensor.numel() for tensor in build(card.network).state_dict().values())
+    if wanted > card.file.bytes:
+        raise WeightCorrupt(
+            f"The weight file {path} does not fit its network: its options ask for {wanted:,} numbers, more than "
+            f"its {card.file.bytes:,} bytes hold."
+        )
+
+
 class ModelCache:
     """Loaded weights by id and device; the least recently used leaves when there are more than `size`."""
 
@@ -87,7 +116,8 @@ class ModelCache:
         with self._lock:
             if key not in self._loaded:
                 card, folder = self._catalog.card(weight_id), self._catalog.folder(weight_id)
-                self._loaded[key] = load_weight(folder, card, device)
+                weight = load_weight(folder, card, device)
+                self._loaded[key] = replace(weight, engine=accelerated(weight.network, card, device))
                 while len(self._loaded) > self._size:
                     self._loaded.popitem(last=False)
             self._loaded.move_to_end(key)
@@ -129,18 +159,32 @@ def _forward(weight: LoadedWeight, slices: Array, watch: Watch, channels: Sequen
         channels: which of the card's sequences there are; empty for all.
     """
     recipe = weight.card.preprocessing
-    x = standardise(prepare(slices, recipe), recipe)
-    x[:, absent(recipe, channels)] = 0
     told = None if recipe.instruction is None else instructed(weight.card, slices, channels)
     if told is not None:
         if changed := changed_wording(weight.card):
             watch.notice(changed)
         watch.told(records(told))
+    # The other rules look at all slices together.
+    by_itself = recipe.intensity in ("percentile", "minmax") or (
+        slices.dtype == np.uint8 and recipe.intensity != "zscore"
+    )
+    if len(slices) <= SLICES_AT_ONCE or not by_itself:
+        return _scores(weight, slices, told, watch, channels)
+    parts = [slice(start, start + SLICES_AT_ONCE) for start in range(0, len(slices), SLICES_AT_ONCE)]
+    return torch.cat([_scores(weight, slices[p], None if told is None else told[p], watch, channels) for p in parts])
+
+
+def _scores(weight: LoadedWeight, slices: Array, told: Told | None, watch: Watch, channels: Sequence[str]) -> Tensor:
+    """`_forward` of slices that are prepared together, which the network is told `told` of."""
+    recipe = weight.card.preprocessing
+    x = standardise(prepare(slices, recipe), recipe)
+    x[:, absent(recipe, channels)] = 0
+    network = weight.runner if told is None else weight.network  # the engine takes nothing beside the image
 
     def run_batch(batch: Tensor, *, mirrored: bool = False) -> Tensor:
         beside = () if told is None else as_tensors(told, mirrored=mirrored)
         return run_in_batches(
-            weight.network, batch, weight.device, beside=beside, cancelled=watch.cancelled, notice=watch.notice
+            network, batch, weight.device, beside=beside, cancelled=watch.cancelled, notice=watch.notice
         )
 
     def run(batch: Tensor, *, mirrored: bool = False) -> Tensor:
@@ -154,11 +198,21 @@ def _forward(weight: LoadedWeight, slices: Array, watch: Watch, channels: Sequen
 
 
 def calibrated(scores: Tensor, card: WeightCard) -> Tensor:
-    """Class probabilities from scores (n, classes, …), as the card's calibration says."""
+    """Class probabilities from scores (n, classes, …), as the card's calibration says.
+
+    Raises:
+        WeightCorrupt: there are values that are not numbers.
+    """
     scores = scores / card.calibration.temperature
     if card.calibration.bias:
         scores = scores + torch.tensor(card.calibration.bias).view(1, -1, *[1] * (scores.ndim - 2))
-    return scores.softmax(1)
+    probabilities = scores.softmax(1)
+    if not torch.isfinite(probabilities.sum()):
+        raise WeightCorrupt(
+            f"The weight '{card.id}' answers with values that are not numbers; its file is damaged or its card does "
+            "not fit it: install it again, or correct the card."
+        )
+    return probabilities
 
 
 def segmentation_scores(weight: LoadedWeight, image: MedicalImage, watch: Watch | None = None) -> Tensor:

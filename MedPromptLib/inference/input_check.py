@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from ..catalog import InputProfile, Preprocessing, WeightCard
+from ..catalog import DESCRIPTOR_LENGTH, InputProfile, Preprocessing, WeightCard
 from ..errors import UnusualInput
 from ..images import Array, MedicalImage
 from .preprocessing import LUMINANCE, PERCENTILES
@@ -29,7 +29,7 @@ SIDE = 64
 """Every slice is described at this size, so that the resolution of its file hardly matters."""
 BLOCKS, BINS = 8, 12
 SATURATION = BLOCKS * BLOCKS + BINS + 6 + 4
-LENGTH = SATURATION + 1
+LENGTH = DESCRIPTOR_LENGTH
 SMALLEST_SHARE = 0.4
 """An image with fewer rows or columns than this share of the network's input is too coarse to fit."""
 SLICES = 5

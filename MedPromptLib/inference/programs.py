@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from ..agreements import agreed_programs
 from ..catalog import WeightCard
 from ..errors import InvalidInput, WeightCorrupt
+from .devices import ran_out_of_memory
 
 EXPORT_IT = (
     "export it with torch.jit.save(torch.jit.trace(model.eval(), example), 'model.ts'), or keep its parameters as "
@@ -41,9 +42,9 @@ class Program(nn.Module):
         """
         try:
             scores = self.script(x)
-        except torch.OutOfMemoryError:
-            raise
         except (RuntimeError, torch.jit.Error) as error:
+            if ran_out_of_memory(error):
+                raise
             raise WeightCorrupt(
                 f"The program {self._name} fails on an input of shape {tuple(x.shape)} ({_reason(error)}); the card's "
                 "size, mean or std do not fit it, or it was exported for other shapes."

@@ -87,11 +87,16 @@ def load_state(network: torch.nn.Module, path: Path) -> None:
 
     try:
         state = unpack(load_file(path))
-    except (SafetensorError, OSError, RuntimeError) as error:
+    except (SafetensorError, OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise WeightCorrupt(
             f"The weight file {path} is not a readable safetensors file ({error}); write "
             "the network's state dict with safetensors.torch.save_file."
         ) from error
+    wrong = next((name for name, tensor in state.items() if not torch.isfinite(tensor).all()), None)
+    if wrong is not None:
+        raise WeightCorrupt(
+            f"The weight file {path} is damaged: '{wrong}' has values that are not numbers; install it again."
+        )
     named = distinct(network.state_dict())
     own = {name: tensor for name, tensor in named.items() if not name.endswith(COUNTER_SUFFIX)}
     for name in own.keys() | state.keys():

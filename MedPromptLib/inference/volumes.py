@@ -7,6 +7,7 @@ slabs, its probabilities are kept as float16, and they return to the volume's ow
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from ..errors import Cancelled, InvalidInput, MissingPackage
 from ..images import Array, MedicalImage, luminance
 from ..sequences.names import listed
 from .devices import BatchRunner
+from .memory import GIB, free_memory
 from .preprocessing import PERCENTILES, absent
 from .volume_geometry import Grid, Triple, grid_of, resample
 
@@ -205,8 +207,9 @@ def volume_scores(weight: LoadedWeight, image: MedicalImage, watch: Watch) -> Te
     card = weight.card
     must_be_a_volume(card, image)
     grid = grid_of(image, card.preprocessing)
+    _must_fit_memory(card, image, grid)
     x = prepare_volume(image, card.preprocessing, grid, lambda: _stop_if_asked(watch))
-    slide = SlidingWindow(weight.network, card.preprocessing, weight.device, watch, image.channels)
+    slide = SlidingWindow(weight.runner, card.preprocessing, weight.device, watch, image.channels)
     kept = torch.empty(len(card.structures) + 1, *grid.shape, dtype=torch.float16)
     for core, wide in _slabs(grid.shape, card.preprocessing.size[0], len(kept)):
         slide.part = (core.start / grid.shape[0], core.stop / grid.shape[0])
@@ -216,6 +219,22 @@ def volume_scores(weight: LoadedWeight, image: MedicalImage, watch: Watch) -> Te
             kept = torch.empty(len(scores), *grid.shape, dtype=torch.float16)
         kept[:, core] = calibrated(scores[None, :, inner], card)[0].half()
     return kept[None]
+
+
+LARGEST_GRID = 1 << 31
+"""Voxels; torch's resampling counts them in 32 bits."""
+
+
+def _must_fit_memory(card: WeightCard, image: MedicalImage, grid: Grid) -> None:
+    """Raises InvalidInput if the volume becomes too large at the card's resolution."""
+    voxels = math.prod(grid.shape)
+    needed = voxels * (8 * card.preprocessing.channels + 2 * (len(card.structures) + 1))
+    free = free_memory("cpu")
+    if voxels > LARGEST_GRID or (free is not None and needed > free):
+        raise InvalidInput(
+            f"'{image.name}' becomes {' × '.join(map(str, grid.shape))} voxels at the resolution of the weight "
+            f"'{card.id}', which takes about {needed / GIB:.1f} GB of memory; crop it, or check its spacing."
+        )
 
 
 def _slabs(shape: Triple, window: int, classes: int) -> list[tuple[slice, slice]]:

@@ -12,7 +12,7 @@ def checked_prompt(prompt: str) -> str:
     """The prompt, if a planner may read it.
 
     Raises:
-        InvalidInput: empty, blank, or longer than `MAXIMUM_LENGTH`.
+        InvalidInput: empty, blank, longer than `MAXIMUM_LENGTH`, or with bytes that are no text.
     """
     if not prompt.strip():
         raise InvalidInput(
@@ -23,4 +23,6 @@ def checked_prompt(prompt: str) -> str:
             f"The prompt has {len(prompt)} characters where at most {MAXIMUM_LENGTH} are expected; "
             "please shorten or divide it."
         )
+    if any("\ud800" <= character <= "\udfff" for character in prompt):  # what Python reads such bytes as
+        raise InvalidInput("The prompt holds bytes that are no UTF-8 text; please type it again, or save it as UTF-8.")
     return prompt

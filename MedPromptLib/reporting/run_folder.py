@@ -129,7 +129,10 @@ def card_of(row: Finding, catalog: Catalog) -> WeightCard:
 def _classification(row: Finding, catalog: Catalog) -> Classification:
     """The answer as far as the record has it: the reported class, and the positive classes together."""
     card = card_of(row, catalog)
-    assert row.probability is not None
+    if row.probability is None or row.result not in card.classes:
+        raise InvalidInput(
+            f"The record of this run holds no answer of '{row.weight_id}' that its card knows; run the request again."
+        )
     positive_result = row.result in card.positive
     if row.finding_probability is not None:
         of_findings = row.finding_probability

@@ -358,7 +358,7 @@ def read_toml(path: Path, model: type[Model], what: str) -> tuple[Model, str]:
     try:
         data = path.read_bytes()
         found = model.model_validate(tomllib.loads(data.decode("utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise InvalidInput(f"The {what} {path} cannot be read ({error}); expected a TOML file.") from error
     except ValidationError as error:
         first = error.errors()[0]
