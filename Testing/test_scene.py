@@ -203,7 +203,9 @@ def test_the_terminology_is_understood_by_3d_slicer(three_structures: tuple[Stru
 
 
 def test_a_code_with_a_separator_is_refused() -> None:
-    code = Code(scheme="SCT", value="1", meaning="a~b")
+    with pytest.raises(ValueError, match="must not contain ~"):
+        Code(scheme="SCT", value="1", meaning="a~b")
+    code = Code.model_construct(scheme="SCT", value="1", meaning="a~b")
     with pytest.raises(ValueError, match="separator"):
         serialize_terminology(Terminology(category=code, type=code))
 

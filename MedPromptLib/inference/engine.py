@@ -67,7 +67,7 @@ def load_weight(folder: Path, card: WeightCard, device: torch.device) -> LoadedW
         network: nn.Module = load_program(path, card, device)
     else:
         _must_fit_file(card, path)
-        network = _built(card.network)
+        network = network_of(card.network)
         load_state(network, path)
     if card.network.axes == "ijk":
         network = ReversedAxes(network)
@@ -77,7 +77,8 @@ def load_weight(folder: Path, card: WeightCard, device: torch.device) -> LoadedW
     return LoadedWeight(card, network, device)
 
 
-def _built(network: Network) -> nn.Module:
+def network_of(network: Network) -> nn.Module:
+    """The network a card names, with untrained parameters, also one that is built on another model; see `build`."""
     if network.name == TUNED_NAME:  # built on a vision-language model, which is read from disk
         from .vision_language import build_cilmp
 

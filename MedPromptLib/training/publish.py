@@ -25,11 +25,10 @@ from ..catalog import (
 )
 from ..errors import InvalidInput
 from ..images import Array, MedicalImage
-from ..inference.engine import LoadedWeight, calibrated, classify, load_weight, segment, segmentation_scores
+from ..inference.engine import LoadedWeight, calibrated, classify, load_weight, network_of, segment, segmentation_scores
 from ..inference.storage import save_state
 from ..inference.volume_geometry import grid_of, resample_labels
 from ..instructions.writing import wording_sha256
-from ..networks import build
 from ..plan import Intent
 from .case_record import count_splits
 from .config import Recipe
@@ -71,7 +70,7 @@ def publish(
     )
     card = card.model_copy(update={"provenance": provenance})
     cpu = torch.device("cpu")
-    exact = build(recipe.network)
+    exact = network_of(recipe.network)
     exact.load_state_dict(state)
     full = LoadedWeight(card, exact.eval().requires_grad_(False), cpu)
     folder = out / f"{card.id}.part" / card.id
