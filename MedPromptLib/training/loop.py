@@ -182,13 +182,15 @@ class Training(abc.ABC):
         return self.epoch >= self.schedule.epochs or stalled
 
     def _optimise(self, loss: Tensor) -> float:
-        """One step of the optimiser and of the average."""
+        """One step of the optimiser and of the average; left out where the gradient is not finite, which convolutions
+        over a voxel or two on the CPU give now and then."""
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
-        self.optimiser.step()
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
         self.step += 1
-        self._average()
+        if torch.isfinite(norm):
+            self.optimiser.step()
+            self._average()
         return float(loss.detach())
 
     def _set_rate(self, position: float) -> None:
