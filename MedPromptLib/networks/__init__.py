@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..catalog import PROGRAM_NAME, Network
+from ..catalog import PROGRAM_NAME, TUNED_NAME, Network
 from ..errors import WeightCorrupt
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def build(network: Network) -> nn.Module:
     }
     library, _, name = network.name.rpartition(":")
     if network.name not in registry and library not in ("monai", "nnunet"):
-        known = ", ".join([*sorted(registry), "cilmp", "monai:<name>", "nnunet:<name>", PROGRAM_NAME])
+        known = ", ".join([*sorted(registry), TUNED_NAME, "monai:<name>", "nnunet:<name>", PROGRAM_NAME])
         raise WeightCorrupt(f"The card names a network '{network.name}'; this version has: {known}.")
     try:
         if library == "monai":

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..catalog import Catalog, InputProfile, Network, Preprocessing, TrainingRun, WeightCard, write_card
+from ..catalog import TUNED_NAME, Catalog, InputProfile, Network, Preprocessing, TrainingRun, WeightCard, write_card
 from ..errors import InvalidInput
 from ..inference.input_check import LENGTH, Floats, describe, unpack
 from ..inference.vision_language import load_vision_language, own_folder, read_own
@@ -211,7 +211,7 @@ def train_classifier(
         progress=report,
     )
     network = Network(
-        name="cilmp",
+        name=TUNED_NAME,
         options={
             "names": list(texts.names),
             "lengths": [int(n) for n in made.network.lengths.tolist()],  # type: ignore[operator,union-attr]
