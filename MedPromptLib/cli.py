@@ -27,7 +27,7 @@ from .cli_semi import add_semi_commands
 from .cli_speed import add_speed_command
 from .cli_union import add_union_commands
 from .cli_weights import add_weight_commands
-from .errors import InvalidInput, MedPromptError, printable
+from .errors import InvalidInput, MedPromptError, printable, ran_out_of_memory
 from .outputs import write_lines
 
 if TYPE_CHECKING:
@@ -62,18 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # the last line of defence: one sentence, and how to report it
         if options.debug:
             raise
-        if _ran_out_of_memory(error):
+        if ran_out_of_memory(error):
             return _say(TOO_LARGE, InvalidInput.exit_code)
         what = f"{type(error).__name__}: {error}".splitlines()[0]
         return _say(f"This is a defect in MedPrompt ({what}); please report it with the output of --debug.", DEFECT)
-
-
-def _ran_out_of_memory(error: Exception) -> bool:
-    if "torch" not in sys.modules:
-        return isinstance(error, MemoryError)
-    from .inference.devices import ran_out_of_memory
-
-    return ran_out_of_memory(error)
 
 
 def _say(message: str, code: int) -> int:

@@ -96,3 +96,11 @@ class Cancelled(MedPromptError):
     """The user cancelled; no result was kept."""
 
     exit_code = 130
+
+
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory does not suffice; torch has several that do, and is not imported to know them."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    said = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in said or "allocate memory" in said)

@@ -10,16 +10,6 @@ from slicer.i18n import tr as _
 from . import style
 
 
-def isOutOfMemory(error: BaseException) -> bool:
-    """Whether an error says that a device's memory did not suffice; torch raises several kinds."""
-    said = str(error).lower()
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and ("out of memory" in said or "allocate memory" in said))
-    )
-
-
 class Reporter:
     """Writes to a page's status line.
 
@@ -55,7 +45,7 @@ class Reporter:
 
         :param onUnusual: called with the misfits of an image that does not look like those a weight was made for.
         """
-        from MedPromptLib.errors import Cancelled, MedPromptError, UnusualInput
+        from MedPromptLib.errors import Cancelled, MedPromptError, UnusualInput, ran_out_of_memory
 
         with slicer.util.tryWithErrorDisplay(self._failure, waitCursor=True):
             try:
@@ -70,7 +60,7 @@ class Reporter:
             except MedPromptError as error:
                 self.say(" ".join(str(error).split()), isError=True)
             except Exception as error:
-                if isOutOfMemory(error):
+                if ran_out_of_memory(error):
                     self.say(
                         _("The device has too little memory, even for one image; choose another or a smaller image."),
                         isError=True,

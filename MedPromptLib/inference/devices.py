@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from ..errors import Cancelled, InvalidInput
+from ..errors import Cancelled, InvalidInput, ran_out_of_memory
 
 
 def resolve_device(name: str) -> torch.device:
@@ -91,15 +91,6 @@ class BatchRunner:
             raise InvalidInput(
                 "The image needs more memory than this computer has free; close other programs or give a smaller one."
             ) from error
-
-
-def ran_out_of_memory(error: BaseException) -> bool:
-    """Whether an error is a device's way of saying that its memory does not suffice; each has a way of its own."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and any(
-        words in str(error) for words in ("DefaultCPUAllocator", "MPS backend out of memory", "CUDA out of memory")
-    )
 
 
 def _moved(network: nn.Module, device: torch.device) -> nn.Module:

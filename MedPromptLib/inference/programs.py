@@ -18,8 +18,7 @@ from torch import Tensor, nn
 
 from ..agreements import agreed_programs
 from ..catalog import WeightCard
-from ..errors import InvalidInput, WeightCorrupt
-from .devices import ran_out_of_memory
+from ..errors import InvalidInput, WeightCorrupt, ran_out_of_memory
 
 EXPORT_IT = (
     "export it with torch.jit.save(torch.jit.trace(model.eval(), example), 'model.ts'), or keep its parameters as "
