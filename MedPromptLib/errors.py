@@ -99,7 +99,7 @@ class Cancelled(MedPromptError):
 
 
 def ran_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory does not suffice; torch has several that do, and is not imported to know them."""
+    """Whether an error says that memory does not suffice; torch has several, and is not imported to know them."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     said = str(error).lower()
